@@ -1,0 +1,1 @@
+"""Reading, making, checking and preparing the data sets."""
