@@ -1,0 +1,79 @@
+"""Which source files a module depends on, and a fingerprint of them.
+
+A result is current only as long as the code that made it has not changed. The code that made it is the module that was
+called and every module of this package that it imports, directly or not; an unrelated module does not count.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def source_files(*modules: str) -> list[Path]:
+    """Source files of this package that the modules depend on, themselves included, sorted.
+
+    Parameters
+    ----------
+    modules
+        Dotted names, such as ``"brainseg.data.prepare"``.
+
+    Examples
+    --------
+    >>> [path.name for path in source_files("brainseg.errors")]
+    ['__init__.py', 'errors.py']
+    """
+    return _closure(path for module in modules for path in _files_of(module))
+
+
+def imported_files(script: Path) -> list[Path]:
+    """Source files of this package that a script depends on, the script not included."""
+    return _closure(path for module in _imports(script) for path in _files_of(module))
+
+
+def fingerprint(paths: Iterable[Path]) -> str:
+    """SHA-256 over the contents of the files in the order given, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _closure(start: Iterable[Path]) -> list[Path]:
+    found: set[Path] = set()
+    waiting = list(start)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += [file for module in _imports(path) for file in _files_of(module)]
+    return sorted(found)
+
+
+def _files_of(module: str) -> Iterator[Path]:
+    """Files that importing ``module`` runs: the module and the packages around it."""
+    first, *rest = module.split(".")
+    if first != PACKAGE.name:
+        return
+    folder = PACKAGE
+    yield folder / "__init__.py"
+    for name in rest:
+        if (folder / name / "__init__.py").is_file():
+            folder = folder / name
+            yield folder / "__init__.py"
+        elif (file := folder / f"{name}.py").is_file():
+            yield file
+            return
+        else:
+            return
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Dotted names that a file imports, wherever in the file; ``from a import b`` may name a module ``a.b``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
