@@ -1,0 +1,19 @@
+"""Every picture of the book. A chapter's cell calls one function and shows the figure it returns."""
+
+from brainseg.plotting.curves import learning_curves, published_against_ours
+from brainseg.plotting.dataset import agreement, contingency, patients_across_splits, tumour_area
+from brainseg.plotting.images import attention_maps, box_against_border, montage, pairing, predictions
+
+__all__ = [
+    "agreement",
+    "attention_maps",
+    "box_against_border",
+    "contingency",
+    "learning_curves",
+    "montage",
+    "pairing",
+    "patients_across_splits",
+    "predictions",
+    "published_against_ours",
+    "tumour_area",
+]

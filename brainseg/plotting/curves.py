@@ -1,0 +1,153 @@
+"""Learning curves and the comparison with what was published."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from brainseg.plotting.style import INK, MODEL_COLOURS, SOFT, WIDTH, note, plate, styled
+
+PANELS = {
+    "loss": "Loss",
+    "accuracy": "Accuracy",
+    "mean_iou": "Mean IoU as published",
+    "dice": "Dice, pooled per batch",
+}
+
+NOTHING: Final[dict[str, Any]] = {"color": INK, "linestyle": (0, (4, 2)), "linewidth": 1.2, "zorder": 1}
+"""The line of a model that finds no tumour anywhere."""
+
+
+@styled
+def learning_curves(history: pd.DataFrame, background: float, model: str = "unet") -> Figure:
+    """Show loss, accuracy, mean IoU and Dice epoch by epoch, training against validation.
+
+    Two dashed lines say what a model gets that finds nothing: accuracy equal to the background share, and mean
+    IoU of half of it, which is what Keras's `MeanIoU(2)` gives for any probabilities below 1.
+
+    Parameters
+    ----------
+    history
+        One row per epoch: `epoch`, `loss`, `accuracy`, `mean_iou`, `dice`, the last four also as `val_…`.
+    background
+        Share of background pixels in the validation masks, 0 to 1.
+    model
+        Gives the colour: `unet`, `linknet`, `segnet` or `deeplab`.
+    """
+    colour = MODEL_COLOURS[model]
+    figure = plate(WIDTH * 0.8)
+    axes = figure.subplots(2, 2, sharex=True)
+    for ax, (metric, title) in zip(axes.flat, PANELS.items(), strict=True):
+        ax.plot(history["epoch"], history[metric], color=SOFT, lw=1.5, label="training")
+        ax.plot(history["epoch"], history[f"val_{metric}"], color=colour, lw=2.2, label="validation")
+        if len(history) == 1:
+            for line in ax.lines:
+                line.set_marker("o")
+        ax.set_title(title)
+        ax.margins(x=0.02)
+    loss, accuracy, mean_iou, dice = axes.flat
+    _nothing_line(accuracy, background, "all background")
+    _nothing_line(mean_iou, background / 2, "half the background share")
+    _focus(accuracy, background, 0.06)
+    _focus(mean_iou, background / 2, 0.03)
+    loss.set_ylim(bottom=0)
+    dice.set_ylim(-0.02, 1)
+    for ax in axes[1]:
+        ax.set_xlabel("epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    handles, labels = loss.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+@dataclass(frozen=True)
+class Source:
+    """How the numbers of one source are drawn: marker, filled or not, in grey or in the model's colour."""
+
+    title: str
+    marker: str
+    filled: bool
+    coloured: bool
+
+    def line(self, colour: str) -> dict[str, Any]:
+        """Return the marker settings of a plotted line."""
+        edge = colour if self.coloured else SOFT
+        return {
+            "marker": self.marker,
+            "markersize": 7.5,
+            "markeredgewidth": 1.4,
+            "markeredgecolor": edge,
+            "markerfacecolor": edge if self.filled else "white",
+            "linestyle": "none",
+        }
+
+
+SOURCES = {
+    "published baseline": Source("published, without gates", "o", filled=False, coloured=False),
+    "published": Source("published", "o", filled=True, coloured=False),
+    "ours": Source("this run", "D", filled=True, coloured=True),
+}
+
+
+@styled
+def published_against_ours(table: pd.DataFrame, background: Mapping[str, float] | None = None) -> Figure:
+    """Lay published numbers and ours side by side, one panel a metric, one line a model.
+
+    Parameters
+    ----------
+    table
+        Columns `metric`, `model` (key), `title` (what to print for the model), `source` (`published baseline`,
+        `published` or `ours`) and `value`, a share from 0 to 1. Metrics and models keep their order.
+    background
+        For each metric, what the prediction "no tumour anywhere" gets on the same images.
+    """
+    background = background or {}
+    metrics = list(dict.fromkeys(table["metric"]))
+    titles = dict(zip(table["model"], table["title"], strict=True))
+    figure = plate((0.33 * len(titles) + 0.62) * len(metrics) + 0.45)
+    axes = figure.subplots(len(metrics), 1, squeeze=False)[:, 0]
+    for ax, metric in zip(axes, metrics, strict=True):
+        here = table[table["metric"] == metric]
+        for place, model in enumerate(titles):
+            _dots(ax, place, MODEL_COLOURS[model], here[here["model"] == model])
+        if metric in background:
+            ax.axvline(background[metric], **NOTHING)
+        ax.set_yticks(range(len(titles)), titles.values())
+        ax.set_ylim(len(titles) - 0.4, -0.6)
+        ax.set_title(metric)
+        ax.grid(True, axis="both")
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+        ax.margins(x=0.08)
+    handles = [
+        Line2D([], [], label=source.title, **source.line(INK))
+        for name, source in SOURCES.items()
+        if name in set(table["source"])
+    ]
+    if background:
+        handles.append(Line2D([], [], label="no tumour anywhere", **NOTHING))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _dots(ax: Axes, place: int, colour: str, rows: pd.DataFrame) -> None:
+    values = rows.set_index("source")["value"]
+    ax.plot([values.min(), values.max()], [place, place], color=colour, lw=1.4, alpha=0.5, zorder=2)
+    for source, value in values.items():
+        ax.plot(value, place, zorder=3, **SOURCES[str(source)].line(colour))
+
+
+def _nothing_line(ax: Axes, value: float, text: str) -> None:
+    ax.axhline(value, **NOTHING)
+    below = {"xycoords": ("axes fraction", "data"), "xytext": (0, -5), "textcoords": "offset points"}
+    note(ax, 1, value, text, ha="right", va="top", color=INK, **below)
+
+
+def _focus(ax: Axes, value: float, least: float) -> None:
+    """Show all the data, and at least the neighbourhood of a reference value."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(0.0, min(low, value - least)), min(1.0, max(high, value + least / 2)))

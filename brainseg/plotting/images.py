@@ -1,0 +1,251 @@
+"""Pictures of slices: outlines over grey images, never fills that hide what lies beneath."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from brainseg.plotting.style import MASK_COLOURS, MASK_TITLES, WIDTH, bare, halo, plate, styled
+
+Array = NDArray[Any]
+"""An image (h, w) in 0…255, a mask (h, w) of 0 and 1, or a stack of them (n, h, w)."""
+
+
+@styled
+def montage(
+    images: Sequence[Array],
+    outlines: Mapping[str, Sequence[Array | None]] | None = None,
+    titles: Sequence[str] | None = None,
+    columns: int = 4,
+) -> Figure:
+    """Show slices in a grid, with the outlines of their masks.
+
+    Parameters
+    ----------
+    images
+        n grey images (h, w), values 0 to 255.
+    outlines
+        For each kind (`box`, `position`, `border`, `prediction`) n masks, None where there is none.
+    titles
+        n titles.
+    columns
+        Panels in a row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> slices = np.zeros((5, 16, 16), np.uint8)
+    >>> len(montage(slices, titles=list("abcde"), columns=3).axes)
+    5
+    """
+    outlines = outlines or {}
+    figure, axes = _grid(len(images), columns, titled=titles is not None)
+    for i, ax in enumerate(axes):
+        _slice(ax, images[i], {kind: masks[i] for kind, masks in outlines.items()})
+        if titles is not None:
+            ax.set_title(titles[i], fontsize=9, fontweight="normal")
+    return _with_legend(figure, outlines)
+
+
+@styled
+def box_against_border(image: Array, box: Array, border: Array, title: str = "") -> Figure:
+    """Show one slice whole and, beside it, the tumour close up, with its box label and its border.
+
+    `image`, `box` and `border` have one shape (h, w); neither mask may be empty.
+    """
+    figure = plate(WIDTH * 0.58)
+    whole, close = figure.subplots(1, 2)
+    for ax in (whole, close):
+        _slice(ax, image, {"box": box, "border": border})
+    left, right, top, bottom = _window(np.logical_or(box, border), margin=0.25)
+    close.set(xlim=(left, right), ylim=(bottom, top))
+    frame = Rectangle((left, top), right - left, bottom - top, fill=False, ec="white", lw=0.9, ls=":")
+    whole.add_patch(frame)
+    whole.set_title("whole slice", fontweight="normal")
+    close.set_title("close up", fontweight="normal")
+    if title:
+        figure.suptitle(title, fontsize=10.5, fontweight="bold")
+    return _with_legend(figure, ("box", "border"))
+
+
+@styled
+def pairing(
+    images: Sequence[Array],
+    by_position: Sequence[Array | None],
+    by_id: Sequence[Array | None],
+    titles: Sequence[str] | None = None,
+) -> Figure:
+    """Show each slice twice: with the mask it gets by its place in the list, and with its own.
+
+    One slice a column. Upper row: paired by list position, as published; lower row: paired by `image_id`.
+    None stands for an image without a mask.
+    """
+    n = len(images)
+    side = WIDTH / max(n, 3)
+    figure = plate(2 * side + 0.75, width=side * n)
+    axes = figure.subplots(2, n, squeeze=False)
+    for i in range(n):
+        _slice(axes[0, i], images[i], {"position": by_position[i]})
+        _slice(axes[1, i], images[i], {"box": by_id[i]})
+        if titles is not None:
+            axes[0, i].set_title(titles[i], fontsize=9, fontweight="normal")
+    axes[0, 0].set_ylabel("by list position", fontsize=9.5)
+    axes[1, 0].set_ylabel("by image id", fontsize=9.5)
+    return _with_legend(figure, ("position", "box"))
+
+
+@styled
+def predictions(
+    images: Array,
+    truth: Array,
+    probability: Array,
+    scores: Array,
+    kind: str = "box",
+    score_name: str = "Dice",
+    threshold: float = 0.5,
+    count: int = 4,
+) -> Figure:
+    """Show the best, the middle and the worst cases of a model.
+
+    Parameters
+    ----------
+    images, truth, probability
+        Stacks (n, h, w): grey images, masks of the given kind, tumour probabilities 0 to 1.
+    scores
+        n scores; images with NaN are left out.
+    kind
+        What `truth` is: `box`, `position` or `border`.
+    score_name
+        What `scores` are.
+    threshold
+        A pixel is predicted tumour where its probability exceeds this.
+    count
+        Cases in a row.
+    """
+    chosen = best_middle_worst(scores, count)
+    columns = max(len(rows) for rows in chosen.values())
+    figure = plate(WIDTH / columns * len(chosen) + 0.2 * len(chosen) + 0.35)
+    axes = figure.subplots(len(chosen), columns, squeeze=False)
+    for line, (name, rows) in zip(axes, chosen.items(), strict=True):
+        for ax in line[len(rows) :]:
+            ax.remove()
+        for ax, row in zip(line, rows, strict=False):
+            _slice(ax, images[row], {kind: truth[row], "prediction": probability[row] > threshold})
+            ax.set_title(f"{score_name} {scores[row]:.2f}", fontsize=9, fontweight="normal")
+        line[0].set_ylabel(name, fontsize=9.5)
+    return _with_legend(figure, (kind, "prediction"))
+
+
+def best_middle_worst(scores: Array, count: int) -> dict[str, list[int]]:
+    """Return row numbers of the best, middle and worst scores, each from high to low, no row twice.
+
+    Examples
+    --------
+    >>> best_middle_worst([0.1, 0.9, float("nan"), 0.5, 0.7, 0.2], 1)
+    {'best': [1], 'middle': [3], 'worst': [0]}
+    """
+    scores = np.asarray(scores, float)
+    ranked = [int(i) for i in np.argsort(-scores, kind="stable") if not np.isnan(scores[i])]
+    count = min(count, max(len(ranked) // 3, 1))
+    middle = (len(ranked) - count) // 2
+    groups = {"best": ranked[:count], "middle": ranked[middle : middle + count], "worst": ranked[-count:]}
+    return groups if len(ranked) >= 3 else {"all": ranked}
+
+
+@styled
+def attention_maps(
+    images: Sequence[Array],
+    maps: Mapping[str, Sequence[Array]],
+    masks: Sequence[Array | None] | None = None,
+    kind: str = "box",
+) -> Figure:
+    """Lay the attention maps of a model's gates over the slices, one slice a row, one gate a column.
+
+    Parameters
+    ----------
+    images
+        n grey images (h, w).
+    maps
+        For each gate, by its title, n maps with values 0 (skip closed) to 1 (skip open), of any resolution.
+    masks
+        n masks of the given kind, outlined on every panel.
+    """
+    n, columns = len(images), len(maps) + 1
+    figure = plate(WIDTH / columns * n + 0.75)
+    axes = figure.subplots(n, columns, squeeze=False)
+    shade = Normalize(0, 1)
+    for i, (line, image) in enumerate(zip(axes, images, strict=True)):
+        outline = {kind: masks[i]} if masks is not None else {}
+        _slice(line[0], image, outline)
+        for ax, stack in zip(line[1:], maps.values(), strict=True):
+            _slice(ax, image, outline)
+            overlay = ax.imshow(stack[i], cmap="inferno", norm=shade, alpha=0.62, extent=_extent(image))
+    for ax, title in zip(axes[0], ("slice", *maps), strict=True):
+        ax.set_title(title, fontsize=9, fontweight="normal")
+    bar = figure.colorbar(overlay, ax=axes[:, 1:], orientation="horizontal", shrink=0.6, aspect=40, pad=0.02)
+    bar.set_label("gate opening: 0 closed, 1 open", fontsize=9)
+    bar.outline.set_visible(False)
+    return _with_legend(figure, (kind,) if masks is not None else ())
+
+
+def _grid(n: int, columns: int, titled: bool) -> tuple[Figure, list[Axes]]:
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    side = WIDTH / max(columns, 2)
+    figure = plate(rows * (side + 0.22 * titled) + 0.35, width=side * columns)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for ax in axes[n:]:
+        ax.remove()
+    return figure, axes[:n]
+
+
+def _slice(ax: Axes, image: Array, outlines: Mapping[str, Array | None]) -> None:
+    ax.imshow(image, vmin=0, vmax=255)
+    for kind, mask in outlines.items():
+        if mask is not None and np.any(mask):
+            _outline(ax, mask, kind)
+    ax.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5))
+    bare(ax)
+
+
+def _outline(ax: Axes, mask: Array, kind: str) -> None:
+    """Draw the contour of a mask half way between its pixels and the rest, closed at the image edge."""
+    height, width = mask.shape
+    contour = ax.contour(
+        np.arange(-1, width + 1),
+        np.arange(-1, height + 1),
+        np.pad(np.asarray(mask, float), 1),
+        levels=[0.5],
+        colors=MASK_COLOURS[kind],
+        linewidths=1.3,
+        zorder=3,
+    )
+    contour.set(path_effects=halo(), gid=f"outline:{kind}")
+
+
+def _extent(image: Array) -> tuple[float, float, float, float]:
+    height, width = image.shape
+    return -0.5, width - 0.5, height - 0.5, -0.5
+
+
+def _window(mask: Array, margin: float) -> tuple[float, float, float, float]:
+    """Return left, right, top and bottom of a square around a mask, wider by `margin` of its side."""
+    rows, columns = np.nonzero(mask)
+    half = (0.5 + margin) * (max(np.ptp(rows), np.ptp(columns)) + 1)
+    half = min(half, min(mask.shape) / 2)
+    x = np.clip((columns.min() + columns.max()) / 2, half - 0.5, mask.shape[1] - 0.5 - half)
+    y = np.clip((rows.min() + rows.max()) / 2, half - 0.5, mask.shape[0] - 0.5 - half)
+    return x - half, x + half, y - half, y + half
+
+
+def _with_legend(figure: Figure, kinds: Iterable[str]) -> Figure:
+    handles = [Line2D([], [], color=MASK_COLOURS[kind], lw=2.4, label=MASK_TITLES[kind]) for kind in kinds]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.4)
+    return figure
