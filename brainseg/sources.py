@@ -1,7 +1,7 @@
 """Which source files a module depends on, and a fingerprint of them.
 
-A result is current only as long as the code that made it has not changed. The code that made it is the module that was
-called and every module of this package that it imports, directly or not; an unrelated module does not count.
+A result is current only as long as the code that made it has not changed. That code is the module that was called
+and every module of this package that it imports, directly or not; an unrelated module does not count.
 """
 
 import ast
@@ -71,7 +71,7 @@ def _files_of(module: str) -> Iterator[Path]:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """Dotted names that a file imports, wherever in the file; ``from a import b`` may name a module ``a.b``."""
+    """Dotted names that a file imports anywhere; ``from a import b`` may name a module ``a.b``."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

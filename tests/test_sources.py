@@ -16,9 +16,7 @@ def test_source_files_cover_what_python_really_imports(module: str) -> None:
         f"import sys, {module}\n"
         "print(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'brainseg'), sep='\\n')"
     )
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert {Path(line) for line in loaded.split()} <= set(source_files(module))
 
 

@@ -1,0 +1,58 @@
+# make book    the book, from nothing to HTML        make test    everything that is checked
+# make book DATASET=tumorseg DATA=folder             the same on the real images
+
+PYTHON  ?= python3
+DATASET ?= phantom
+DATA    ?=
+SCALE   ?= quick
+SEED    ?= 0
+CORES   ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
+
+UV_VERSION := 0.13.9
+READY      := .venv/ready
+SNAKEMAKE   = snakemake --cores $(CORES) --rerun-incomplete --quiet rules \
+	--config dataset=$(DATASET) scale=$(SCALE) seed=$(SEED) $(if $(DATA),data=$(abspath $(DATA)))
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export BRAINSEG_WORKSPACE := $(CURDIR)/build
+export PYTHONHASHSEED := 0
+
+.PHONY: book test reference lock clean help
+.DEFAULT_GOAL := help
+
+help: ## What can be made
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
+
+book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, SCALE, SEED)
+	$(SNAKEMAKE) book
+	@echo "The book is ready: open build/$(DATASET)-$(SCALE)-$(SEED)/book/_build/html/index.html"
+
+test: $(READY) ## Lint, types, unit tests, and the committed notebooks re-executed and compared
+	ruff check . && ruff format --check . && mypy
+	pytest
+	$(SNAKEMAKE) runs
+	pytest --nbval --nbval-current-env -W default notebooks
+
+reference: $(READY) ## Execute the chapters on the phantom and make the results the committed notebooks
+	$(SNAKEMAKE) reference
+
+lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock
+	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+		--generate-hashes --no-emit-index-url --extra tensorflow --extra jax --extra book --extra dev \
+		--custom-compile-command 'make lock' --output-file requirements.lock
+	{ sed '/- pip:/q' environment.yml; \
+	  sed -nE "s/^([a-z0-9][^ ]*==[^\\]*[^ \\]) *\\\\?$$/      - \"\1\"/p" requirements.lock; \
+	  echo '      - "--editable ."'; } > environment.new && mv environment.new environment.yml
+
+clean: ## Remove what was made, the environment included
+	rm -rf build .venv
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "brainseg needs Python 3.11 to 3.13; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 2; }
+	@echo "Setting up .venv (once for each change of the lock)"
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	.venv/bin/uv pip sync --python .venv/bin/python --require-hashes requirements.lock
+	.venv/bin/uv pip install --python .venv/bin/python --quiet --no-deps --editable .
+	@touch $@

@@ -1,0 +1,60 @@
+"""The built book as a set of files: are all pages there, and does every link inside it lead somewhere?"""
+
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import yaml
+
+
+class _Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if not value:
+                continue
+            if name == "id" or (tag == "a" and name == "name"):
+                self.anchors.add(value)
+            elif (tag, name) in {("a", "href"), ("img", "src"), ("script", "src"), ("link", "href")}:
+                self.links.append(value)
+
+
+def missing_pages(site: Path, toc: Path) -> list[str]:
+    """Pages that the table of contents names and the site lacks."""
+    return [name for name in _toc_files(yaml.safe_load(toc.read_text())) if not (site / f"{name}.html").is_file()]
+
+
+def broken_links(site: Path) -> list[str]:
+    """Links between files of the site that lead nowhere, as ``page -> link``; links to other hosts are not followed."""
+    pages = {path.resolve(): _Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    return [
+        f"{path.relative_to(site.resolve())} -> {link}"
+        for path, page in pages.items()
+        for link in dict.fromkeys(page.links)
+        if not _leads_somewhere(link, path, pages)
+    ]
+
+
+def _leads_somewhere(link: str, page: Path, pages: dict[Path, _Page]) -> bool:
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return True
+    target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    if not target.is_file():
+        return False
+    anchor = unquote(parts.fragment)
+    return not anchor or target not in pages or anchor in pages[target].anchors
+
+
+def _toc_files(entry: object) -> list[str]:
+    if isinstance(entry, list):
+        return [name for item in entry for name in _toc_files(item)]
+    if isinstance(entry, dict):
+        own = [entry[key] for key in ("root", "file") if key in entry]
+        return own + [name for value in entry.values() for name in _toc_files(value) if isinstance(value, list)]
+    return []

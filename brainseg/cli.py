@@ -1,0 +1,147 @@
+"""The command line: ``brainseg``."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brainseg import __version__
+from brainseg.errors import BrainsegError
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A published brain-tumour segmentation study, re-run, explained and corrected on the same images.",
+)
+data = typer.Typer(no_args_is_help=True, help="Get, make, check and prepare data sets.")
+commands.add_typer(data, name="data")
+
+DatasetName = Annotated[str, typer.Option("--dataset", help="phantom or tumorseg.")]
+DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of the real data set (tumorseg only).")]
+ScaleName = Annotated[str, typer.Option("--scale", help="quick (64 px), laptop (128 px) or full (as published).")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the training run.")]
+Record = Annotated[Path | None, typer.Option("--record", help="Write a small JSON file that names what was made.")]
+Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
+
+
+def app() -> None:
+    """Run the command line; an error that a user can mend is one line, and exit status 2."""
+    try:
+        commands()
+    except BrainsegError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(2)
+
+
+@commands.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+) -> None:
+    """Show the version where it is asked for."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@data.command()
+def fetch(root: Annotated[Path, typer.Argument(help="Folder to put the data set into.")]) -> None:
+    """Download the study's images (Kaggle) and Cheng's borders (figshare, about 860 MB) to ROOT."""
+    from brainseg.data.fetch import fetch as fetch_data
+
+    fetch_data(root, progress=True)
+    typer.echo(f"The data set is in {root}. Next: brainseg data check {root}")
+
+
+@data.command("import-cheng")
+def import_cheng(
+    source: Annotated[Path, typer.Argument(help="Folder with Cheng's .mat files, or with the zip files of them.")],
+    target: Annotated[Path, typer.Argument(help="JSON file to write.")],
+) -> None:
+    """Make the border file from Cheng's original MATLAB files."""
+    from brainseg.data.cheng import import_cheng as import_borders
+
+    count = import_borders(source, target)
+    typer.echo(f"{target}: borders of {count} slices")
+
+
+@data.command("make-phantom")
+def make_phantom(
+    root: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet, or be empty.")],
+    patients: Annotated[int, typer.Option(min=8, help="Number of patients.")] = 40,
+    seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same files.")] = 0,
+) -> None:
+    """Make the phantom: a simulated data set in the layout of the real one, with its quirks."""
+    from brainseg.data.phantom import make_phantom as make
+
+    make(root, patients=patients, seed=seed, progress=True)
+    typer.echo(f"The phantom is in {root}")
+
+
+@data.command()
+def prepare(
+    root: Root,
+    scale: ScaleName = "quick",
+    workspace: Annotated[Path | None, typer.Option(help="Where to keep the arrays.")] = None,
+    record: Record = None,
+) -> None:
+    """Decode, pair and resize a data set once, into arrays that open at once."""
+    from brainseg.data.dataset import default_workspace
+    from brainseg.data.prepare import prepare as prepare_arrays
+    from brainseg.recipe import scale_named
+
+    prepared = prepare_arrays(
+        root, scale_named(scale).size, (workspace or default_workspace()) / "prepared", progress=True
+    )
+    typer.echo(f"{len(prepared.table)} images of {prepared.size} × {prepared.size} pixels in {prepared.folder}")
+    _write_record(record, {"fingerprint": prepared.fingerprint, "images": len(prepared.table)})
+
+
+@data.command()
+def check(root: Root) -> None:
+    """Report what is odd in a data set; exit status 1 if anything is."""
+    from brainseg.data.check import check as check_data
+
+    report = check_data(root)
+    typer.echo(report.text())
+    raise typer.Exit(report.exit_code)
+
+
+@commands.command()
+def train(
+    model: Annotated[str, typer.Argument(help="unet, linknet, segnet or deeplab.")],
+    dataset: DatasetName = "phantom",
+    data: DataFolder = None,
+    scale: ScaleName = "quick",
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """Train a model as published; a finished run is found again, an interrupted one goes on."""
+    from brainseg.experiment import Experiment
+
+    run = Experiment(dataset, scale, seed, data).run(model, progress=True)
+    typer.echo(f"{run.recipe.model}: {len(run.history)} epochs, in {run.folder}")
+    _write_record(record, {"run": run.folder.name, "recipe": run.recipe.to_dict()})
+
+
+@commands.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="unet, linknet, segnet or deeplab.")],
+    dataset: DatasetName = "phantom",
+    data: DataFolder = None,
+    scale: ScaleName = "quick",
+    seed: Seed = 0,
+) -> None:
+    """Show the scores of a trained model beside the published ones; trains it first if need be."""
+    from brainseg.evaluate import summary
+    from brainseg.experiment import Experiment
+
+    typer.echo(summary(Experiment(dataset, scale, seed, data).run(model, progress=True)).to_string())
+
+
+def _write_record(path: Path | None, record: dict[str, object]) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(record, indent=2) + "\n")

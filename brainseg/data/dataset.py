@@ -1,0 +1,114 @@
+"""A data set by name: the phantom, made when it is first asked for, or the real images in a folder."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from brainseg.data.cheng import Border, read_borders
+from brainseg.data.coco import Split, read_dataset
+from brainseg.data.phantom import make_phantom
+from brainseg.data.prepare import Prepared, prepare
+from brainseg.errors import BrainsegError
+from brainseg.sources import fingerprint, source_files
+
+DATASETS = ("phantom", "tumorseg")
+
+
+def default_workspace() -> Path:
+    """Folder for everything that can be made again: ``BRAINSEG_WORKSPACE`` or the user's cache folder."""
+    return Path(os.environ.get("BRAINSEG_WORKSPACE") or user_cache_path("brainseg"))
+
+
+def phantom_folder(workspace: Path) -> Path:
+    """Folder of the phantom inside a workspace; its name changes with the code that makes the phantom."""
+    return workspace / "data" / f"phantom-{fingerprint(source_files('brainseg.data.phantom'))[:8]}"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set on disk and the workspace in which its prepared arrays are kept.
+
+    Attributes
+    ----------
+    name
+        ``"phantom"`` or ``"tumorseg"``.
+    root
+        Folder with ``tumorseg-coco/{train,valid,test}`` and ``cheng2017/annotations.coco.json``.
+    workspace
+        Folder for prepared arrays and runs.
+    """
+
+    name: str
+    root: Path
+    workspace: Path
+
+    @cached_property
+    def splits(self) -> dict[str, Split]:
+        """The three COCO splits as they are on disk, by name: train, valid, test."""
+        return read_dataset(self.root)
+
+    @cached_property
+    def borders(self) -> dict[int, Border]:
+        """The tumour borders of Cheng's data set, by slice number."""
+        return read_borders(self.root)
+
+    def prepared(self, size: int, progress: bool = False) -> Prepared:
+        """Images and masks as arrays of ``size`` × ``size`` pixels, prepared when first asked for."""
+        return prepare(self.root, size, self.workspace / "prepared", progress)
+
+
+def open_dataset(
+    name: str = "phantom",
+    data: str | Path | None = None,
+    workspace: Path | None = None,
+    progress: bool = False,
+) -> Dataset:
+    """Open a data set; make the phantom first if it is asked for and not there yet.
+
+    Parameters
+    ----------
+    name
+        ``"phantom"`` or ``"tumorseg"``.
+    data
+        Folder of the real data set; ``None`` for the phantom, which lies in the workspace.
+    workspace
+        Where to keep what is made; :func:`default_workspace` if not given.
+    progress
+        Show a progress bar while the phantom is made.
+
+    Raises
+    ------
+    BrainsegError
+        If the name is unknown, or the folder is missing or not needed.
+    """
+    workspace = workspace or default_workspace()
+    if name == "phantom":
+        if data is not None:
+            raise BrainsegError(
+                f"received the data folder {data} for the phantom, which lies in the workspace: leave the folder out, "
+                "or ask for the data set 'tumorseg'"
+            )
+        return Dataset(name, _made_phantom(workspace, progress), workspace)
+    if name == "tumorseg":
+        if data is None or not (Path(data) / "tumorseg-coco").is_dir():
+            raise BrainsegError(
+                f"received the data folder {data} for 'tumorseg', expected one with tumorseg-coco/ and cheng2017/ in it: "
+                "name it, or get the data with 'brainseg data fetch FOLDER'"
+            )
+        return Dataset(name, Path(data), workspace)
+    raise BrainsegError(f"received data set {name!r}, expected one of: {', '.join(DATASETS)}")
+
+
+def _made_phantom(workspace: Path, progress: bool) -> Path:
+    root = phantom_folder(workspace)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_suffix(".lock")):
+        if not root.is_dir():
+            unfinished = root.with_suffix(".unfinished")
+            make_phantom(unfinished, progress=progress)
+            unfinished.replace(root)
+    return root

@@ -1,0 +1,53 @@
+"""An experiment: a data set, a scale and a seed. What a chapter asks for arrays and trained models."""
+
+from functools import cached_property
+from pathlib import Path
+
+from brainseg.data.dataset import Dataset, open_dataset
+from brainseg.data.prepare import Prepared
+from brainseg.errors import BrainsegError
+from brainseg.recipe import SCALES, Recipe, Scale, published
+from brainseg.train import Run, train
+
+
+class Experiment:
+    """A data set at a scale, with a seed for training.
+
+    Parameters
+    ----------
+    dataset
+        ``"phantom"`` or ``"tumorseg"``.
+    scale
+        Name of a scale: ``"quick"``, ``"laptop"`` or ``"full"``.
+    seed
+        Seed of every training run.
+    data
+        Folder of the real data set; ``None`` for the phantom.
+
+    Raises
+    ------
+    BrainsegError
+        If the data set or the scale is unknown, or the data folder is missing.
+    """
+
+    def __init__(
+        self, dataset: str = "phantom", scale: str = "quick", seed: int = 0, data: str | Path | None = None
+    ) -> None:
+        if scale not in SCALES:
+            raise BrainsegError(f"received scale {scale!r}, expected one of: {', '.join(SCALES)}")
+        self.scale: Scale = SCALES[scale]
+        self.seed = seed
+        self.dataset: Dataset = open_dataset(dataset, data)
+
+    @cached_property
+    def data(self) -> Prepared:
+        """Images and masks at the scale's size."""
+        return self.dataset.prepared(self.scale.size)
+
+    def recipe(self, model: str) -> Recipe:
+        """The published recipe of a model at this scale."""
+        return published(model, self.scale, self.seed)
+
+    def run(self, model: str, progress: bool = False) -> Run:
+        """The run of the published recipe of a model: from the store, or trained now."""
+        return train(self.recipe(model), self.data, self.dataset.workspace / "runs", progress)
