@@ -1,0 +1,124 @@
+"""Keras and its backend: the only module that names TensorFlow, JAX or PyTorch.
+
+Every other module takes Keras from here (``from brainseg.backend import keras``), so that the settings that
+only count before the first import are always made.
+
+The backend is the one named in the environment variable ``KERAS_BACKEND``. Where that is not set, it is the
+first of TensorFlow, JAX and PyTorch that is installed; ``~/.keras/keras.json`` is not asked, because a file
+in somebody's home does not travel with the book.
+"""
+
+import importlib.util
+import os
+
+from brainseg.errors import BrainsegError
+
+BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+"""The name of each backend in Keras, and the Python package that it needs."""
+
+
+def choose_backend() -> str:
+    """Name the Keras backend to use: ``KERAS_BACKEND``, or else the first one that is installed.
+
+    Raises
+    ------
+    BrainsegError
+        If no backend is installed, or the one asked for is not.
+    """
+    installed = [name for name, package in BACKENDS.items() if importlib.util.find_spec(package)]
+    wanted = os.environ.get("KERAS_BACKEND") or (installed[0] if installed else None)
+    if wanted is None:
+        raise BrainsegError(
+            f"Keras has no backend: none of {', '.join(BACKENDS)} is installed; "
+            "install one, for instance with: pip install 'brainseg[tensorflow]'"
+        )
+    if wanted not in installed:
+        raise BrainsegError(
+            f"KERAS_BACKEND is {wanted!r}, which is not installed; expected one of: {', '.join(installed)}"
+        )
+    return wanted
+
+
+os.environ["KERAS_BACKEND"] = choose_backend()
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # else off on AMD processors, at half the speed
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras  # noqa: E402
+
+__all__ = ["BACKENDS", "choose_backend", "configure", "describe", "keras"]
+
+
+def configure(seed: int, threads: int | None = None) -> None:
+    """Make what follows repeatable: seed every global generator and ask for deterministic operations.
+
+    Parameters
+    ----------
+    seed
+        For Python, NumPy and the backend.
+    threads
+        Processor threads that one operation may use; None leaves the backend's own choice (all cores).
+        The number of threads changes the order of sums, and with it the last digits of a result. It can be
+        set only before the backend has computed anything. JAX has no such setting: set the affinity of
+        the process instead (``taskset``).
+
+    Raises
+    ------
+    BrainsegError
+        If the number of threads can no longer be set, or not at all.
+    """
+    keras.utils.set_random_seed(seed)
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        if threads is not None and tf.config.threading.get_intra_op_parallelism_threads() != threads:
+            try:
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
+            except RuntimeError as error:
+                raise BrainsegError(
+                    f"{threads} threads asked for, but TensorFlow has already started: "
+                    "set the number of threads before the first model is built"
+                ) from error
+    elif backend == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        if threads is not None:
+            torch.set_num_threads(threads)
+    elif threads is not None:
+        raise BrainsegError(f"{threads} threads asked for, but {backend} cannot be told; use taskset instead")
+
+
+def describe() -> dict[str, str]:
+    """What computes: backend, versions, device and the settings that change the last digits."""
+    backend = keras.backend.backend()
+    device = "CPU"
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        version = tf.__version__
+        if accelerators := tf.config.list_physical_devices("GPU"):
+            details = tf.config.experimental.get_device_details(accelerators[0])
+            device = details.get("device_name", "GPU")
+        threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
+    elif backend == "jax":
+        import jax
+
+        version = jax.__version__
+        device = jax.devices()[0].device_kind
+        threads = os.cpu_count()
+    else:
+        import torch
+
+        version = torch.__version__
+        if torch.cuda.is_available():
+            device = torch.cuda.get_device_name(0)
+        threads = torch.get_num_threads()
+    return {
+        "keras": keras.version(),
+        "backend": f"{backend} {version}",
+        "device": device,
+        "threads": str(threads),
+        "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"],
+    }

@@ -1,0 +1,163 @@
+"""The four models of the study as plain Keras graphs, sized by one number, their width."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from brainseg.errors import BrainsegError
+
+if TYPE_CHECKING:
+    from brainseg.backend import keras
+
+__all__ = ["ARCHITECTURES", "MODELS", "TITLES", "Architecture", "architecture", "build", "resolve_attention"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is fixed about a model before it is built.
+
+    Attributes
+    ----------
+    title
+        Its name in prose.
+    divisor
+        Height and width of the image must be multiples of this.
+    attentions
+        The kinds of attention it can have; the first is the published one.
+    dropout
+        The published dropout rate.
+    initialiser
+        The published initialiser of its convolutions.
+    """
+
+    title: str
+    divisor: int = 16
+    attentions: tuple[str | None, ...] = ("gate", None)
+    dropout: float = 0.0
+    initialiser: str = "GlorotUniform"
+
+
+ARCHITECTURES = {
+    "unet": Architecture("U-Net", dropout=0.3, initialiser="HeNormal"),
+    "linknet": Architecture("LinkNet", dropout=0.3, initialiser="HeNormal"),
+    "segnet": Architecture("SegNet"),
+    "deeplab": Architecture("Modified DeepLab", divisor=4, attentions=(None,)),
+}
+MODELS = tuple(ARCHITECTURES)
+TITLES = {name: architecture.title for name, architecture in ARCHITECTURES.items()}
+
+
+def architecture(name: str) -> Architecture:
+    """Look a model up by name.
+
+    Raises
+    ------
+    BrainsegError
+        If there is none of that name.
+    """
+    if name not in ARCHITECTURES:
+        raise BrainsegError(f"there is no model {name!r}; expected one of: {', '.join(MODELS)}")
+    return ARCHITECTURES[name]
+
+
+def resolve_attention(name: str, attention: str | None = "published") -> str | None:
+    """Return the kind of attention that a model gets: "published" stands for its own.
+
+    Raises
+    ------
+    BrainsegError
+        If the model cannot have that kind.
+
+    Examples
+    --------
+    >>> resolve_attention("unet"), resolve_attention("deeplab")
+    ('gate', None)
+    """
+    kinds = architecture(name).attentions
+    if attention == "published":
+        return kinds[0]
+    if attention not in kinds:
+        expected = " or ".join(repr(kind) for kind in kinds)
+        reason = "" if "gate" in kinds else ", because it has no skip connection that a gate could weight"
+        raise BrainsegError(
+            f"{TITLES[name]} cannot have attention {attention!r}{reason}; expected 'published' or {expected}"
+        )
+    return attention
+
+
+def build(
+    name: str,
+    size: int = 128,
+    channels: int = 3,
+    width: int = 64,
+    attention: str | None = "published",
+    dropout: float | None = None,
+    normalisation: str | None = None,
+    seed: int = 0,
+) -> "keras.Model":
+    """Build one of the four models, untrained and not compiled.
+
+    It maps images (batch, size, size, channels), float32 in 0 to 1, to tumour probabilities
+    (batch, size, size, 1) in 0 to 1. The defaults are the study's: at 128×128×3 and width 64 the models have
+    34,862,949 (U-Net), 31,729,509 (LinkNet), 32,081,989 (SegNet) and 4,334,145 (DeepLab) parameters.
+
+    Parameters
+    ----------
+    name
+        "unet", "linknet", "segnet" or "deeplab".
+    size
+        Height and width of the images in pixels: a multiple of 16 (of 4 for DeepLab).
+    channels
+        Channels of the images. The study reads its grey images as colour: three equal channels.
+    width
+        Filters at full resolution; every other number of filters is a multiple of it.
+    attention
+        "gate" (the skips are weighted, Oktay et al. 2018), None (the skips are plain) or "published": "gate",
+        except for DeepLab, which has no skips.
+    dropout
+        Rate of the dropout after each pooling and each merge; None is as published: 0.3 in U-Net and LinkNet,
+        0 in SegNet and DeepLab.
+    normalisation
+        None is as published: batch normalisation after the ReLU in SegNet's decoder, and no other. With
+        "batch" it stands between each convolution (except in gates, transposed convolutions and the output)
+        and its ReLU, in all four models alike; in SegNet's decoder this takes the place of the published one.
+    seed
+        Fixes the initial weights and the dropout.
+
+    Raises
+    ------
+    BrainsegError
+        If the model does not exist or one of the numbers does not fit it.
+
+    Examples
+    --------
+    >>> model = build("unet", size=32, width=4)
+    >>> model.output_shape
+    (None, 32, 32, 1)
+    """
+    kind = architecture(name)
+    attention = resolve_attention(name, attention)
+    if size < kind.divisor or size % kind.divisor:
+        nearest = max(1, round(size / kind.divisor)) * kind.divisor
+        raise BrainsegError(
+            f"{kind.title} cannot take images of {size} pixels; expected a multiple of {kind.divisor}, "
+            f"for example {nearest}"
+        )
+    if width < 2 or width % 2:
+        raise BrainsegError(f"width is {width}; expected an even number, 2 or more (64 as published)")
+    if normalisation not in (None, "batch"):
+        raise BrainsegError(f"normalisation is {normalisation!r}; expected None or 'batch'")
+
+    from brainseg.backend import keras  # here, so that importing the names of the models stays quick
+    from brainseg.models import deeplab, linknet, segnet, unet
+    from brainseg.models.blocks import Style
+
+    builders: dict[str, Callable[..., keras.Model]] = {
+        "unet": unet.unet,
+        "linknet": linknet.linknet,
+        "segnet": segnet.segnet,
+        "deeplab": deeplab.deeplab,
+    }
+    style = Style(kind.initialiser, normalisation, kind.dropout if dropout is None else dropout, seed)
+    image = keras.Input((size, size, channels), name="image")
+    return builders[name](image, width, attention, style)
