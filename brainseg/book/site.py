@@ -1,4 +1,4 @@
-"""The built book as a set of files: are all pages there, and does every link inside it lead somewhere?"""
+"""The built book as a set of files: which pages are missing, and which links inside it lead nowhere."""
 
 from html.parser import HTMLParser
 from pathlib import Path

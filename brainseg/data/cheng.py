@@ -141,14 +141,10 @@ def import_cheng(sources: Path | Sequence[Path], out: Path) -> pd.DataFrame:
     files = [sources] if isinstance(sources, Path) else sources
     slices = sorted((_read_mat(name, data) for name, data in _mat_files(files)), key=lambda s: s[0].number)
     if not slices:
-        raise BrainsegError(
-            f"no .mat files in {', '.join(map(str, files))}: name Cheng's zip files or their folder"
-        )
+        raise BrainsegError(f"no .mat files in {', '.join(map(str, files))}: name Cheng's zip files or their folder")
     borders = [border for border, _ in slices]
     if len({b.number for b in borders}) < len(borders):
-        raise BrainsegError(
-            f"{', '.join(map(str, files))} hold a slice twice: name each zip file or folder once"
-        )
+        raise BrainsegError(f"{', '.join(map(str, files))} hold a slice twice: name each zip file or folder once")
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
     partial.write_text(json.dumps(_border_file(borders), separators=(",", ":")), encoding="utf-8")
@@ -174,9 +170,7 @@ def _mat_files(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
                 names = [name for name in archive.namelist() if name.endswith(".mat")]
                 yield from ((f"{source}/{name}", archive.read(name)) for name in names)
         else:
-            raise BrainsegError(
-                f"{source} is neither a folder nor a zip file: name Cheng's zip files or their folder"
-            )
+            raise BrainsegError(f"{source} is neither a folder nor a zip file: name Cheng's zip files or their folder")
 
 
 def _read_mat(name: str, data: bytes) -> tuple[Border, float]:
@@ -195,9 +189,7 @@ def _read_mat(name: str, data: bytes) -> tuple[Border, float]:
             )
             drawn = cjdata["tumorMask"][()].T > 0
     except (OSError, KeyError, ValueError, IndexError) as error:
-        raise BrainsegError(
-            f"{name} is not one of Cheng's .mat files ({type(error).__name__}: {error})"
-        ) from error
+        raise BrainsegError(f"{name} is not one of Cheng's .mat files ({type(error).__name__}: {error})") from error
     inside = rasterise([border.polygon], border.height, border.width)
     return border, float(2 * (inside & drawn).sum() / max(inside.sum() + drawn.sum(), 1))
 

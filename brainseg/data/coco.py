@@ -125,9 +125,7 @@ class Image:
             raise BrainsegError(f"{self.path} cannot be decoded as an image: fetch the data set again")
         grey, *others = cv2.split(pixels)
         if not all(np.array_equal(grey, other) for other in others):
-            raise BrainsegError(
-                f"{self.path} is a coloured image, expected a grey one: fetch the data set again"
-            )
+            raise BrainsegError(f"{self.path} is a coloured image, expected a grey one: fetch the data set again")
         if grey.shape != (self.height, self.width):
             raise BrainsegError(
                 f"{self.path} has height and width {list(grey.shape)}, its annotation file says "
@@ -184,8 +182,7 @@ def read_split(folder: Path) -> Split:
         annotations = tuple(_annotation(entry, categories) for entry in content["annotations"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BrainsegError(
-            f"{path} is not a COCO annotation file ({type(error).__name__}: {error}): "
-            "fetch the data set again"
+            f"{path} is not a COCO annotation file ({type(error).__name__}: {error}): fetch the data set again"
         ) from error
     _require_files(images, folder)
     _require_image_ids(images, annotations, path)
@@ -215,9 +212,7 @@ def _image(entry: dict[str, Any], folder: Path) -> Image:
     name = str(entry["file_name"])
     number = re.match(r"\d+", name)
     if number is None:
-        raise BrainsegError(
-            f"image {name} in {folder} has no slice number: expected a name like '1000_jpg.rf.….jpg'"
-        )
+        raise BrainsegError(f"image {name} in {folder} has no slice number: expected a name like '1000_jpg.rf.….jpg'")
     return Image(int(entry["id"]), folder / name, int(number[0]), int(entry["height"]), int(entry["width"]))
 
 

@@ -96,7 +96,7 @@ def open_dataset(
     if name == "tumorseg":
         if data is None or not (Path(data) / "tumorseg-coco").is_dir():
             raise BrainsegError(
-                f"received the data folder {data} for 'tumorseg', expected one with tumorseg-coco/ and cheng2017/ in it: "
+                f"received the data folder {data} for 'tumorseg', expected one with tumorseg-coco and cheng2017: "
                 "name it, or get the data with 'brainseg data fetch FOLDER'"
             )
         return Dataset(name, Path(data), workspace)

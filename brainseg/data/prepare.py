@@ -19,7 +19,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainseg.data import cheng, coco
+from brainseg import sources
 from brainseg.data.cheng import BORDERS, Border, read_borders
 from brainseg.data.coco import (
     ANNOTATIONS,
@@ -171,8 +171,8 @@ def _inputs(root: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
 
 def _steps() -> str:
     """Name the steps from files to arrays: the code, and the version of the library beneath it."""
-    code = [Path(file).read_text(encoding="utf-8") for file in (coco.__file__, cheng.__file__, __file__)]
-    return _short("".join((*code, cv2.__version__)))[:8]
+    code = sources.fingerprint(sources.source_files(__name__))
+    return _short(code + cv2.__version__)[:8]
 
 
 def _short(text: str) -> str:
@@ -231,9 +231,7 @@ def _write(root: Path, size: int, folder: Path, progress: bool) -> None:
             arrays["border"][item.row] = shrink(item.border.mask(image.height), size)
 
     with _single_threaded_opencv(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in tqdm(
-            pool.map(fill, items), total=len(items), desc="prepare", unit="image", disable=not progress
-        ):
+        for _ in tqdm(pool.map(fill, items), total=len(items), desc="prepare", unit="image", disable=not progress):
             pass
     for array in arrays.values():
         array.flush()

@@ -45,9 +45,7 @@ class Style:
         return getattr(keras.initializers, initialiser)(seed=self.seed_of(name))
 
 
-def convolution(
-    x: Tensor, filters: int, name: str, style: Style, kernel: int = 3, dilation: int = 1
-) -> Tensor:
+def convolution(x: Tensor, filters: int, name: str, style: Style, kernel: int = 3, dilation: int = 1) -> Tensor:
     """Convolution, batch normalisation if the style asks for it, ReLU."""
     normalised = style.normalisation == "batch"
     x = keras.layers.Conv2D(
@@ -109,9 +107,9 @@ def attention_gate(skip: Tensor, signal: Tensor, channels: int, name: str, style
     """
 
     def pointwise(x: Tensor, filters: int, name: str, activation: str | None = None) -> Tensor:
-        return keras.layers.Conv2D(
-            filters, 1, activation=activation, kernel_initializer=style.start(name), name=name
-        )(x)
+        return keras.layers.Conv2D(filters, 1, activation=activation, kernel_initializer=style.start(name), name=name)(
+            x
+        )
 
     both = keras.layers.Add(name=f"{name}_add")(
         [pointwise(skip, channels, f"{name}_skip"), pointwise(signal, channels, f"{name}_signal")]
