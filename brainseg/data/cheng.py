@@ -184,7 +184,7 @@ def _read_mat(name: str, data: bytes) -> tuple[Border, float]:
                 width=int(width),
                 height=int(height),
                 patient_id="".join(map(chr, cjdata["PID"][()].ravel())),
-                tumour_type=list(_TYPES.values())[int(cjdata["label"][()].item()) - 1],
+                tumour_type=dict(enumerate(_TYPES.values(), start=1))[int(cjdata["label"][()].item())],
                 polygon=np.asarray(cjdata["tumorBorder"][()], np.float64).reshape(-1, 2),
             )
             drawn = cjdata["tumorMask"][()].T > 0
