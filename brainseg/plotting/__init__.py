@@ -1,11 +1,13 @@
 """Every picture of the book. A chapter's cell calls one function and shows the figure it returns."""
 
+from brainseg.plotting.architecture import architecture
 from brainseg.plotting.curves import learning_curves, published_against_ours
 from brainseg.plotting.dataset import agreement, contingency, patients_across_splits, tumour_area
 from brainseg.plotting.images import attention_maps, box_against_border, montage, pairing, predictions
 
 __all__ = [
     "agreement",
+    "architecture",
     "attention_maps",
     "box_against_border",
     "contingency",

@@ -6,10 +6,9 @@ from typing import Any, Final
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from brainseg.plotting.style import INK, MODEL_COLOURS, SOFT, WIDTH, note, plate, styled
+from brainseg.plotting.style import INK, MODEL_COLOURS, SOFT, WIDTH, Plate, note, plate, styled
 
 PANELS = {
     "loss": "Loss",
@@ -23,7 +22,7 @@ NOTHING: Final[dict[str, Any]] = {"color": INK, "linestyle": (0, (4, 2)), "linew
 
 
 @styled
-def learning_curves(history: pd.DataFrame, background: float, model: str = "unet") -> Figure:
+def learning_curves(history: pd.DataFrame, background: float, model: str = "unet") -> Plate:
     """Show loss, accuracy, mean IoU and Dice epoch by epoch, training against validation.
 
     Two dashed lines say what a model gets that finds nothing: accuracy equal to the background share, and mean
@@ -94,7 +93,7 @@ SOURCES = {
 
 
 @styled
-def published_against_ours(table: pd.DataFrame, background: Mapping[str, float] | None = None) -> Figure:
+def published_against_ours(table: pd.DataFrame, background: Mapping[str, float] | None = None) -> Plate:
     """Lay published numbers and ours side by side, one panel a metric, one line a model.
 
     Parameters

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from brainseg.plotting.style import (
@@ -15,6 +14,7 @@ from brainseg.plotting.style import (
     SOFT,
     SPLIT_COLOURS,
     WIDTH,
+    Plate,
     note,
     plate,
     styled,
@@ -22,7 +22,7 @@ from brainseg.plotting.style import (
 
 
 @styled
-def contingency(counts: pd.DataFrame) -> Figure:
+def contingency(counts: pd.DataFrame) -> Plate:
     """Show a table of counts as a heat map: shade is the share within the row, the number is the count.
 
     `counts` is what `pandas.crosstab` gives, for instance tumour types as rows and categories as columns.
@@ -55,7 +55,7 @@ def contingency(counts: pd.DataFrame) -> Figure:
 
 
 @styled
-def patients_across_splits(table: pd.DataFrame) -> Figure:
+def patients_across_splits(table: pd.DataFrame) -> Plate:
     """Show how the slices of each patient fall into the splits.
 
     Above, one bar a patient, as high as the patient has slices, coloured by split. Below, how many patients
@@ -95,7 +95,7 @@ def patients_across_splits(table: pd.DataFrame) -> Figure:
 
 
 @styled
-def tumour_area(table: pd.DataFrame) -> Figure:
+def tumour_area(table: pd.DataFrame) -> Plate:
     """Show the distribution of tumour area for each tumour type, as boxed and as drawn by hand.
 
     Parameters
@@ -127,7 +127,7 @@ def tumour_area(table: pd.DataFrame) -> Figure:
 
 
 @styled
-def agreement(dice: NDArray[Any] | pd.Series, what: str = "Dice of box against border") -> Figure:
+def agreement(dice: NDArray[Any] | pd.Series, what: str = "Dice of box against border") -> Plate:
     """Show the distribution of per-image scores from 0 to 1, with its median; NaN is left out.
 
     Slices that score exactly 0, where the two masks do not touch, get a bar of their own.

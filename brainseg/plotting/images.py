@@ -6,24 +6,26 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from brainseg.plotting.style import MASK_COLOURS, MASK_TITLES, WIDTH, bare, halo, plate, styled
+from brainseg.plotting.style import MASK_COLOURS, MASK_TITLES, WIDTH, Plate, bare, halo, plate, styled
 
 Array = NDArray[Any]
 """An image (h, w) in 0…255, a mask (h, w) of 0 and 1, or a stack of them (n, h, w)."""
 
+Images = Array | Sequence[Array]
+Masks = Array | Sequence[Array | None]
+
 
 @styled
 def montage(
-    images: Sequence[Array],
-    outlines: Mapping[str, Sequence[Array | None]] | None = None,
+    images: Images,
+    outlines: Mapping[str, Masks] | None = None,
     titles: Sequence[str] | None = None,
     columns: int = 4,
-) -> Figure:
+) -> Plate:
     """Show slices in a grid, with the outlines of their masks.
 
     Parameters
@@ -54,7 +56,7 @@ def montage(
 
 
 @styled
-def box_against_border(image: Array, box: Array, border: Array, title: str = "") -> Figure:
+def box_against_border(image: Array, box: Array, border: Array, title: str = "") -> Plate:
     """Show one slice whole and, beside it, the tumour close up, with its box label and its border.
 
     `image`, `box` and `border` have one shape (h, w); neither mask may be empty.
@@ -76,11 +78,11 @@ def box_against_border(image: Array, box: Array, border: Array, title: str = "")
 
 @styled
 def pairing(
-    images: Sequence[Array],
-    by_position: Sequence[Array | None],
-    by_id: Sequence[Array | None],
+    images: Images,
+    by_position: Masks,
+    by_id: Masks,
     titles: Sequence[str] | None = None,
-) -> Figure:
+) -> Plate:
     """Show each slice twice: with the mask it gets by its place in the list, and with its own.
 
     One slice a column. Upper row: paired by list position, as published; lower row: paired by `image_id`.
@@ -110,7 +112,7 @@ def predictions(
     score_name: str = "Dice",
     threshold: float = 0.5,
     count: int = 4,
-) -> Figure:
+) -> Plate:
     """Show the best, the middle and the worst cases of a model.
 
     Parameters
@@ -160,11 +162,11 @@ def best_middle_worst(scores: Array, count: int) -> dict[str, list[int]]:
 
 @styled
 def attention_maps(
-    images: Sequence[Array],
-    maps: Mapping[str, Sequence[Array]],
-    masks: Sequence[Array | None] | None = None,
+    images: Images,
+    maps: Mapping[str, Images],
+    masks: Masks | None = None,
     kind: str = "box",
-) -> Figure:
+) -> Plate:
     """Lay the attention maps of a model's gates over the slices, one slice a row, one gate a column.
 
     Parameters
@@ -194,7 +196,7 @@ def attention_maps(
     return _with_legend(figure, (kind,) if masks is not None else ())
 
 
-def _grid(n: int, columns: int, titled: bool) -> tuple[Figure, list[Axes]]:
+def _grid(n: int, columns: int, titled: bool) -> tuple[Plate, list[Axes]]:
     columns = min(columns, n)
     rows = -(-n // columns)
     side = WIDTH / max(columns, 2)
@@ -244,7 +246,7 @@ def _window(mask: Array, margin: float) -> tuple[float, float, float, float]:
     return x - half, x + half, y - half, y + half
 
 
-def _with_legend(figure: Figure, kinds: Iterable[str]) -> Figure:
+def _with_legend(figure: Plate, kinds: Iterable[str]) -> Plate:
     handles = [Line2D([], [], color=MASK_COLOURS[kind], lw=2.4, label=MASK_TITLES[kind]) for kind in kinds]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.4)

@@ -7,6 +7,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import matplotlib.style
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 
@@ -81,17 +82,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Plate(Figure):
-    """A figure that a notebook shows by itself: no pyplot, no global state, the same bytes every time."""
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", metadata={"Software": None})
-        return buffer.getvalue()
-
-
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draw inside the house style and leave the caller's settings as they were."""
+    """Draw inside the house style, whatever the caller's settings, and leave those as they were."""
 
     @wraps(draw)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -99,6 +91,20 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
             return draw(*args, **kwargs)
 
     return wrapped
+
+
+class Plate(Figure):
+    """A figure that a notebook shows by itself: no pyplot, no global state, the same bytes every time."""
+
+    @styled
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw in the house style: matplotlib makes tick marks only now."""
+        super().draw(renderer)
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", metadata={"Software": None})
+        return buffer.getvalue()
 
 
 def plate(height: float, width: float = WIDTH) -> Plate:
