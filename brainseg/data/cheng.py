@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainseg.data.coco import rasterise, read_json
+from brainseg.data.coco import decode, encode, read_json
 from brainseg.errors import BrainsegError
 
 BORDERS = Path("cheng2017", "annotations.coco.json")
@@ -81,7 +81,11 @@ class Border:
 
     def mask(self, size: int) -> NDArray[np.bool_]:
         """The area inside the border in the Kaggle image of size x size pixels, (size, size)."""
-        return rasterise([self.polygon_in(size)], size, size)
+        return decode(self.encoded(size))
+
+    def encoded(self, size: int) -> dict[str, Any]:
+        """The same area as pycocotools' compressed run lengths."""
+        return encode([self.polygon_in(size)], size, size)
 
 
 def read_borders(root: Path) -> dict[int, Border]:
@@ -190,7 +194,7 @@ def _read_mat(name: str, data: bytes) -> tuple[Border, float]:
             drawn = cjdata["tumorMask"][()].T > 0
     except (OSError, KeyError, ValueError, IndexError) as error:
         raise BrainsegError(f"{name} is not one of Cheng's .mat files ({type(error).__name__}: {error})") from error
-    inside = rasterise([border.polygon], border.height, border.width)
+    inside = decode(encode([border.polygon], border.height, border.width))
     return border, float(2 * (inside & drawn).sum() / max(inside.sum() + drawn.sum(), 1))
 
 

@@ -84,17 +84,26 @@ class Annotation:
                [0, 1, 1, 0],
                [0, 0, 0, 0]])
         """
+        return decode(self.encoded(height, width))
+
+    def encoded(self, height: int, width: int) -> dict[str, Any]:
+        """The same region as pycocotools' compressed run lengths.
+
+        Raises
+        ------
+        BrainsegError
+            If a run-length encoding is of another size.
+        """
         if self.rle is None:
-            return rasterise(self.polygons, height, width)
+            return encode(self.polygons, height, width)
         if tuple(self.rle["size"]) != (height, width):
             raise BrainsegError(
                 f"annotation {self.id} is run-length encoded for height and width {self.rle['size']}, "
                 f"its image has {[height, width]}: correct the annotation file"
             )
-        encoded = self.rle
-        if isinstance(encoded["counts"], list):
-            encoded = coco_mask.frPyObjects(encoded, height, width)
-        return _decode(encoded)
+        if isinstance(self.rle["counts"], list):
+            return dict(coco_mask.frPyObjects(self.rle, height, width))
+        return self.rle
 
 
 @dataclass(frozen=True)
@@ -324,19 +333,24 @@ def id_mask(annotations: Iterable[Annotation], image: Image, size: int) -> NDArr
     ndarray of bool, (size, size)
         All False where there is no annotation.
     """
-    union = np.zeros((image.height, image.width), bool)
-    for annotation in annotations:
-        union |= annotation.mask(image.height, image.width)
-    return shrink(union, size)
+    return shrink(decode(union(annotations, image)), size)
 
 
-def rasterise(polygons: Iterable[NDArray[np.float64]], height: int, width: int) -> NDArray[np.bool_]:
-    """Fill polygons of x, y points, pixel (0, 0) covering [0, 1] x [0, 1]; the union, (height, width)."""
-    encoded = coco_mask.frPyObjects([np.ravel(p).tolist() for p in polygons], height, width)
-    return _decode(coco_mask.merge(encoded))
+def union(annotations: Iterable[Annotation], image: Image) -> dict[str, Any]:
+    """Union of an image's annotations at its full size, as compressed run lengths; empty where there is none."""
+    empty = {"size": [image.height, image.width], "counts": [image.height * image.width]}
+    parts = [annotation.encoded(image.height, image.width) for annotation in annotations]
+    return dict(coco_mask.merge([coco_mask.frPyObjects(empty, image.height, image.width), *parts]))
 
 
-def _decode(encoded: dict[str, Any]) -> NDArray[np.bool_]:
+def encode(polygons: Iterable[NDArray[np.float64]], height: int, width: int) -> dict[str, Any]:
+    """Fill polygons of x, y points, pixel (0, 0) covering [0, 1] x [0, 1]: their union as compressed run lengths."""
+    parts = coco_mask.frPyObjects([np.ravel(p).tolist() for p in polygons], height, width)
+    return dict(coco_mask.merge(parts))
+
+
+def decode(encoded: dict[str, Any]) -> NDArray[np.bool_]:
+    """Turn compressed run lengths into a mask, (height, width)."""
     return np.ascontiguousarray(coco_mask.decode(encoded), np.uint8).view(np.bool_)
 
 
