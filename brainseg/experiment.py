@@ -5,8 +5,7 @@ from pathlib import Path
 
 from brainseg.data.dataset import Dataset, open_dataset
 from brainseg.data.prepare import Prepared
-from brainseg.errors import BrainsegError
-from brainseg.recipe import SCALES, Recipe, Scale, published
+from brainseg.recipe import Recipe, published, scale_named
 from brainseg.train import Run, train
 
 
@@ -33,9 +32,7 @@ class Experiment:
     def __init__(
         self, dataset: str = "phantom", scale: str = "quick", seed: int = 0, data: str | Path | None = None
     ) -> None:
-        if scale not in SCALES:
-            raise BrainsegError(f"received scale {scale!r}, expected one of: {', '.join(SCALES)}")
-        self.scale: Scale = SCALES[scale]
+        self.scale = scale_named(scale)
         self.seed = seed
         self.dataset: Dataset = open_dataset(dataset, data)
 

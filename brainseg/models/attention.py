@@ -1,0 +1,43 @@
+"""What the attention gates let through."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from brainseg.backend import keras
+
+
+def gate_maps(model: "keras.Model", images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Attention maps of all gates of a model.
+
+    Parameters
+    ----------
+    model
+        One of the book's models.
+    images
+        What the model takes: (n, size, size, channels), 0 to 1.
+
+    Returns
+    -------
+    dict
+        For each gate, finest first, by its name (``gate_1`` is at full resolution): maps (n, h, w), 0 (nothing of the
+        skip connection passes) to 1 (all of it). Empty for a model without gates.
+
+    Examples
+    --------
+    >>> from brainseg.models import build
+    >>> images = np.zeros((2, 32, 32, 3), np.float32)
+    >>> {name: maps.shape for name, maps in gate_maps(build("unet", size=32, width=4), images).items()}
+    {'gate_1': (2, 32, 32), 'gate_2': (2, 16, 16), 'gate_3': (2, 8, 8), 'gate_4': (2, 4, 4)}
+    """
+    from brainseg.backend import keras
+
+    names = sorted(layer.name for layer in model.layers if layer.name.endswith("_map"))
+    if not names:
+        return {}
+    inner = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    outputs = inner.predict(images, verbose=0)
+    maps = outputs if isinstance(outputs, list) else [outputs]
+    return {name.removesuffix("_map"): np.asarray(m)[..., 0] for name, m in zip(names, maps, strict=True)}
