@@ -1,11 +1,12 @@
-"""Report what is odd in a data set: pairing, labels, borders, categories, patients."""
+"""Report what is odd in a data set: files, pairing, labels, borders, categories, patients."""
 
 import hashlib
+import math
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,29 @@ from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
 from brainseg.data.cheng import Border, read_borders
-from brainseg.data.coco import Annotation, Image, Split, pair_by_position, published_mask, read_dataset, union
+from brainseg.data.coco import (
+    FOLDER,
+    SPLITS,
+    Annotation,
+    Image,
+    Split,
+    encode,
+    pair_by_position,
+    published_mask,
+    read_dataset,
+    union,
+)
 from brainseg.errors import BrainsegError
 
 PUBLISHED_SIZE = 128
+VALIDATION_SPLIT = 0.2
 SPLIT_PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
 
-_TINY = 0.02
+_NAMED = 3
+_OVERLAPS = ["dice", "iou", "box_is_tumour", "tumour_in_box"]
+
+Finding = tuple[str, int, int, str]
+RunLengths = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,30 +50,34 @@ class Report:
     findings : DataFrame
         ``finding``, ``count`` of ``total``, and ``detail``. A count of 0 says that this was looked for and not found.
     images : DataFrame
-        One row per image: ``split``, ``position`` (in the list), ``number``, ``patient``, ``patient_id``,
-        ``tumour_type``, ``category``, ``annotations``, ``label_position`` (of the image whose annotation the
-        published pairing gives this image, -1 if none), ``label_dice`` (that annotation against the image's own
-        label), ``box`` and ``border`` (areas), ``position`` masks' area as ``published``, ``dice`` and ``iou`` of box
-        and border, ``box_is_tumour`` (share of the box inside the border), ``tumour_in_box`` (share of the area
-        inside the border that the box covers), ``readable``, ``content`` (digest of the file).
+        One row per image: ``split``, ``position`` (in the list), ``number``, ``patient``, ``patient_id`` and
+        ``tumour_type`` (None without a border), ``category`` (of the first annotation, None if there is none),
+        ``annotations`` (how many), ``label_position`` (of the image whose annotation the published pairing gives
+        this image, -1 if none), ``label_dice`` (that annotation against the image's own label), ``box`` and
+        ``border`` (areas), ``published`` (area of the mask that the published steps make, 128 pixels wide), ``dice``
+        and ``iou`` of box and border, ``box_is_tumour`` (share of the box inside the border), ``tumour_in_box``
+        (share of the area inside the border that the box covers), ``readable``, ``content`` (digest of the file).
+        Numbers are NaN where a mask that they need does not exist.
     pairing : DataFrame
         Runs of images that the published pairing gives another image's annotation: ``split``, ``first`` and ``last``
         position, ``images``, ``offset`` (position of the label minus that of the image), mean ``label_dice``, and
-        ``apart``, how many of these labels do not touch the image's own.
+        ``apart``, how many of these labels do not touch the image's own. An image without a label of its own counts
+        in ``images`` only.
     agreement : DataFrame
-        Box against border per split and over all: ``images``, mean ``dice``, ``iou``, ``box_is_tumour``,
-        ``tumour_in_box``, and ``apart``, how many boxes do not touch the border.
+        Box against border per split and over all (``split`` is ``all``): ``images`` that have both, mean ``dice``,
+        ``iou``, ``box_is_tumour``, ``tumour_in_box``, and ``apart``, how many boxes do not touch the border.
     patients : DataFrame
-        For every pair of splits: ``patients`` of the ``second`` split, how many are ``shared`` with the ``first``,
-        ``images`` of the second, how many show a patient of the first (``known``) or a slice next to one of the same
-        patient there (``adjacent``), and the mean Dice on known images of a copy of the label of the nearest slice
-        of the same patient in the first split: ``copied_box`` and ``copied_border``.
+        For every pair of splits, ``first`` and ``second``: ``patients`` of the second split, how many are ``shared``
+        with the first, ``images`` of the second, how many show a patient of the first (``known``) or a slice whose
+        number follows or precedes that of one of the same patient there (``adjacent``), and the mean Dice on known
+        images of a copy of the label of the nearest slice of the same patient in the first split: ``copied_box`` and
+        ``copied_border``.
     categories : DataFrame
         Number of images per category name (rows) and tumour type (columns).
     areas : DataFrame
-        Per split and kind of mask (``published``, ``box``, ``border``): ``mean`` and ``median`` area,
-        ``background_accuracy`` (share of correct pixels when all are called background) and
-        ``background_mean_iou`` (half of it: what a mean IoU over two classes then reads). The row ``last fifth of
+        Per ``split`` and ``mask`` (``published``, ``box``, ``border``): ``images`` that have one, ``mean`` and
+        ``median`` area, ``background_accuracy`` (share of correct pixels when all are called background) and
+        ``background_mean_iou`` (half of it: what a mean IoU over two classes then reads). The split ``last fifth of
         train`` is the part that Keras' ``validation_split=0.2`` sets aside.
     """
 
@@ -77,13 +98,15 @@ class Report:
         """The findings as lines of text, those that were not found last."""
         ordered = self.findings.sort_values("count", key=lambda counts: counts == 0, kind="stable")
         return "\n".join(
-            f"{row.count:>5} of {row.total:<5} {row.finding}{f': {row.detail}' if row.detail else ''}"
-            for row in ordered.itertuples(index=False, name="Row")
+            f"{count:>5} of {total:<5} {finding}{f': {detail}' if detail else ''}"
+            for finding, count, total, detail in ordered.itertuples(index=False)
         )
 
 
 def check(root: Path, progress: bool = False) -> Report:
     """Look for what is odd in the data set at ``root``.
+
+    Overlaps are measured at the size of the stored images.
 
     Parameters
     ----------
@@ -105,22 +128,370 @@ def check(root: Path, progress: bool = False) -> Report:
         )
         images = pd.DataFrame(list(measured))
     pairing = _pairing(images)
+    agreement = _agreement(images)
     patients = pd.DataFrame([_leakage(regions, first, second) for first, second in SPLIT_PAIRS])
-    categories = pd.crosstab(images["category"], images["tumour_type"])
     findings = [
-        *_file_findings(images),
-        *_pairing_findings(images, pairing),
+        *_file_findings(images, dataset, root),
+        *_pairing_findings(images, pairing, dataset),
         *_label_findings(images, dataset),
         *_border_findings(images, borders),
-        *_category_findings(images),
+        *_agreement_findings(images, agreement),
+        *_category_findings(images, dataset),
         *_patient_findings(images, patients),
     ]
     return Report(
         findings=pd.DataFrame(findings, columns=["finding", "count", "total", "detail"]),
         images=images,
         pairing=pairing,
-        agreement=_agreement(images),
+        agreement=agreement,
         patients=patients,
-        categories=categories,
+        categories=pd.crosstab(images["category"], images["tumour_type"]),
         areas=_areas(images),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Region:
+    """What one image is checked for."""
+
+    split: str
+    position: int
+    image: Image
+    annotations: tuple[Annotation, ...]
+    published: Annotation | None
+    label_position: int
+    outline: Border | None
+
+    @property
+    def patient(self) -> str | None:
+        return self.outline.patient if self.outline else None
+
+    @cached_property
+    def box(self) -> RunLengths | None:
+        """The image's own label: the union of its annotations."""
+        return union(self.annotations, self.image) if self.annotations else None
+
+    @cached_property
+    def border(self) -> RunLengths | None:
+        if self.outline is None:
+            return None
+        height, width = self.image.height, self.image.width
+        return encode([self.outline.polygon_in(1) * (width, height)], height, width)
+
+
+def _regions(dataset: dict[str, Split], borders: dict[int, Border]) -> Iterator[_Region]:
+    for name, split in dataset.items():
+        positions = {image.id: position for position, image in enumerate(split.images)}
+        for position, (image, published) in enumerate(pair_by_position(split)):
+            yield _Region(
+                split=name,
+                position=position,
+                image=image,
+                annotations=split.annotations_of(image),
+                published=published,
+                label_position=-1 if published is None else positions[published.image_id],
+                outline=borders.get(image.number),
+            )
+
+
+def _measure(region: _Region) -> dict[str, Any]:
+    image, outline, box, border = region.image, region.outline, region.box, region.border
+    return {
+        "split": region.split,
+        "position": region.position,
+        "number": image.number,
+        "patient": region.patient,
+        "patient_id": outline.patient_id if outline else None,
+        "tumour_type": outline.tumour_type if outline else None,
+        "category": region.annotations[0].category if region.annotations else None,
+        "annotations": len(region.annotations),
+        "label_position": region.label_position,
+        "label_dice": _overlaps(_published_label(region), box)["dice"],
+        "box": _area(box),
+        "border": _area(border),
+        "published": _published_area(region),
+        **_overlaps(box, border),
+        "readable": _readable(image),
+        "content": hashlib.sha256(image.path.read_bytes()).hexdigest(),
+    }
+
+
+def _readable(image: Image) -> bool:
+    try:
+        image.read()
+    except BrainsegError:
+        return False
+    return True
+
+
+def _published_label(region: _Region) -> RunLengths | None:
+    if region.published is None or not region.published.polygons:
+        return None
+    return region.published.encoded(region.image.height, region.image.width)
+
+
+def _published_area(region: _Region) -> float:
+    if region.published is None or not region.published.polygons:
+        return np.nan
+    return float(published_mask(region.published, region.image, PUBLISHED_SIZE, region.split).mean())
+
+
+def _area(mask: RunLengths | None) -> float:
+    return np.nan if mask is None else float(coco_mask.area(mask)) / math.prod(mask["size"])
+
+
+def _overlaps(box: RunLengths | None, border: RunLengths | None) -> dict[str, float]:
+    """Overlaps of two masks of one size; NaN where one of them is missing or a share of nothing is asked for."""
+    if box is None or border is None:
+        return dict.fromkeys(_OVERLAPS, np.nan)
+    common, either = (float(coco_mask.area(coco_mask.merge([box, border], intersect=both))) for both in (True, False))
+    boxed, bordered = float(coco_mask.area(box)), float(coco_mask.area(border))
+    return {
+        "dice": _share(2 * common, boxed + bordered),
+        "iou": _share(common, either),
+        "box_is_tumour": _share(common, boxed),
+        "tumour_in_box": _share(common, bordered),
+    }
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else np.nan
+
+
+def _pairing(images: pd.DataFrame) -> pd.DataFrame:
+    offset = images["label_position"] - images["position"]
+    shifted = (offset != 0) & (images["label_position"] >= 0)
+    run = ((offset != offset.shift()) | (images["split"] != images["split"].shift())).cumsum()
+    runs = [
+        {
+            "split": group["split"].iloc[0],
+            "first": int(group["position"].iloc[0]),
+            "last": int(group["position"].iloc[-1]),
+            "images": len(group),
+            "offset": int(offset[group.index[0]]),
+            "label_dice": float(group["label_dice"].mean()),
+            "apart": int((group["label_dice"] == 0).sum()),
+        }
+        for _, group in images[shifted].groupby(run[shifted])
+    ]
+    return pd.DataFrame(runs, columns=["split", "first", "last", "images", "offset", "label_dice", "apart"])
+
+
+def _agreement(images: pd.DataFrame) -> pd.DataFrame:
+    both = images.dropna(subset="dice")
+    groups = {**{name: both[both["split"] == name] for name in SPLITS}, "all": both}
+    return pd.DataFrame(
+        {
+            "split": name,
+            "images": len(group),
+            **group[_OVERLAPS].mean().to_dict(),
+            "apart": int((group["dice"] == 0).sum()),
+        }
+        for name, group in groups.items()
+    )
+
+
+def _leakage(regions: list[_Region], first: str, second: str) -> dict[str, Any]:
+    seen: dict[str | None, list[_Region]] = {}
+    for region in regions:
+        if region.split == first and region.patient:
+            seen.setdefault(region.patient, []).append(region)
+    asked = [region for region in regions if region.split == second]
+    nearest = [
+        (region, min(seen[region.patient], key=lambda other: abs(other.image.number - region.image.number)))
+        for region in asked
+        if region.patient in seen
+    ]
+    patients = {region.patient for region in asked if region.patient}
+    return {
+        "first": first,
+        "second": second,
+        "patients": len(patients),
+        "shared": len(patients & seen.keys()),
+        "images": len(asked),
+        "known": len(nearest),
+        "adjacent": sum(abs(region.image.number - other.image.number) == 1 for region, other in nearest),
+        "copied_box": _mean_dice((region.box, other.box) for region, other in nearest),
+        "copied_border": _mean_dice((region.border, other.border) for region, other in nearest),
+    }
+
+
+def _mean_dice(pairs: Iterable[tuple[RunLengths | None, RunLengths | None]]) -> float:
+    dice = [_overlaps(ours, theirs)["dice"] for ours, theirs in pairs]
+    return float(pd.Series(dice, dtype=float).mean())
+
+
+def _areas(images: pd.DataFrame) -> pd.DataFrame:
+    train = images[images["split"] == "train"]
+    groups = {name: images[images["split"] == name] for name in SPLITS}
+    groups["last fifth of train"] = train.iloc[math.floor(len(train) * (1 - VALIDATION_SPLIT)) :]
+    return pd.DataFrame(
+        {
+            "split": name,
+            "mask": kind,
+            "images": int(group[kind].count()),
+            "mean": group[kind].mean(),
+            "median": group[kind].median(),
+            "background_accuracy": 1 - group[kind].mean(),
+            "background_mean_iou": (1 - group[kind].mean()) / 2,
+        }
+        for name, group in groups.items()
+        for kind in ("published", "box", "border")
+    )
+
+
+def _file_findings(images: pd.DataFrame, dataset: dict[str, Split], root: Path) -> Iterator[Finding]:
+    total = len(images)
+    broken = images[~images["readable"]]
+    yield "images that cannot be read, or are coloured or of another size", len(broken), total, _numbers(broken)
+    copies = images[images.duplicated("content")]
+    yield "image files identical to an earlier one", len(copies), total, _numbers(copies)
+    repeated = images[images.duplicated("number")]
+    yield "images of a slice that another image shows", len(repeated), total, _numbers(repeated)
+    listed = {image.path for split in dataset.values() for image in split.images}
+    unlisted = [path.name for path in sorted((root / FOLDER).glob("*/*.jpg")) if path not in listed]
+    yield "image files that no annotation file lists", len(unlisted), total + len(unlisted), _some(unlisted)
+
+
+def _pairing_findings(images: pd.DataFrame, pairing: pd.DataFrame, dataset: dict[str, Split]) -> Iterator[Finding]:
+    runs = [
+        f"{run['split']} list positions {run['first']} to {run['last']} get the label {run['offset']:+d} away, "
+        f"mean Dice with their own {run['label_dice']:.2f}, {run['apart']} do not touch it"
+        for run in pairing.to_dict("records")
+    ]
+    shifted = int(pairing["images"].sum())
+    yield "images given another image's label by the published pairing", shifted, len(images), _some(runs, "; ")
+    without = images[images["label_position"] < 0]
+    yield "images given no label by the published pairing", len(without), len(images), _numbers(without)
+    surplus = sum(max(0, len(split.annotations) - len(split.images)) for split in dataset.values())
+    total = sum(len(split.annotations) for split in dataset.values())
+    yield "annotations that the published pairing drops", surplus, total, ""
+
+
+def _label_findings(images: pd.DataFrame, dataset: dict[str, Split]) -> Iterator[Finding]:
+    without, several = images[images["annotations"] == 0], images[images["annotations"] > 1]
+    yield "images without an annotation", len(without), len(images), _numbers(without)
+    yield "images with several annotations", len(several), len(images), _numbers(several)
+    tests: dict[str, Callable[[Annotation, Image], bool]] = {
+        "labels that are axis-parallel rectangles, not outlines": _is_rectangle,
+        "labels of which the published steps read only a part, or nothing": lambda a, _: len(a.polygons) != 1,
+        "labels without a pixel": lambda a, image: coco_mask.area(a.encoded(image.height, image.width)) == 0,
+        "labels that reach outside of their image": _is_outside,
+        "labels whose bounding box entry is off by more than a pixel": _is_misdescribed,
+    }
+    labels = list(_labels(dataset))
+    for finding, holds in tests.items():
+        found = [(image, split) for split, image, annotation in labels if holds(annotation, image)]
+        named = [f"{split} {image.number}" for image, split in found]
+        yield finding, len(found), len(labels), "" if len(found) == len(labels) else _some(named)
+
+
+def _labels(dataset: dict[str, Split]) -> Iterator[tuple[str, Image, Annotation]]:
+    for name, split in dataset.items():
+        images = {image.id: image for image in split.images}
+        yield from ((name, images[annotation.image_id], annotation) for annotation in split.annotations)
+
+
+def _is_rectangle(annotation: Annotation, image: Image) -> bool:
+    """Whether the region is its bounding box: one outline that runs through its four corners, along its sides."""
+    if annotation.rle is not None:
+        encoded = annotation.encoded(image.height, image.width)
+        return bool(0 < coco_mask.area(encoded) == math.prod(coco_mask.toBbox(encoded)[2:]))
+    if len(annotation.polygons) > 1:
+        return False
+    (polygon,) = annotation.polygons
+    x, y = (polygon - polygon.min(axis=0)).T
+    enclosed = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+    return bool(enclosed > 0 and np.isclose(enclosed, x.max() * y.max()))
+
+
+def _is_outside(annotation: Annotation, image: Image) -> bool:
+    points = np.concatenate([*annotation.polygons, np.zeros((1, 2))])
+    return bool((points < 0).any() or (points > (image.width, image.height)).any())
+
+
+def _is_misdescribed(annotation: Annotation, image: Image) -> bool:
+    if annotation.rle is not None:
+        extent = coco_mask.toBbox(annotation.encoded(image.height, image.width))
+    else:
+        points = np.concatenate(annotation.polygons)
+        extent = np.concatenate([points.min(axis=0), np.ptp(points, axis=0)])
+    return bool(np.abs(extent - annotation.bbox).max() > 1)
+
+
+def _border_findings(images: pd.DataFrame, borders: dict[int, Border]) -> Iterator[Finding]:
+    without = images[images["border"].isna()]
+    yield "images without a border", len(without), len(images), _numbers(without)
+    empty = images[images["border"] == 0]
+    yield "images whose border encloses no pixel", len(empty), len(images), _numbers(empty)
+    unused = sorted(borders.keys() - set(images["number"]))
+    types = pd.Series([borders[number].tumour_type for number in unused], dtype=str)
+    yield "borders without an image", len(unused), len(borders), _counts(types)
+    outside = [str(number) for number, border in borders.items() if _leaves_its_frame(border)]
+    yield "borders that reach outside of their slice", len(outside), len(borders), _some(outside)
+    widths = pd.Series([border.width for border in borders.values()])
+    odd = widths[widths != widths.mode()[0]] if len(widths) else widths
+    detail = ", ".join(f"{count} are {width} wide" for width, count in odd.value_counts().items())
+    yield "borders drawn on slices of another width than most", len(odd), len(widths), detail
+
+
+def _leaves_its_frame(border: Border) -> bool:
+    return bool((border.polygon < 0).any() or (border.polygon > (border.width, border.height)).any())
+
+
+def _agreement_findings(images: pd.DataFrame, agreement: pd.DataFrame) -> Iterator[Finding]:
+    both = images[images["dice"].notna()]
+    mean = agreement.set_index("split").loc["all"]
+    apart, half, cut = both[both["dice"] == 0], both[both["iou"] < 0.5], both[both["tumour_in_box"] < 0.9]
+    overlaps = (
+        f"on average over all, Dice {mean['dice']:.3f}, IoU {mean['iou']:.3f}, "
+        f"{mean['box_is_tumour']:.0%} of the label is tumour"
+    )
+    cover = f"on average over all, they cover {mean['tumour_in_box']:.0%} of it"
+    yield "labels that do not touch the border", len(apart), len(both), _numbers(apart)
+    yield "labels that agree with the border by less than half (IoU)", len(half), len(both), overlaps
+    yield "labels that leave out more than a tenth of the tumour", len(cut), len(both), cover
+
+
+def _category_findings(images: pd.DataFrame, dataset: dict[str, Split]) -> Iterator[Finding]:
+    names = {name for split in dataset.values() for name in split.categories}
+    used = {annotation.category for split in dataset.values() for annotation in split.annotations}
+    unused = sorted(names - used)
+    yield "categories that no annotation uses", len(unused), len(names), _some([repr(name) for name in unused])
+    types = images.dropna(subset=["category", "tumour_type"]).groupby("category")["tumour_type"]
+    mixed = [f"{name!r} holds {_counts(group)}" for name, group in types if group.nunique() > 1]
+    yield "categories that mix tumour types", len(mixed), len(used), "; ".join(mixed)
+
+
+def _patient_findings(images: pd.DataFrame, patients: pd.DataFrame) -> Iterator[Finding]:
+    known = images.dropna(subset="patient").groupby("patient")
+    spread = known["split"].nunique()
+    everywhere = int((spread == len(SPLITS)).sum())
+    yield "patients in more than one split", int((spread > 1).sum()), len(spread), f"{everywhere} of them in all three"
+    for row in patients.to_dict("records"):
+        detail = (
+            f"{row['shared']} of {row['patients']} patients; {row['adjacent']} images with the next slice there; "
+            f"a copy of the label of the nearest slice has Dice {row['copied_box']:.2f}, "
+            f"of its border {row['copied_border']:.2f}"
+        )
+        finding = f"images in {row['second']} of patients who are in {row['first']} too"
+        yield finding, row["known"], row["images"], detail if row["known"] else ""
+    several = {
+        "patients with several IDs, which differ in a final letter": known["patient_id"].nunique() > 1,
+        "patients with several tumour types": known["tumour_type"].nunique() > 1,
+    }
+    for finding, holds in several.items():
+        yield finding, int(holds.sum()), len(holds), _some([str(patient) for patient in holds.index[holds]])
+
+
+def _counts(values: pd.Series) -> str:
+    return ", ".join(f"{count} {value}" for value, count in values.value_counts().items())
+
+
+def _numbers(images: pd.DataFrame) -> str:
+    return _some([f"{split} {number}" for split, number in zip(images["split"], images["number"], strict=True)])
+
+
+def _some(names: list[str], separator: str = ", ") -> str:
+    shown = separator.join(names[:_NAMED])
+    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown
