@@ -27,6 +27,12 @@ def test_missing_files_and_anchors_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_templates_of_the_theme_are_not_pages(tmp_path: Path) -> None:
+    (tmp_path / "_static").mkdir()
+    write(tmp_path / "_static", macros="""<link href="{{ pathto('style.css') }}">""")
+    assert broken_links(write(tmp_path, index='<a href="_static/macros.html">a</a>')) == []
+
+
 def test_a_page_of_the_contents_that_was_not_built_is_named(tmp_path: Path) -> None:
     toc = tmp_path / "_toc.yml"
     toc.write_text("format: jb-book\nroot: index\nparts:\n- chapters:\n  - file: one\n    sections:\n    - file: two\n")

@@ -6,6 +6,9 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+STATIC = "_static"
+"""Folder of what the pages need; the HTML files in it are templates of the theme, not pages."""
+
 
 class _Page(HTMLParser):
     def __init__(self, text: str) -> None:
@@ -31,7 +34,8 @@ def missing_pages(site: Path, toc: Path) -> list[str]:
 
 def broken_links(site: Path) -> list[str]:
     """Links between files of the site that lead nowhere, as ``page -> link``; links to other hosts are not followed."""
-    pages = {path.resolve(): _Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+    files = [path.resolve() for path in sorted(site.rglob("*.html")) if STATIC not in path.relative_to(site).parts]
+    pages = {path: _Page(path.read_text(encoding="utf-8")) for path in files}
     return [
         f"{path.relative_to(site.resolve())} -> {link}"
         for path, page in pages.items()
