@@ -1,0 +1,202 @@
+"""Download the real data set: the study's images from Kaggle, Cheng's slices with their borders from figshare."""
+
+import re
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import kagglehub
+import pooch
+import requests
+from tqdm import tqdm
+
+from brainseg.data.cheng import BORDERS, import_cheng
+from brainseg.data.coco import ANNOTATIONS, FOLDER, SPLITS, read_dataset
+from brainseg.errors import BrainsegError
+
+HANDLE = "pkdarabi/brain-tumor-image-dataset-semantic-segmentation/versions/1"
+FIGSHARE = "https://ndownloader.figshare.com/files"
+FILE_IDS = (3381290, 3381296, 3381293, 3381302)
+ZIPS = BORDERS.parent / "zips"
+
+_RETRIES = 3
+_TIMEOUT = 60
+_CHUNK = 1 << 16  # at most this much is lost when a connection breaks
+
+
+def fetch(
+    root: Path,
+    progress: bool = False,
+    *,
+    figshare: str = FIGSHARE,
+    kaggle: Callable[[str], str] = kagglehub.dataset_download,
+) -> None:
+    """Download the real data set to ``root``: ``tumorseg-coco`` and ``cheng2017``.
+
+    What is there already is not downloaded again, and an interrupted download goes on where it stopped. Cheng's zip
+    files, about 860 MB, stay in ``cheng2017/zips``; once the border file is made of them they can be removed.
+
+    Parameters
+    ----------
+    root : Path
+        Folder to put the data set into.
+    progress : bool
+        Whether to show progress bars of the zip files; kagglehub shows its own.
+    figshare : str
+        Address that the file ids are appended to.
+    kaggle : callable
+        Takes the handle of a Kaggle data set, returns the folder that it was downloaded to.
+
+    Raises
+    ------
+    BrainsegError
+        If something cannot be downloaded, or is not what it should be.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BrainsegError(f"cannot make the folder {root} ({error}): name one that you can write to") from error
+    if not _has_images(root):
+        _fetch_images(root, kaggle)
+    if not (root / BORDERS).exists():
+        _fetch_borders(root, figshare, progress)
+
+
+def _has_images(root: Path) -> bool:
+    try:
+        read_dataset(root)
+    except BrainsegError:
+        return False
+    return True
+
+
+def _fetch_images(root: Path, kaggle: Callable[[str], str]) -> None:
+    try:
+        source = Path(kaggle(HANDLE))
+    except Exception as error:  # kagglehub's exceptions share no base class
+        raise BrainsegError(
+            f"Kaggle did not give {HANDLE} ({_line(error)}): check the network connection; if Kaggle asks who you are, "
+            "make an API token at kaggle.com/settings and set KAGGLE_API_TOKEN to it; then fetch again"
+        ) from error
+    for name in SPLITS:
+        _place(_split_folder(source, name), root / FOLDER / name)
+    try:
+        read_dataset(root)
+    except BrainsegError as error:
+        raise BrainsegError(f"Kaggle's files in {source} are damaged: remove that folder. {error}") from error
+
+
+def _split_folder(source: Path, name: str) -> Path:
+    found = [path.parent for path in source.rglob(ANNOTATIONS) if path.parent.name == name]
+    if len(found) != 1:
+        raise BrainsegError(
+            f"{source}, downloaded from Kaggle, has {len(found)} folders {name!r} with {ANNOTATIONS}, expected one: "
+            "remove it and fetch again"
+        )
+    return found[0]
+
+
+def _place(source: Path, target: Path) -> None:
+    """Link or copy a split's files, the annotations last: while they are missing, the split counts as incomplete."""
+    target.mkdir(parents=True, exist_ok=True)
+    (target / ANNOTATIONS).unlink(missing_ok=True)
+    for file in sorted(source.iterdir(), key=lambda path: path.name == ANNOTATIONS):
+        (target / file.name).unlink(missing_ok=True)
+        try:
+            (target / file.name).hardlink_to(file)
+        except OSError:
+            shutil.copy2(file, target / file.name)
+
+
+def _fetch_borders(root: Path, figshare: str, progress: bool) -> None:
+    urls = {f"{file_id}.zip": f"{figshare}/{file_id}" for file_id in FILE_IDS}
+    store = pooch.create(root / ZIPS, figshare, registry=dict.fromkeys(urls), urls=urls, retry_if_failed=_RETRIES)
+    pooch.get_logger().setLevel("WARNING")
+    for name, url in urls.items():
+        partial = root / ZIPS / f"{name}.partial"
+        try:
+            path = Path(store.fetch(name, downloader=_Continuation(partial, progress)))
+        except OSError as error:
+            raise BrainsegError(
+                f"cannot download {url} ({_line(error)}): check the network connection and fetch again, "
+                "which goes on where this stopped"
+            ) from error
+        _require_zip(path, url)
+    import_cheng(root / ZIPS, root / BORDERS)
+
+
+class _Continuation:
+    """A downloader for pooch that keeps what has arrived in ``partial``, and asks for the rest next time."""
+
+    def __init__(self, partial: Path, progress: bool) -> None:
+        self.partial = partial
+        self.progress = progress
+
+    def __call__(self, url: str, output_file: str, store: object) -> None:
+        start = self.partial.stat().st_size if self.partial.exists() else 0
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+            if not self._is_complete(response, start):
+                self._write(response, start)
+        self.partial.replace(output_file)
+
+    def _is_complete(self, response: requests.Response, start: int) -> bool:
+        """Whether there is nothing after byte ``start``; raises where the answer is no file."""
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            if _size(response) == start:
+                return True
+            self.partial.unlink()
+            raise requests.RequestException(f"what was downloaded before does not belong to {response.url}")
+        if response.status_code >= 500:
+            response.raise_for_status()
+        if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
+            raise BrainsegError(
+                f"{response.url} answered {response.status_code} {response.reason}, expected a file: open it in a "
+                f"browser, save the file as {self.partial.with_suffix('')} and fetch again"
+            )
+        return False
+
+    def _write(self, response: requests.Response, start: int) -> None:
+        if response.status_code == requests.codes.ok:
+            start = 0
+        size = _size(response)
+        bar = tqdm(
+            initial=start,
+            total=size,
+            desc=self.partial.stem,
+            unit="B",
+            unit_scale=True,
+            disable=not self.progress,
+        )
+        with bar, self.partial.open("ab" if start else "wb") as file:
+            for chunk in response.iter_content(_CHUNK):
+                file.write(chunk)
+                bar.update(len(chunk))
+        arrived = self.partial.stat().st_size
+        if size is not None and arrived != size:
+            raise requests.ConnectionError(f"{arrived} of {size} bytes arrived")
+
+
+def _size(response: requests.Response) -> int | None:
+    """Size of the whole file, as the server announces it with a part of the file or with all of it."""
+    whole = re.fullmatch(r"bytes .*/(\d+)", response.headers.get("Content-Range", ""))
+    length = response.headers.get("Content-Length") if response.status_code == requests.codes.ok else None
+    announced = whole[1] if whole else length
+    return None if announced is None else int(announced)
+
+
+def _require_zip(path: Path, url: str) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        broken = str(error)
+    if broken is not None:
+        path.unlink()
+        raise BrainsegError(f"{url} is not a complete zip file ({broken}): what came was removed, fetch again")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
