@@ -175,17 +175,20 @@ def _pooled_dice(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> flo
     return float(2 * np.sum(predicted & actual) / pixels) if pixels else 1.0
 
 
-def _counts(prediction: ArrayLike, truth: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _counts(prediction: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Per image: pixels in both masks, in the prediction, in the truth."""
     predicted, actual = _binary(prediction, "prediction"), _binary(truth, "truth")
     _same_shape(predicted, actual)
     if actual.ndim != 3:
         raise BrainsegError(f"received masks of shape {actual.shape}, expected (n, h, w)")
-    return tuple(np.count_nonzero(mask, axis=(1, 2)) for mask in (predicted & actual, predicted, actual))  # type: ignore[return-value]
+    true_positive, predictions, truths = (mask.sum(axis=(1, 2)) for mask in (predicted & actual, predicted, actual))
+    return true_positive, predictions, truths
 
 
 def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
-    return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)
+    score = np.full(len(numerator), np.nan)
+    np.divide(numerator, denominator, out=score, where=denominator > 0)
+    return score
 
 
 def _binary(mask: ArrayLike, name: str) -> NDArray[np.bool_]:

@@ -1,0 +1,110 @@
+"""Scores against scikit-learn, Keras, closed forms, and numbers that the study printed."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import f1_score, jaccard_score
+
+from brainseg.backend import keras
+from brainseg.errors import BrainsegError
+from brainseg.metrics import background_scores, broadcast_scores, dice, iou, published_scores
+from brainseg.train import batch_dice
+
+masks = arrays(bool, (2, 3, 5, 5))
+probabilities = arrays(np.float32, (5, 4, 4), elements=st.floats(0, 1, width=32))
+
+
+@given(masks)
+def test_dice_and_iou_are_f1_and_jaccard_of_the_pixels(pair: Any) -> None:
+    prediction, truth = pair
+    for i, (d, j) in enumerate(zip(dice(prediction, truth), iou(prediction, truth), strict=True)):
+        if not (prediction[i].any() or truth[i].any()):
+            assert np.isnan(d)
+            assert np.isnan(j)
+        else:
+            assert d == pytest.approx(f1_score(truth[i].ravel(), prediction[i].ravel(), zero_division=0))
+            assert j == pytest.approx(jaccard_score(truth[i].ravel(), prediction[i].ravel(), zero_division=0))
+
+
+@given(masks)
+def test_dice_and_iou_say_the_same(pair: Any) -> None:
+    d, j = dice(*pair), iou(*pair)
+    np.testing.assert_allclose(d, 2 * j / (1 + j))
+
+
+def test_an_empty_mask_on_one_side_scores_zero_and_on_both_nothing() -> None:
+    empty, full = np.zeros((1, 2, 2)), np.ones((1, 2, 2))
+    for score in (dice, iou):
+        assert score(empty, full) == score(full, empty) == 0
+        assert np.isnan(score(empty, empty)).all()
+
+
+def test_the_inverted_prediction_scores_zero() -> None:
+    truth = np.random.default_rng(0).random((4, 8, 8)) > 0.8
+    for score in (dice, iou):
+        np.testing.assert_array_equal(score(truth, truth), 1)
+        np.testing.assert_array_equal(score(~truth, truth), 0)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@given(probabilities, arrays(bool, (5, 4, 4)), st.integers(1, 6))
+def test_published_scores_are_what_keras_computes(probability: Any, truth: Any, batch_size: int) -> None:
+    scores = published_scores(probability, truth, batch_size)
+    mean_iou = keras.metrics.MeanIoU(num_classes=2)
+    mean_iou.update_state(truth, probability)
+    accuracy = keras.metrics.BinaryAccuracy()
+    accuracy.update_state(truth[..., None], probability[..., None])
+    pooled = keras.metrics.MeanMetricWrapper(batch_dice)
+    for start in range(0, 5, batch_size):
+        batch = slice(start, start + batch_size)
+        pooled.update_state(truth[batch].astype("float32"), probability[batch])
+    assert scores["mean_iou"] == pytest.approx(float(mean_iou.result()), abs=1e-6)
+    assert scores["accuracy"] == pytest.approx(float(accuracy.result()), abs=1e-6)
+    assert scores["dice"] == pytest.approx(float(pooled.result()), abs=1e-5)
+
+
+def test_the_published_mean_iou_cannot_tell_the_best_model_from_the_worst() -> None:
+    truth = np.random.default_rng(1).random((3, 8, 8)) > 0.9
+    best, worst = np.where(truth, 0.99, 0.01), np.where(truth, 0.01, 0.99)
+    background = background_scores(truth)
+    assert background["accuracy"] == pytest.approx(1 - truth.mean())
+    assert background["mean_iou"] == pytest.approx(background["accuracy"] / 2)
+    for probability in (best, worst):
+        assert published_scores(probability, truth)["mean_iou"] == background["mean_iou"]
+    assert published_scores(worst, truth)["accuracy"] == 0
+    assert published_scores(truth.astype(float), truth)["mean_iou"] == 1
+
+
+def test_broadcast_scores_obey_the_pair_that_the_study_printed() -> None:
+    printed_iou, printed_dice, height = 0.0541, 13.1321, 128
+    assert printed_dice / 2 / (height - printed_dice / 2) == pytest.approx(printed_iou, abs=5e-5)
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        prediction, truth = rng.random((2, height, height)) > rng.random()
+        scores = broadcast_scores(prediction, truth)
+        assert scores["iou"] == pytest.approx(scores["dice"] / 2 / (height - scores["dice"] / 2))
+
+
+@given(arrays(bool, (2, 6, 6)).filter(np.any))
+def test_broadcast_scores_pair_columns_with_rows(pair: Any) -> None:
+    prediction, truth = pair
+    meetings = int(prediction.sum(axis=0) @ truth.sum(axis=1))
+    assert broadcast_scores(prediction, truth)["dice"] == pytest.approx(2 * meetings / (prediction.sum() + truth.sum()))
+
+
+def test_what_cannot_be_scored_is_named() -> None:
+    mask = np.zeros((2, 4, 4))
+    with pytest.raises(BrainsegError, match=r"shape \(4, 4\) .*expected one shape"):
+        dice(mask[0], mask)
+    with pytest.raises(BrainsegError, match=r"expected \(n, h, w\)"):
+        dice(mask[0], mask[0])
+    with pytest.raises(BrainsegError, match="apply a threshold first"):
+        dice(mask + 0.3, mask)
+    with pytest.raises(BrainsegError, match="expected square ones"):
+        broadcast_scores(np.ones((2, 3)), np.ones((2, 3)))
+    with pytest.raises(BrainsegError, match="two empty masks"):
+        broadcast_scores(mask[0], mask[0])

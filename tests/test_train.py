@@ -1,0 +1,184 @@
+"""Training: repeatable, resumable, found again; and the study's protocol in what it sees."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+
+from brainseg import train as training
+from brainseg.backend import keras
+from brainseg.data.prepare import Prepared, prepare
+from brainseg.errors import BrainsegError
+from brainseg.evaluate import comparison, mean_iou_of_anything, scores_on_test, summary
+from brainseg.recipe import Recipe, Scale, published
+from brainseg.train import Batches, Run, run_name, split_rows, stopped, train
+from tests.data_fixtures import write_dataset
+
+TINY = Scale("tiny", 32, 2, 2)
+SCRIPT = """
+import sys
+from pathlib import Path
+from brainseg.data.prepare import prepare
+from brainseg.recipe import Scale, published
+from brainseg.train import train
+root, work, store = map(Path, sys.argv[1:])
+train(published("unet", Scale("tiny", 32, 2, 2)), prepare(root, 32, work), store)
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def prepared(root: Path) -> Prepared:
+    return prepare(root, TINY.size, root / "prepared")
+
+
+@pytest.fixture(scope="module")
+def run(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(published("unet", TINY), prepared, tmp_path_factory.mktemp("runs"))
+
+
+def weights(folder: Path) -> list[np.ndarray]:
+    return list(keras.saving.load_model(folder / "model.keras", compile=False).get_weights())
+
+
+def test_a_run_holds_what_it_promises(run: Run, prepared: Prepared) -> None:
+    assert list(run.history.columns) == [
+        "epoch",
+        *("loss", "accuracy", "mean_iou", "dice"),
+        *("val_loss", "val_accuracy", "val_mean_iou", "val_dice"),
+    ]
+    assert run.history["epoch"].tolist() == list(range(1, len(run.history) + 1))
+    assert run.probability.shape == (len(prepared.table), TINY.size, TINY.size)
+    assert run.provenance["data"] == prepared.fingerprint
+    assert not (run.folder / "state.npz").exists()
+
+
+def test_scores_are_those_of_the_models_masks(run: Run, prepared: Prepared) -> None:
+    again = run.model.predict(training.as_input(np.asarray(prepared.images)), verbose=0)[..., 0]
+    np.testing.assert_allclose(again, run.probability, atol=1e-5)
+    assert run.scores["number"].tolist() == prepared.table["number"].tolist()
+    for i, score in enumerate(run.scores["dice"]):
+        truth, predicted = prepared.masks["position"][i], run.probability[i] > 0.5
+        if truth.any() or predicted.any():
+            assert score == pytest.approx(f1_score(truth.ravel(), predicted.ravel(), zero_division=0))
+        else:
+            assert np.isnan(score)
+
+
+def test_the_same_recipe_gives_the_same_run(run: Run, prepared: Prepared, tmp_path: Path) -> None:
+    again = train(run.recipe, prepared, tmp_path)
+    assert again.folder.name == run.folder.name
+    pd.testing.assert_frame_equal(again.history, run.history, check_exact=True)
+    np.testing.assert_array_equal(again.probability, run.probability)
+
+
+def test_a_finished_run_is_found_and_not_trained_again(
+    run: Run, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(training, "_fit", fail)
+    assert train(run.recipe, prepared, run.folder.parent).folder == run.folder
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_weights(run: Run, root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(root), str(root / "prepared"), str(tmp_path)]
+    state = tmp_path / run.folder.name / "state.npz"
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as first:
+        deadline = time.monotonic() + 120
+        while first.poll() is None and not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        first.send_signal(signal.SIGKILL)
+    assert first.returncode == -signal.SIGKILL, "the run was over before it could be killed"
+    with np.load(state) as stored:
+        epochs = len(json.loads(str(stored["history"])))
+    assert 0 < epochs < len(run.history)
+    subprocess.run(command, check=True, capture_output=True)
+    for resumed, whole in zip(weights(state.parent), weights(run.folder), strict=True):
+        np.testing.assert_array_equal(resumed, whole)
+    pd.testing.assert_frame_equal(pd.read_csv(state.parent / "history.csv"), run.history, check_exact=True)
+
+
+def test_a_name_changes_with_recipe_and_data(prepared: Prepared, root: Path) -> None:
+    recipe = published("unet", TINY)
+    other_data = replace(prepared, folder=prepared.folder.with_name("other"))
+    names = {run_name(recipe, prepared), run_name(replace(recipe, seed=1), prepared), run_name(recipe, other_data)}
+    assert len(names) == 3
+
+
+def test_batches_are_what_the_study_fed(prepared: Prepared) -> None:
+    images, masks = Batches(prepared, "position", prepared.rows("train"), 3)[1]
+    assert images.shape == (2, 32, 32, 3)
+    assert masks.shape == (2, 32, 32, 1)
+    np.testing.assert_array_equal(images[0, ..., 2], (prepared.images[3] / 255).astype("float32"))
+    np.testing.assert_array_equal(images[..., 0], images[..., 1])
+    np.testing.assert_array_equal(masks[1, ..., 0], prepared.masks["position"][4])
+
+
+def test_validation_is_the_valid_split_or_the_end_of_the_training_list(prepared: Prepared) -> None:
+    rows, validation = split_rows(published("unet", TINY), prepared)
+    assert set(prepared.table["split"].iloc[rows]) == {"train"}
+    assert set(prepared.table["split"].iloc[validation]) == {"valid"}
+    rows, validation = split_rows(published("segnet", TINY), prepared)
+    assert (rows.tolist(), validation.tolist()) == ([0, 1, 2, 3], [4])
+
+
+@pytest.mark.parametrize(
+    ("losses", "stop"),
+    [([], False), ([1], False), ([1, 2, 3], True), ([1, 2, 0.5], False), ([2, 1, 1, 1], True), ([1, 2], False)],
+)
+def test_stopping_waits_for_an_improvement(losses: list[float], stop: bool) -> None:
+    history = [{"val_loss": loss} for loss in losses]
+    assert stopped(history, patience=2) is stop
+    assert not stopped(history, patience=None)
+
+
+def test_data_of_another_size_are_refused(prepared: Prepared, tmp_path: Path) -> None:
+    with pytest.raises(BrainsegError, match="images of 32 pixels for a recipe of 64"):
+        train(replace(published("unet", TINY), size=64), prepared, tmp_path)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(recipe: Recipe) -> object:
+        model = compiled(recipe)
+        model.get_layer("logits").bias.assign([np.nan])
+        return model
+
+    compiled = training.compiled
+    monkeypatch.setattr(training, "compiled", broken)
+    with pytest.raises(BrainsegError, match="the loss of unet is nan in epoch 1"):
+        train(published("unet", TINY), prepared, tmp_path)
+
+
+def test_the_tables_beside_the_published_numbers(run: Run, prepared: Prepared) -> None:
+    table = summary(run)
+    assert table.loc["Dice", "published"] == 0.3624
+    assert table.loc["mean IoU", "published validation"] == 0.4813
+    assert table.loc["accuracy", "training"] == run.history["accuracy"].iloc[-1]
+
+    both = comparison([run])
+    assert len(both) == 9
+    assert set(both["source"]) == {"published baseline", "published", "ours"}
+
+    on_test = scores_on_test(run, prepared)
+    assert on_test["dice_per_image"] == pytest.approx(run.scores.loc[run.scores["split"] == "test", "dice"].mean())
+
+    anything = mean_iou_of_anything(prepared, run)["mean IoU"]
+    nothing = anything["no tumour anywhere"]
+    assert anything["every label, at 99 % probability"] == anything["model, probabilities"] == nothing
+    assert anything["every label, 0 or 1"] == 1
