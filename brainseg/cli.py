@@ -16,8 +16,8 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     help="A published brain-tumour segmentation study, re-run, explained and corrected on the same images.",
 )
-data = typer.Typer(no_args_is_help=True, help="Get, make, check and prepare data sets.")
-commands.add_typer(data, name="data")
+data_commands = typer.Typer(no_args_is_help=True, help="Get, make, check and prepare data sets.")
+commands.add_typer(data_commands, name="data")
 
 DatasetName = Annotated[str, typer.Option("--dataset", help="phantom or tumorseg.")]
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of the real data set (tumorseg only).")]
@@ -46,7 +46,7 @@ def main(
         raise typer.Exit
 
 
-@data.command()
+@data_commands.command()
 def fetch(root: Annotated[Path, typer.Argument(help="Folder to put the data set into.")]) -> None:
     """Download the study's images (Kaggle) and Cheng's borders (figshare, about 860 MB) to ROOT."""
     from brainseg.data.fetch import fetch as fetch_data
@@ -55,7 +55,7 @@ def fetch(root: Annotated[Path, typer.Argument(help="Folder to put the data set 
     typer.echo(f"The data set is in {root}. Next: brainseg data check {root}")
 
 
-@data.command("import-cheng")
+@data_commands.command("import-cheng")
 def import_cheng(
     source: Annotated[Path, typer.Argument(help="Folder with Cheng's .mat files, or with the zip files of them.")],
     target: Annotated[Path, typer.Argument(help="JSON file to write.")],
@@ -63,11 +63,11 @@ def import_cheng(
     """Make the border file from Cheng's original MATLAB files."""
     from brainseg.data.cheng import import_cheng as import_borders
 
-    count = import_borders(source, target)
-    typer.echo(f"{target}: borders of {count} slices")
+    slices = import_borders(source, target)
+    typer.echo(f"{target}: borders of {len(slices)} slices")
 
 
-@data.command("make-phantom")
+@data_commands.command("make-phantom")
 def make_phantom(
     root: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet, or be empty.")],
     patients: Annotated[int, typer.Option(min=8, help="Number of patients.")] = 40,
@@ -80,7 +80,7 @@ def make_phantom(
     typer.echo(f"The phantom is in {root}")
 
 
-@data.command()
+@data_commands.command()
 def prepare(
     root: Root,
     scale: ScaleName = "quick",
@@ -99,12 +99,12 @@ def prepare(
     _write_record(record, {"fingerprint": prepared.fingerprint, "images": len(prepared.table)})
 
 
-@data.command()
+@data_commands.command()
 def check(root: Root) -> None:
     """Report what is odd in a data set; exit status 1 if anything is."""
     from brainseg.data.check import check as check_data
 
-    report = check_data(root)
+    report = check_data(root, progress=True)
     typer.echo(report.text())
     raise typer.Exit(report.exit_code)
 

@@ -95,7 +95,16 @@ class Report:
         return int((self.findings["count"] > 0).any())
 
     def text(self) -> str:
-        """The findings as lines of text, those that were not found last."""
+        """The findings as lines of text, those that were not found last.
+
+        Examples
+        --------
+        >>> rows = [("images without a border", 0, 9, ""), ("images without an annotation", 1, 9, "train 14")]
+        >>> findings = pd.DataFrame(rows, columns=["finding", "count", "total", "detail"])
+        >>> print(Report(findings, *[pd.DataFrame()] * 6).text())
+            1 of 9     images without an annotation: train 14
+            0 of 9     images without a border
+        """
         ordered = self.findings.sort_values("count", key=lambda counts: counts == 0, kind="stable")
         return "\n".join(
             f"{count:>5} of {total:<5} {finding}{f': {detail}' if detail else ''}"
