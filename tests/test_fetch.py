@@ -311,6 +311,27 @@ def test_files_are_copied_where_they_cannot_be_linked(
     assert len(read_dataset(root)["train"].images) == 5
 
 
+def test_an_interruption_among_the_images_is_made_good(
+    server: Server, kaggle: Kaggle, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed: list[str] = []
+    hardlink_to = Path.hardlink_to
+
+    def interrupted(self: Path, target: Path) -> None:
+        if len(placed) == 5:
+            raise KeyboardInterrupt
+        placed.append(self.name)
+        hardlink_to(self, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(root, figshare=server.url, kaggle=kaggle)
+    assert {name.partition("_")[0] for name in placed} == {"11", "12", "13", "14", "15"}
+    monkeypatch.undo()
+    fetch(root, figshare=server.url, kaggle=kaggle)
+    assert [len(split.images) for split in read_dataset(root).values()] == [5, 2, 2]
+
+
 def test_a_folder_that_cannot_be_made_is_reported(server: Server, kaggle: Kaggle, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BrainsegError, match="cannot make the folder"):
