@@ -1,4 +1,4 @@
-"""A Sphinx extension that writes formulas as MathML, which browsers and screen readers show with no script and no network.
+"""A Sphinx extension that writes formulas as MathML: browsers show it with no script and no network.
 
 Sphinx's own way loads MathJax from another host, so a book that is read offline shows its formulas as TeX.
 """

@@ -29,7 +29,7 @@ class _Page(HTMLParser):
 
 def missing_pages(site: Path, toc: Path) -> list[str]:
     """Pages that the table of contents names and the site lacks."""
-    return [name for name in _toc_files(yaml.safe_load(toc.read_text())) if not (site / f"{name}.html").is_file()]
+    return [name for name in toc_files(yaml.safe_load(toc.read_text())) if not (site / f"{name}.html").is_file()]
 
 
 def broken_links(site: Path) -> list[str]:
@@ -55,10 +55,11 @@ def _leads_somewhere(link: str, page: Path, pages: dict[Path, _Page]) -> bool:
     return not anchor or target not in pages or anchor in pages[target].anchors
 
 
-def _toc_files(entry: object) -> list[str]:
+def toc_files(entry: object) -> list[str]:
+    """Pages that an entry of the table of contents names, the whole table included, in order."""
     if isinstance(entry, list):
-        return [name for item in entry for name in _toc_files(item)]
+        return [name for item in entry for name in toc_files(item)]
     if isinstance(entry, dict):
         own = [entry[key] for key in ("root", "file") if key in entry]
-        return own + [name for value in entry.values() for name in _toc_files(value) if isinstance(value, list)]
+        return own + [name for value in entry.values() for name in toc_files(value) if isinstance(value, list)]
     return []
