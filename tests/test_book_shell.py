@@ -48,6 +48,12 @@ def test_every_citation_is_in_the_bibliography(path: Path) -> None:
     assert used(CITATION, path.read_text(encoding="utf-8")) <= known
 
 
+def test_there_is_one_list_of_references() -> None:
+    """With two, Sphinx warns of duplicate citations, and the build stops at that."""
+    lists = [path.name for path in [*PAGES, *CHAPTERS] if "{bibliography}" in path.read_text(encoding="utf-8")]
+    assert lists == ["references.md"]
+
+
 @pytest.mark.parametrize("path", [*PAGES, *CHAPTERS], ids=lambda path: path.stem)
 def test_every_term_is_in_the_glossary(path: Path) -> None:
     glossary = (REPOSITORY / "book" / "glossary.md").read_text(encoding="utf-8")
