@@ -21,18 +21,22 @@ from brainseg.data.phantom.scanner import PLANES, Slice, new_subject, scan_serie
 from brainseg.data.phantom.tumours import TYPES
 from brainseg.errors import BrainsegError
 
-MARKER = "phantom.json"
+PATIENTS_AT_LEAST = 8
 DATE = "2023-08-19T04:37:54+00:00"
 
 PATIENTS_OF_TYPE = {"meningioma": 82, "glioma": 89, "pituitary": 62}
 SLICES_PER_PATIENT = {"meningioma": 9.0, "glioma": 17.5, "pituitary": 16.5}
 SLICES_PER_SERIES = 5
 KAGGLE_NUMBERS = ((0.0, 0.024), (0.050, 0.098), (0.326, 0.956))
-SPLITS = {"train": 0.7, "valid": 0.2, "test": 0.1}
+SPLITS = {"train": 0.7, "valid": 0.2}
 DOUBLE_AT, MISSING_AT = 0.669, 0.919
-BOX_SLACK = {"left": 10.0, "top": 13.3, "right": 13.8, "bottom": 12.8}
+ASTRAY = 0.005
+BOX_SLACK = (10.0, 13.3, 13.8, 12.8)
 CATEGORY_OF_TYPE = {"meningioma": 2, "glioma": 1, "pituitary": 2}
 MISLABELLED = {"meningioma": 9 / 216, "glioma": 1 / 1090, "pituitary": 1 / 840}
+
+
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,9 @@ def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640,
     Parameters
     ----------
     root
-        Folder to write to; an earlier phantom in it is replaced.
+        Folder to make; it must not exist yet, or be empty.
     patients
-        Number of people, at least 3; about ten images each.
+        Number of people, at least 8; about ten images each.
     seed
         Another seed is another group of people.
     size
@@ -85,35 +89,38 @@ def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640,
     Raises
     ------
     BrainsegError
-        If an argument is out of range, or `root` holds a data set that is not a phantom.
+        If an argument is out of range, or `root` is not empty.
+
+    Examples
+    --------
+    >>> make_phantom(Path("phantom"), patients=2)
+    Traceback (most recent call last):
+    brainseg.errors.BrainsegError: received patients=2, expected at least 8: ask for more
     """
     root = Path(root)
     _check(root, patients, size)
-    root.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     records = _scan_all(_plan(patients, rng), seed, progress)
     images = [r for r in records if _is_published(r.number, len(records))]
-    staging = Path(tempfile.mkdtemp(prefix=".phantom-", dir=root))
+    root.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
         _write_borders(staging / "cheng2017", records)
         _write_splits(staging / "tumorseg-coco", images, size, rng)
-        for folder in ("cheng2017", "tumorseg-coco"):
-            shutil.rmtree(root / folder, ignore_errors=True)
-            (staging / folder).rename(root / folder)
+        staging.chmod(0o755)
+        staging.replace(root)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    (root / MARKER).write_text(json.dumps({"patients": patients, "seed": seed, "size": size}) + "\n")
     return root
 
 
 def _check(root: Path, patients: int, size: int) -> None:
-    if patients < 3:
-        raise BrainsegError(f"patients is {patients}: the phantom needs at least 3, one for each tumour type")
+    if patients < PATIENTS_AT_LEAST:
+        raise BrainsegError(f"received patients={patients}, expected at least {PATIENTS_AT_LEAST}: ask for more")
     if not 64 <= size <= 2048:
-        raise BrainsegError(f"size is {size}: choose between 64 and 2048 pixels")
-    taken = [f for f in ("tumorseg-coco", "cheng2017") if (root / f).exists()]
-    if taken and not (root / MARKER).exists():
-        raise BrainsegError(f"{root} already holds {taken[0]}, which is not a phantom: choose another folder")
+        raise BrainsegError(f"received size={size}, expected 64 to 2048 pixels: choose another size")
+    if root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        raise BrainsegError(f"{root} exists and is not an empty folder: choose another, or remove it")
 
 
 # --- who is scanned, and how ---------------------------------------------------------------------------------
@@ -153,15 +160,14 @@ def _plan_patient(patient: int, kind: str, patient_id: str, rng: np.random.Gener
 
 
 def _split_identities(series: list[Series]) -> list[Series]:
-    """Give one patient in thirteen two IDs, which differ in a final letter only."""
-    several = [p for p in dict.fromkeys(s.patient for s in series) if sum(s.patient == p for s in series) > 1]
-    chosen = several[1:: max(1, 13 * len(several) // 40)] or several
-    result = list(series)
-    for patient in chosen:
-        own = [i for i, s in enumerate(series) if s.patient == patient]
-        for letter, i in zip("BCD", own, strict=False):
-            result[i] = replace(series[i], patient_id=f"MR{int(series[i].patient_id):06d}{'B' if letter == 'D' else letter}")
-    return result
+    """Give one glioma patient in five an ID per plane; they differ in a final letter only."""
+    gliomas = [s.patient for s in series if s.kind == "glioma"]
+    chosen = sorted({p for p in gliomas if gliomas.count(p) > 1})[::5]
+    letters = dict(zip(PLANES, ("", "B", "C"), strict=True))
+    return [
+        replace(s, patient_id=f"MR{int(s.patient_id):06d}{letters[s.plane]}") if s.patient in chosen else s
+        for s in series
+    ]
 
 
 def _small_frames(series: list[Series]) -> list[Series]:
@@ -185,8 +191,7 @@ def _scan_all(plan: list[Series], seed: int, progress: bool) -> list[Record]:
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = pool.map(scan, range(len(plan)))
-        bar = tqdm(done, total=len(plan), desc="phantom", unit="series", disable=not progress)
-        scanned = list(bar)
+        scanned = list(tqdm(done, total=len(plan), desc="phantom", unit="series", disable=not progress))
     return [
         Record(int(first[i]) + k + 1, series.patient_id, series.kind, one)
         for i, series in enumerate(plan)
@@ -204,8 +209,13 @@ def _is_published(number: int, total: int) -> bool:
 
 def _write_borders(folder: Path, records: list[Record]) -> None:
     images = [
-        {"id": r.number, "file_name": f"{r.number}.mat", "width": r.slice.frame, "height": r.slice.frame,
-         "patient_id": r.patient_id}
+        {
+            "id": r.number,
+            "file_name": f"{r.number}.mat",
+            "width": r.slice.frame,
+            "height": r.slice.frame,
+            "patient_id": r.patient_id,
+        }
         for r in records
     ]
     annotations = [_border(r) for r in records]
@@ -213,11 +223,15 @@ def _write_borders(folder: Path, records: list[Record]) -> None:
         {"id": i + 1, "name": "pituitary tumor" if kind == "pituitary" else kind, "supercategory": "tumor"}
         for i, kind in enumerate(TYPES)
     ]
-    info = {"description": "Synthetic phantom in the layout of Jun Cheng's brain tumor dataset", "version": "1",
-            "year": 2017, "contributor": "brainseg", "url": ""}
+    info = {
+        "description": "Synthetic phantom in the layout of Jun Cheng's brain tumor dataset",
+        "version": "1",
+        "year": 2017,
+        "contributor": "brainseg",
+        "url": "",
+    }
     licence = {"id": 1, "name": "CC BY 4.0", "url": "https://creativecommons.org/licenses/by/4.0/"}
-    coco = {"info": info, "licenses": [licence], "categories": categories, "images": images,
-            "annotations": annotations}
+    coco = {"info": info, "licenses": [licence], "categories": categories, "images": images, "annotations": annotations}
     _write_json(folder / "annotations.coco.json", coco)
 
 
@@ -226,23 +240,42 @@ def _border(record: Record) -> dict[str, Any]:
     low, high = border.min(0), border.max(0)
     x, y = border.T
     area = 0.5 * abs(float(x @ np.roll(y, 1) - y @ np.roll(x, 1)))
-    return {"id": record.number, "image_id": record.number, "category_id": TYPES.index(record.kind) + 1,
-            "segmentation": [[round(float(v), 3) for v in border.ravel()]], "area": round(area, 2),
-            "bbox": [round(float(v), 3) for v in (*low, *(high - low))], "iscrowd": 0}
+    return {
+        "id": record.number,
+        "image_id": record.number,
+        "category_id": TYPES.index(record.kind) + 1,
+        "segmentation": [[round(float(v), 3) for v in border.ravel()]],
+        "area": round(area, 2),
+        "bbox": [round(float(v), 3) for v in (*low, *(high - low))],
+        "iscrowd": 0,
+    }
 
 
 # --- Kaggle's images and boxes --------------------------------------------------------------------------------
 
 
 def _write_splits(folder: Path, images: list[Record], size: int, rng: np.random.Generator) -> None:
-    wrong = _mislabelled(images, rng)
+    wrong, astray = _mislabelled(images, rng), _astray(images, rng)
     shuffled = [images[i] for i in rng.permutation(len(images))]
-    counts = {name: max(1, round(share * len(images))) for name, share in SPLITS.items()}
-    start = 0
-    for name, count in counts.items():
-        stop = len(images) if name == "test" else start + count
-        _write_split(folder / name, shuffled[start:stop], size, wrong, name == "train", rng)
-        start = stop
+    names = [f"{r.number}_jpg.rf.{rng.bytes(16).hex()}.jpg" for r in shuffled]
+    boxes = [_loose_box(r.slice, size, r.number in astray, rng) for r in shuffled]
+    categories = [3 - CATEGORY_OF_TYPE[r.kind] if r.number in wrong else CATEGORY_OF_TYPE[r.kind] for r in shuffled]
+    train, valid = (round(SPLITS[name] * len(images)) for name in ("train", "valid"))
+    parts = {"train": slice(train), "valid": slice(train, train + valid), "test": slice(train + valid, None)}
+    for split, part in parts.items():
+        (folder / split).mkdir(parents=True)
+        content = _coco(names[part], size)
+        content["annotations"] = _annotations(boxes[part], categories[part], size, slips=split == "train")
+        _write_json(folder / split / "_annotations.coco.json", content)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            paths = [folder / split / name for name in names[part]]
+            list(pool.map(lambda path, record: _write_jpeg(path, record.slice.pixels, size), paths, shuffled[part]))
+
+
+def _astray(images: list[Record], rng: np.random.Generator) -> set[int]:
+    """Numbers of the gliomas whose box misses the tumour."""
+    numbers = [r.number for r in images if r.kind == "glioma"]
+    return {int(n) for n in rng.choice(numbers, max(1, round(ASTRAY * len(images))), replace=False)}
 
 
 def _mislabelled(images: list[Record], rng: np.random.Generator) -> set[int]:
@@ -254,32 +287,53 @@ def _mislabelled(images: list[Record], rng: np.random.Generator) -> set[int]:
     return wrong
 
 
-def _write_split(folder: Path, records: list[Record], size: int, wrong: set[int], slips: bool,
-                 rng: np.random.Generator) -> None:
-    folder.mkdir(parents=True)
-    double, missing = (int(DOUBLE_AT * len(records)), int(MISSING_AT * len(records))) if slips else (-1, -1)
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for index, record in enumerate(records):
-        name = f"{record.number}_jpg.rf.{rng.bytes(16).hex()}.jpg"
-        _write_jpeg(folder / name, record.slice.pixels, size)
-        images.append({"id": index, "license": 1, "file_name": name, "height": size, "width": size,
-                       "date_captured": DATE})
-        category = CATEGORY_OF_TYPE[record.kind]
-        category = 3 - category if record.number in wrong else category
-        box = _loose_box(record.slice, size, rng)
-        if index != missing:
-            annotations.append(_box_annotation(len(annotations), index, category, box))
-        if index == double:
-            corner = (box[2] - 2 * size / 512, box[3] - size / 512, box[2], box[3] + 5 * size / 512)
-            annotations.append(_box_annotation(len(annotations), index, category, corner))
-    info = {"year": "2023", "version": "1", "description": "Synthetic phantom in the layout of a roboflow.com export",
-            "contributor": "", "url": "https://public.roboflow.com/object-detection/undefined", "date_created": DATE}
+def _coco(names: list[str], size: int) -> dict[str, Any]:
+    """All of a split's file but the annotations."""
+    info = {
+        "year": "2023",
+        "version": "1",
+        "description": "Synthetic phantom in the layout of a roboflow.com export",
+        "contributor": "",
+        "url": "https://public.roboflow.com/object-detection/undefined",
+        "date_created": DATE,
+    }
     licence = {"id": 1, "url": "https://creativecommons.org/licenses/by/4.0/", "name": "CC BY 4.0"}
-    categories = [{"id": 0, "name": "Tumor", "supercategory": "none"},
-                  {"id": 1, "name": "0", "supercategory": "Tumor"}, {"id": 2, "name": "1", "supercategory": "Tumor"}]
-    _write_json(folder / "_annotations.coco.json", {"info": info, "licenses": [licence], "categories": categories,
-                                                    "images": images, "annotations": annotations})
+    categories = [
+        {"id": 0, "name": "Tumor", "supercategory": "none"},
+        {"id": 1, "name": "0", "supercategory": "Tumor"},
+        {"id": 2, "name": "1", "supercategory": "Tumor"},
+    ]
+    images = [
+        {"id": i, "license": 1, "file_name": name, "height": size, "width": size, "date_captured": DATE}
+        for i, name in enumerate(names)
+    ]
+    return {"info": info, "licenses": [licence], "categories": categories, "images": images}
+
+
+def _annotations(boxes: list[Box], categories: list[int], size: int, slips: bool) -> list[dict[str, Any]]:
+    """One box per image; with slips, one image has a second and tiny one, and a later image has none."""
+    entries = list(zip(range(len(boxes)), categories, boxes, strict=True))
+    if slips:
+        double, missing = int(DOUBLE_AT * len(boxes)), int(MISSING_AT * len(boxes))
+        _, category, (_, _, right, bottom) = entries[double]
+        del entries[missing]
+        step = size / 512
+        entries.insert(double + 1, (double, category, (right - 2 * step, bottom - step, right, bottom + 5 * step)))
+    return [_annotation(number, *entry) for number, entry in enumerate(entries)]
+
+
+def _annotation(number: int, image: int, category: int, box: Box) -> dict[str, Any]:
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": category,
+        "bbox": [int(left + 0.5), int(top + 0.5), width, height],
+        "area": round(width * height, 3),
+        "segmentation": [[right, top, left, top, left, bottom, right, bottom, right, top]],
+        "iscrowd": 0,
+    }
 
 
 def _write_jpeg(path: Path, pixels: NDArray[np.uint8], size: int) -> None:
@@ -288,23 +342,17 @@ def _write_jpeg(path: Path, pixels: NDArray[np.uint8], size: int) -> None:
     cv2.imwrite(str(path), cv2.merge([image] * 3), [cv2.IMWRITE_JPEG_QUALITY, 75])
 
 
-def _loose_box(one: Slice, size: int, rng: np.random.Generator) -> tuple[float, float, float, float]:
-    """The box drawn by hand around a tumour, (left, top, right, bottom) on Roboflow's grid of 1/512."""
-    border = one.border[:, ::-1] * size / one.frame
-    shared = rng.normal(0, 4)
-    slack = np.array(list(BOX_SLACK.values())) + shared + 4.5 * rng.standard_t(2.5, 4)
-    edges = np.array([*border.min(0), *border.max(0)]) + slack * [-1, -1, 1, 1] * size / 640
-    step = size / 512
-    left, top, right, bottom = np.clip(np.round(edges / step), 0, 512) * step
-    return float(left), float(top), float(max(right, left + 2 * step)), float(max(bottom, top + 2 * step))
-
-
-def _box_annotation(number: int, image: int, category: int, box: tuple[float, float, float, float]) -> dict[str, Any]:
-    left, top, right, bottom = box
-    width, height = right - left, bottom - top
-    return {"id": number, "image_id": image, "category_id": category,
-            "bbox": [int(left + 0.5), int(top + 0.5), width, height], "area": round(width * height, 3),
-            "segmentation": [[right, top, left, top, left, bottom, right, bottom, right, top]], "iscrowd": 0}
+def _loose_box(one: Slice, size: int, astray: bool, rng: np.random.Generator) -> Box:
+    """The box drawn by hand around a tumour, or beside it, on Roboflow's grid of 1/512."""
+    border = one.border[:, ::-1] * 640 / one.frame
+    slack = np.array(BOX_SLACK) + rng.normal(0, 4) + 4.5 * rng.standard_t(2.5, 4)
+    edges = np.array([*border.min(0), *border.max(0)]) + slack * [-1, -1, 1, 1]
+    if astray:
+        sideways = 1.1 * (edges[2] - edges[0]) + 20
+        edges += np.array([sideways, 0, sideways, 0]) * (1 if edges[0] + edges[2] < 640 else -1)
+    left, top, right, bottom = (float(v) for v in np.clip(np.round(edges * 512 / 640), 0, 512) * size / 512)
+    least = 2 * size / 512
+    return left, top, max(right, left + least), max(bottom, top + least)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from scipy import ndimage
 Points = NDArray[np.float32]
 Field = NDArray[np.float32]
 
-TILE = 64
-CYCLES = 8
+TILE = 96
+CYCLES = 6
 
 
 @lru_cache(maxsize=1)
@@ -21,7 +21,7 @@ def _tile() -> Field:
     radius = np.sqrt(sum(axis**2 for axis in np.meshgrid(*(frequency,) * 3, indexing="ij")))
     band = np.exp(-0.5 * ((radius - CYCLES) / (0.35 * CYCLES)) ** 2)
     tile = np.fft.ifftn(np.fft.fftn(white) * band).real
-    return (tile / tile.std()).astype(np.float32)
+    return np.asarray(tile / tile.std(), np.float32)
 
 
 def smooth_noise(points: Points, wavelength: float, seed: int) -> Field:
@@ -39,4 +39,4 @@ def smooth_noise(points: Points, wavelength: float, seed: int) -> Field:
     offset = np.random.default_rng(seed).uniform(0, TILE, 3).astype(np.float32)
     scale = np.float32(TILE / CYCLES / wavelength)
     coordinates = points * scale + offset.reshape(3, *(1,) * (points.ndim - 1))
-    return ndimage.map_coordinates(_tile(), coordinates, order=1, mode="grid-wrap")
+    return np.asarray(ndimage.map_coordinates(_tile(), coordinates, order=1, mode="grid-wrap"), np.float32)
