@@ -8,7 +8,6 @@ calls this file; called directly: .venv/bin/snakemake --cores 2 [-n] [--config d
 from pathlib import Path
 
 from brainseg.data.dataset import phantom_folder
-from brainseg.experiment import chapter_runs
 from brainseg.sources import imported_files, source_files
 
 DATASET = config.get("dataset", "phantom")
@@ -18,6 +17,13 @@ LOCK = "requirements.lock"
 WORK = Path("build")
 OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
 BOOK = OUT / "book"
+RUNS = {
+    "02_unet": ["unet"],
+    "03_linknet": ["linknet"],
+    "04_segnet": ["segnet"],
+    "05_deeplab": ["deeplab"],
+    "06_comparison": ["unet", "linknet", "segnet", "deeplab"],
+}
 CHAPTERS = sorted(path.stem for path in Path("notebooks").glob("[0-9]*.py"))
 PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
 DATA = Path(config["data"]) if DATASET == "tumorseg" else phantom_folder(WORK)
@@ -74,7 +80,7 @@ rule chapters:
 
 rule runs:
     input:
-        [str(OUT / "runs" / f"{model}.json") for model in chapter_runs()],
+        expand(str(OUT / "runs" / "{model}.json"), model=RUNS["06_comparison"]),
 
 
 rule reference:
@@ -89,8 +95,9 @@ rule chapter:
         "notebooks/{chapter}.py",
         chapter_sources,
         LOCK,
+        sorted(str(path) for path in Path("results").glob("*.json")),
         str(OUT / "prepared.json"),
-        lambda wildcards: [str(OUT / "runs" / f"{model}.json") for model in chapter_runs(wildcards.chapter)],
+        lambda wildcards: expand(str(OUT / "runs" / "{model}.json"), model=RUNS.get(wildcards.chapter, [])),
     output:
         str(BOOK / "notebooks" / "{chapter}.ipynb"),
     shell:

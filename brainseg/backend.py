@@ -10,6 +10,9 @@ in somebody's home does not travel with the book.
 
 import importlib.util
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from brainseg.errors import BrainsegError
 
@@ -39,11 +42,35 @@ def choose_backend() -> str:
     return wanted
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let nothing through to standard error, not even from native code; exceptions still pass.
+
+    TensorFlow greets with a dozen lines on its settings and the graphics card that is not there. Its own switch,
+    ``TF_CPP_MIN_LOG_LEVEL``, takes effect only after them.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 os.environ["KERAS_BACKEND"] = choose_backend()
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # else off on AMD processors, at half the speed
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras  # noqa: E402
+with _quiet():
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()
 
 __all__ = ["BACKENDS", "choose_backend", "configure", "describe", "keras"]
 

@@ -23,7 +23,7 @@ DatasetName = Annotated[str, typer.Option("--dataset", help="phantom or tumorseg
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of the real data set (tumorseg only).")]
 ScaleName = Annotated[str, typer.Option("--scale", help="quick (64 px), laptop (128 px) or full (as published).")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the training run.")]
-Record = Annotated[Path | None, typer.Option("--record", help="Write a small JSON file that names what was made.")]
+Record = Annotated[Path | None, typer.Option("--record", help="Write what was found or made to a small JSON file.")]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
 
 
@@ -100,12 +100,13 @@ def prepare(
 
 
 @data_commands.command()
-def check(root: Root) -> None:
+def check(root: Root, record: Record = None) -> None:
     """Report what is odd in a data set; exit status 1 if anything is."""
     from brainseg.data.check import check as check_data
 
     report = check_data(root, progress=True)
     typer.echo(report.text())
+    _write_record(record, report.to_dict())
     raise typer.Exit(report.exit_code)
 
 

@@ -34,8 +34,7 @@ class Scale:
 
 
 SCALES = {
-    scale.name: scale
-    for scale in (Scale("quick", 64, 8, 8), Scale("laptop", 128, 16, 32), Scale("full", 128, 64, 32))
+    scale.name: scale for scale in (Scale("quick", 64, 8, 8), Scale("laptop", 128, 16, 32), Scale("full", 128, 64, 32))
 }
 """``quick`` takes minutes on two cores, ``laptop`` hours; ``full`` is the study's own and wants a GPU."""
 
@@ -201,5 +200,3 @@ def published(model: str, scale: Scale, seed: int = 0, attention: str | None = "
         batch_size=scale.batch_size,
         seed=seed,
     )
-
-

@@ -39,10 +39,11 @@ def read_chapter(source: Path) -> NotebookNode:
 def inputs_hash(source: Path, lock: Path, parameters: Mapping[str, object]) -> str:
     """Hash of everything that decides a chapter's outputs, as 64 hexadecimal digits.
 
-    That is the chapter's script, the modules of the package that it imports (directly or not), the locked environment,
-    and the parameters. The phantom data set is made by the package, so its code stands for it.
+    That is the chapter's script, the modules of the package that it imports (directly or not), the recorded results,
+    the locked environment, and the parameters. The phantom data set is made by the package, so its code stands for it.
     """
-    files = fingerprint([source, lock, *imported_files(source)])
+    recorded = sorted((lock.parent / "results").glob("*.json"))
+    files = fingerprint([source, lock, *imported_files(source), *recorded])
     return hashlib.sha256(f"{files} {json.dumps(parameters, sort_keys=True)}".encode()).hexdigest()
 
 

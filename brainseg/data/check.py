@@ -1,6 +1,7 @@
 """Report what is odd in a data set: files, pairing, labels, borders, categories, patients."""
 
 import hashlib
+import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -93,6 +94,18 @@ class Report:
     def exit_code(self) -> int:
         """1 if anything odd was found, else 0."""
         return int((self.findings["count"] > 0).any())
+
+    def to_dict(self) -> dict[str, Any]:
+        """All tables but ``images`` as lists of rows, numbers rounded to six decimals: what JSON can hold."""
+        tables = {
+            "findings": self.findings,
+            "pairing": self.pairing,
+            "agreement": self.agreement,
+            "patients": self.patients,
+            "categories": self.categories.reset_index(),
+            "areas": self.areas,
+        }
+        return {name: json.loads(table.round(6).to_json(orient="records")) for name, table in tables.items()}
 
     def text(self) -> str:
         """The findings as lines of text, those that were not found last.
