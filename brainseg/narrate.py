@@ -75,7 +75,7 @@ def test(run: Run, prepared: Prepared) -> Iterator[str]:
     )
     yield f"Its mask does not touch the label at all in {count(missed, len(labelled), 'test images')}."
     by_type = labelled.groupby("tumour_type")["dice"].agg(["mean", "size"])
-    kinds = [f"{row['mean']:.2f} for {kind} ({row['size']:.0f} images)" for kind, row in by_type.iterrows()]
+    kinds = [f"{row['mean']:.2f} for {kind} (n = {row['size']:.0f})" for kind, row in by_type.iterrows()]
     yield f"By type of tumour: {', '.join(kinds)}."
 
 

@@ -43,6 +43,8 @@ from brainseg.display import count, items, percent, source
 from brainseg.results import recorded
 from brainseg.study import published_table
 
+pd.set_option("display.max_colwidth", None)
+
 images = open_dataset(dataset, data)
 report = check(images.root)
 prepared = images.prepared(256)
@@ -55,7 +57,9 @@ table = prepared.table
         "Pictures and numbers on this page are the phantom's. What was measured on the study's own images stands beside them in "
         "the section *On the study's images*."
     ),
-    "tumorseg": Markdown("> This copy of the book shows the **study's own images**; pictures and numbers are measured on them."),
+    "tumorseg": Markdown(
+        "> This copy of the book shows the **study's own images**; pictures and numbers are measured on them."
+    ),
 }[dataset]
 
 # %% [markdown]
@@ -105,7 +109,9 @@ Markdown(
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "One slice whole (left) and its tumour close up (right). A network that learns from the yellow box is taught that everything between the two outlines is tumour.", "name": "fig-box"}, "image": {"alt": "A slice with a box and a border around its tumour, and the same enlarged."}}
-middle = report.images[report.images["split"] == "train"].dropna(subset=["dice"]).sort_values("dice").iloc[len(train) // 2]
+middle = (
+    report.images[report.images["split"] == "train"].dropna(subset=["dice"]).sort_values("dice").iloc[len(train) // 2]
+)
 row = train[int(middle["position"])]
 plotting.box_against_border(prepared.images[row], prepared.masks["box"][row], prepared.masks["border"][row])
 
@@ -119,7 +125,12 @@ plotting.agreement(report.images["dice"])
 
 # %% tags=["hide-input"]
 agreement.drop(columns="apart").round(3).rename(
-    columns={"dice": "Dice", "iou": "IoU", "box_is_tumour": "share of box that is tumour", "tumour_in_box": "share of tumour in box"}
+    columns={
+        "dice": "Dice",
+        "iou": "IoU",
+        "box_is_tumour": "share of box that is tumour",
+        "tumour_in_box": "share of tumour in box",
+    }
 )
 
 # %% tags=["hide-input"]
@@ -145,7 +156,9 @@ numbers = table.loc[train].groupby("annotations").size()
 shifted = findings.loc["images given another image's label by the published pairing"]
 Markdown(
     "In the training list "
-    + ", ".join(f"{n} image{'s have' if n > 1 else ' has'} {k} annotation{'' if k == 1 else 's'}" for k, n in numbers.items())
+    + ", ".join(
+        f"{n} image{'s have' if n > 1 else ' has'} {k} annotation{'' if k == 1 else 's'}" for k, n in numbers.items()
+    )
     + f". The lists are of the same length, so nothing looks wrong; but from the image with two annotations to the image with none, every "
     f"image is trained with the label of the image before it: **{count(int(shifted['count']), int(shifted['total']), 'images')}**."
 )
@@ -154,7 +167,10 @@ Markdown(
 wrong = table.index[table["flags"].str.contains("shifted") & table["flags"].str.fullmatch("shifted")]
 worst = report.images.loc[wrong, "label_dice"].sort_values(kind="stable").index[:4]
 plotting.pairing(
-    prepared.images[worst], prepared.masks["position"][worst], prepared.masks["box"][worst], [f"slice {n}" for n in table.loc[worst, "number"]]
+    prepared.images[worst],
+    prepared.masks["position"][worst],
+    prepared.masks["box"][worst],
+    [f"slice {n}" for n in table.loc[worst, "number"]],
 )
 
 # %% [markdown]
@@ -195,7 +211,7 @@ source(published_mask)
 plotting.patients_across_splits(table)
 
 # %% tags=["hide-input"]
-leak = report.patients.set_index(["first", "second"])
+leak = report.patients.astype(object).set_index(["first", "second"])
 test = leak.loc[("train", "test")]
 Markdown(
     f"Of the {test['images']:,} test images, **{test['known']:,}** show a patient whose other slices are in the training split, and for "
@@ -233,7 +249,9 @@ plotting.contingency(report.categories)
 types = report.categories
 mostly = {name: types.loc[name].nlargest(2) for name in types.index}
 items(
-    f"Category `{name}`: " + " and ".join(f"{n:,} {kind}" for kind, n in top.items()) + f", of {types.loc[name].sum():,}."
+    f"Category `{name}`: "
+    + " and ".join(f"{n:,} {kind}" for kind, n in top.items())
+    + f", of {types.loc[name].sum():,}."
     for name, top in mostly.items()
 )
 
@@ -255,9 +273,9 @@ plotting.tumour_area(report.images)
 
 # %% tags=["hide-input"]
 areas = report.areas.set_index(["split", "mask"])
-percent(areas[["mean", "median", "background_accuracy"]], 2).assign(**{"background mean IoU": areas["background_mean_iou"].round(4)}).rename(
-    columns={"mean": "mean area", "median": "median area", "background_accuracy": "background accuracy"}
-)
+percent(areas[["mean", "median", "background_accuracy"]], 2).assign(
+    **{"background mean IoU": areas["background_mean_iou"].round(4)}
+).rename(columns={"mean": "mean area", "median": "median area", "background_accuracy": "background accuracy"})
 
 # %% [markdown]
 # Keep these numbers in mind for the next chapters. The study published these accuracies and mean IoUs:
@@ -279,14 +297,16 @@ real_findings = real["findings"].set_index("finding")
 pd.DataFrame(
     {
         "this copy": [f"{row['count']:,} of {row['total']:,}" for _, row in findings.iterrows()],
-        "study's images": [f"{row['count']:,} of {row['total']:,}" for _, row in real_findings.loc[findings.index].iterrows()],
+        "study's images": [
+            f"{row['count']:,} of {row['total']:,}" for _, row in real_findings.loc[findings.index].iterrows()
+        ],
     },
     index=findings.index,
 )
 
 # %% tags=["hide-input"]
 real_whole = real["agreement"].set_index("split").loc["all"]
-real_leak = real["patients"].set_index(["first", "second"]).loc[("train", "test")]
+real_leak = real["patients"].astype(object).set_index(["first", "second"]).loc[("train", "test")]
 real_shift = real["pairing"].iloc[0]
 real_areas = real["areas"].set_index(["split", "mask"])
 items(

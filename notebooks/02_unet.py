@@ -29,7 +29,7 @@ seed = 0
 
 # %%
 from brainseg import narrate, plotting
-from brainseg.display import items, percent, source
+from brainseg.display import items, source
 from brainseg.evaluate import background, scores_on_test, summary
 from brainseg.experiment import Experiment
 from brainseg.models import blocks, build, unet
@@ -125,13 +125,20 @@ cases = test[[rows[0] for rows in plotting.best_middle_worst(dice, 1).values()]]
 maps = gate_maps(run.model, as_input(prepared.images[cases]))
 titles = {name: f"{name.replace('_', ' ')}, {m.shape[1]} × {m.shape[2]}" for name, m in maps.items()}
 plotting.attention_maps(
-    prepared.images[cases], {titles[name]: m for name, m in maps.items()}, prepared.masks[recipe.mask][cases], recipe.mask
+    prepared.images[cases],
+    {titles[name]: m for name, m in maps.items()},
+    prepared.masks[recipe.mask][cases],
+    recipe.mask,
 )
 
 # %% tags=["hide-input", "trained"]
 inside = prepared.masks[recipe.mask][test].astype(bool)
 opening = gate_maps(run.model, as_input(prepared.images[test]))["gate_1"]
-items([f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, {opening[~inside].mean():.2f} outside."])
+items(
+    [
+        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, {opening[~inside].mean():.2f} outside."
+    ]
+)
 
 # %% [markdown]
 # An attention map is a part of the computation, so it shows truly what the gate does. It is not an explanation of the answer: what a gate
@@ -141,12 +148,12 @@ items([f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f}
 # ## Published, and here
 
 # %% tags=["hide-input", "trained"]
-percent(summary(run), 2)
+summary(run).round(4)
 
 # %% [markdown]
 # The columns from left to right: the table of the study's README; the last line of its training log, on training and on validation images; the
 # same two for this run. Compare the first two. The published accuracy and mean IoU are close to the training values of the log, and the published
-# Dice, 36.24 %, equals the training value to the last digit. So the number that stands for U-Net was measured on the images that it learnt from. (On the
+# Dice, 0.3624, equals the training value to the last digit. So the number that stands for U-Net was measured on the images that it learnt from. (On the
 # study's slide the same number reads 0.9624. The log has 0.3624, as the README does.)
 
 # %% tags=["hide-input", "trained"]

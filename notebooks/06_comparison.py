@@ -1,0 +1,190 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The comparison
+#
+# The study's result is a table: four networks, three measures, with and without attention. This chapter puts its own numbers beside it, and
+# a fifth competitor that never finds a tumour. At the end of it you can
+#
+# - say why the published mean IoU hardly differs between networks, and compute what it must be;
+# - tell what each number of the table was measured on;
+# - recognise a score above 1 for what it is.
+
+# %% tags=["parameters"]
+dataset = "phantom"
+data = None
+scale = "quick"
+seed = 0
+
+# %%
+import numpy as np
+import pandas as pd
+
+from brainseg import plotting
+from brainseg.display import items, source
+from brainseg.evaluate import background, comparison, mean_iou_of_anything, scores_on_test
+from brainseg.experiment import Experiment
+from brainseg.metrics import broadcast_scores, iou, published_scores
+from brainseg.models import MODELS, TITLES
+from brainseg.results import recorded
+from brainseg.study import published_last_epoch, published_table
+
+experiment = Experiment(dataset, scale, seed, data)
+prepared = experiment.data
+runs = {name: experiment.run(name, progress=True) for name in MODELS}
+
+# %% [markdown]
+# ## The published table
+#
+# From the study's README. *Baseline* is the same network without attention gates; no code is published for that column.
+
+# %% tags=["hide-input"]
+published_table().rename(index=TITLES, columns=lambda name: name.replace("_", " "))
+
+# %% [markdown]
+# ## Beside it, this book's runs
+#
+# The runs of chapters 2 to 5, on the measures and on the images that the study's numbers come from: the training images, in the last epoch.
+
+# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "The study's three measures for each network: as published without and with gates (grey), and of this book's runs as published (colour), all on training images. The dashed line is a network that never finds a tumour, on the training images of this copy of the book. In accuracy and mean IoU everything lies close to it.", "name": "fig-comparison"}, "image": {"alt": "Dot plot of accuracy, mean IoU and Dice for four networks."}}
+nothing = background(prepared, "position", "train")
+plotting.published_against_ours(comparison(runs.values()), nothing)
+
+# %% [markdown]
+# The networks here are smaller than the study's, see smaller images and, unless this book was built with the study's data, other images.
+# So a difference between a grey and a coloured mark is no verdict on anybody. What can be compared is how each measure
+# behaves.
+#
+# ## The same runs on test images
+
+# %% tags=["hide-input", "trained"]
+columns = {"accuracy": "accuracy", "mean_iou": "mean IoU", "dice": "Dice, pooled", "dice_per_image": "Dice, per image"}
+rows = {TITLES[name]: scores_on_test(run, prepared) for name, run in runs.items()}
+empty = background(prepared, "position", "test")
+rows["no tumour anywhere"] = {
+    "accuracy": empty["accuracy"],
+    "mean_iou": empty["mean IoU"],
+    "dice": empty["Dice"],
+    "dice_per_image": 0.0,
+}
+pd.DataFrame(rows).T.rename(columns=columns)[list(columns.values())].round(4)
+
+# %% [markdown]
+# Take the last row away and the table looks like four good networks. With it, accuracy is seen to start at a height that has nothing to do with finding
+# tumours, and mean IoU is seen not to move at all.
+#
+# ## Why mean IoU hardly moves
+#
+# {term}`mean IoU` is the mean of two numbers: the {term}`IoU` of the tumour and that of the {term}`background`. A network that finds nothing has 0 for the first and
+# the share of background for the second. A network that finds every pixel has 1 and 1. So good networks should be far above one half. None is, in the published table or here.
+#
+# The reason is one line of code. The measure is `MeanIoU(num_classes=2)` of Keras. It expects for each pixel the number of a class, 0 or 1. The study hands it
+# the network's output, which is a probability. To make a class number of it, Keras cuts off the decimals:
+
+# %%
+np.array([0.02, 0.50, 0.97, 0.999]).astype(int)
+
+# %% [markdown]
+# Every probability below 1 becomes class 0, background. The measure never sees a tumour that the network has found. What it gives is always the mean
+# of 0 and the share of background: half of the share of background, for any network whatever. One can test that by handing
+# it very different answers to the same test images.
+
+# %% tags=["hide-input", "trained"]
+mean_iou_of_anything(prepared, runs["unet"]).round(4)
+
+# %% [markdown]
+# The first three rows are a trained network, a blank sheet and the labels themselves, and mean IoU cannot tell them apart. In the last two rows it is given
+# classes instead of probabilities and works as it should. The cure is a threshold: `BinaryIoU` of Keras has one, and so do the
+# scores of this package. The measures of the study, as one function:
+
+# %% tags=["hide-input"]
+source(published_scores)
+
+# %% [markdown]
+# If this is what happened in the study, then its mean IoU can be computed without any network, from the labels alone. The last lines of the study's
+# four training logs, beside half the share of background of the same images, measured on the study's own labels:
+
+# %% tags=["hide-input"]
+areas = recorded("tumorseg-check")["areas"].set_index(["split", "mask"])["background_mean_iou"]
+held = {"unet": "valid", "linknet": "valid", "segnet": "last fifth of train", "deeplab": "last fifth of train"}
+log = published_last_epoch()["val_mean_iou"]
+pd.DataFrame(
+    {
+        "published validation mean IoU": [log[name] for name in MODELS],
+        "half the background": [round(areas[held[name], "published"], 4) for name in MODELS],
+        "measured on": [held[name] for name in MODELS],
+    },
+    index=[TITLES[name] for name in MODELS],
+)
+
+# %% [markdown]
+# Four of four agree, to the last digit that was published. The published mean IoU says how much of the images is background. It says nothing about the
+# networks. This is a trap that the library sets, not a fault that one sees in the code: there is no error, no warning, and the value looks like a score.
+#
+# ## What each number was measured on
+#
+# The Dice in the published table equals, for every network, the training value in the last line of its log:
+
+# %% tags=["hide-input"]
+last = published_last_epoch()
+table = published_table()
+pd.DataFrame(
+    {
+        "published Dice": table["dice"],
+        "training Dice in the log": last["dice"],
+        "validation Dice in the log": last["val_dice"],
+    }
+).rename(index=TITLES)
+
+# %% [markdown]
+# The notebook contains no evaluation on the test split. Training values are easily quoted, because they stand first in every line of a log.
+# What they measure is how well a network remembers.
+#
+# ## Scores above 1
+#
+# For single test images the study's notebook prints pairs such as an IoU of 0.0541 with a Dice of 13.1321. Neither can be: Dice never exceeds 1, and it is always less than twice
+# the IoU. The shapes explain it. The true mask is a table of 128 × 128, the predicted one has a third dimension of length 1. NumPy stretches two such arrays to 128 × 128 × 128 and multiplies
+# every column of one with every row of the other.
+
+# %% tags=["hide-input", "trained"]
+run = runs["unet"]
+best = prepared.rows("test")[np.nanargmax(run.scores.loc[run.scores["split"] == "test", "dice"])]
+found, truth = run.probability[best] > 0.5, prepared.masks["position"][best]
+stretched = broadcast_scores(found, truth)
+right = {"iou": iou(found[None], truth[None])[0], "dice": run.scores["dice"][best]}
+pd.DataFrame({"as in the notebook": stretched, "with equal shapes": right}).rename(
+    index={"iou": "IoU", "dice": "Dice"}
+).round(3)
+
+# %% [markdown]
+# The explanation can be checked against the printed pair. If "Dice" is $d$ and the image has $h$ rows, then stretching makes the
+# "IoU" equal to $\tfrac{d}{2} / (h - \tfrac{d}{2})$, whatever the masks are.
+
+# %% tags=["hide-input"]
+d, h = 13.1321, 128
+items([f"For the printed {d} and {h} rows this is {d / 2 / (h - d / 2):.4f}. The notebook prints 0.0541."])
+
+# %% [markdown]
+# ## Summary
+#
+# - Accuracy starts at the share of background; a blank sheet scores above 95 %.
+# - The published mean IoU is half the share of background, for every network: it was computed from probabilities where classes were expected.
+# - The published Dice values are training values.
+# - Which network is best cannot be read from the table. A fair answer needs borders for labels, patients kept apart, scores per test image, and several seeds.
+#
+# ## Exercises
+#
+# 1. Give `published_scores` the inverted answer, `1 - probability`. Which measures notice?
+# 2. Which share of background would make a blank sheet score a mean IoU of 0.25?
+# 3. Find a pair of masks for which the stretched "Dice" is the largest that it can be. How large is it, for images of $h$ rows?
+# 4. Three of four numbers in the baseline columns differ by less than two points in accuracy from those with gates. What would you need to call such a difference an effect?
