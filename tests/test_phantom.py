@@ -252,7 +252,9 @@ def test_people_differ_and_the_quick_way_to_the_template_agrees_with_the_exact_o
         points = plane_points(plane, 10.0, 240.0)
         exact = [subject.to_template(points) for subject in subjects]
         assert np.abs(exact[0] - exact[1]).max() > 3
-        assert np.abs(subjects[0].slice_to_template(points) - exact[0]).max() < 0.7
+        difference = np.abs(subjects[0].slice_to_template(points) - exact[0])
+        assert difference[:, 8:-8, 8:-8].max() < 0.3
+        assert difference.max() < 1.5
 
 
 def test_noise_has_zero_mean_unit_variance_and_the_wavelength_asked_for() -> None:

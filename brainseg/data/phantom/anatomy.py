@@ -4,9 +4,12 @@ All coordinates are millimetres in MNI space: x to the right, y to the front, z 
 distance to a surface: negative inside, in mm.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
 
+import nibabel
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -69,17 +72,21 @@ class Atlas:
 @lru_cache(maxsize=1)
 def load_atlas() -> Atlas:
     """The MNI152 (2009a, nonlinear, symmetric) maps shipped with nilearn, with a head; nothing is downloaded."""
-    from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
-
-    loaders = (load_mni152_gm_template, load_mni152_wm_template, load_mni152_template)
-    images = [load(resolution=1) for load in loaders]
-    x, y, z = (float(v) for v in images[0].affine[:3, 3])
-    grey, white, t1 = (Volume(np.asarray(i.dataobj, np.float32), (x, y, z), 1.0) for i in images)
+    grey, white, t1 = (_template(name) for name in ("gm", "wm", "t1"))
     brain = t1.values > 0
     blurred = ndimage.gaussian_filter(t1.values, 1.5) / np.maximum(ndimage.gaussian_filter(brain * 1.0, 1.5), 0.1)
     sharp = np.where(brain, t1.values + 0.8 * (t1.values - blurred), 0).astype(np.float32)
-    cavity = _cavity(Volume(brain.astype(np.float32), (x, y, z), 1.0))
-    return Atlas(grey, white, Volume(sharp, (x, y, z), 1.0), _mirrored(cavity), *_head(cavity))
+    cavity = _cavity(replace(t1, values=brain.astype(np.float32)))
+    return Atlas(grey, white, replace(t1, values=sharp), _mirrored(cavity), *_head(cavity))
+
+
+def _template(name: str) -> Volume:
+    """One of nilearn's maps, scaled to a maximum of 1; importing `nilearn.datasets` for it would take seconds."""
+    folder = Path(str(files("nilearn"))) / "datasets" / "data"
+    image = nibabel.Nifti1Image.from_filename(folder / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz")
+    values = np.asarray(image.dataobj, np.float32)
+    x, y, z = (float(v) for v in image.affine[:3, 3])
+    return Volume(values / values.max(), (x, y, z), 1.0)
 
 
 def _cavity(brain: Volume) -> Field:
@@ -153,6 +160,7 @@ def _head(cavity: Field) -> list[Volume]:
     z = _grid()[2]
     skin = [
         np.maximum(ndimage.gaussian_filter(_closed(cavity < 0, 26), 2) - 12.5, -75 - z),
+        _ball((0, -17, 4), (80, 105, 94)),
         _ball((0, 30, -62), (66, 62, 80)),
         _ball((0, 86, -54), (15, 22, 20)),
         _rod((0, -40, -60), (0, -42, -190), 56),

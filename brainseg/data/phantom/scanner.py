@@ -14,8 +14,8 @@ from brainseg.data.phantom.tumours import Tumour, grow
 
 PLANES = ("axial", "coronal", "sagittal")
 AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
-MATRIX = 288
-COARSE = 36
+MATRIX = 256
+COARSE = 32
 BEND = np.float32(2.2)
 
 
@@ -104,7 +104,7 @@ def scan(subject: Subject, where: Points, level: Field) -> Field:
 def _acquire(subject: Subject, image: Field, points: Points, rng: np.random.Generator) -> Field:
     """Uneven coil sensitivity, finite resolution, and Rician noise."""
     bias = np.exp(0.1 * _enlarge(smooth_noise(points[:, 4::8, 4::8], 200, subject.seed + 9)))
-    sharp = cv2.GaussianBlur(image * bias, (0, 0), 0.5)
+    sharp = cv2.GaussianBlur(image * bias, (0, 0), 0.45)
     noise = subject.contrast.noise * rng.standard_normal((2, *image.shape), np.float32)
     return np.asarray(np.hypot(sharp + noise[0], noise[1]), np.float32)
 

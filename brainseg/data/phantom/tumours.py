@@ -114,16 +114,16 @@ def grow(kind: str, rng: np.random.Generator) -> Tumour:
         centre = np.array([side * rng.uniform(20, 42), rng.uniform(-65, 40), rng.uniform(-8, 42)])
         axes = radius * rng.uniform(0.75, 1.25, 3)
         bright, rim = _glioma_look(rng, radius)
-        look = (0.17, bright, rim, rng.uniform(0.45, 0.85), rng.uniform(3, 14))
+        look = (0.17, bright, rim, rng.uniform(0.4, 0.75), rng.uniform(3, 14))
     roughness, bright, rim, core, oedema = map(float, look)
     return Tumour(kind, centre.astype(np.float32), axes.astype(np.float32), roughness, bright, rim, core, oedema, seed)
 
 
 def _glioma_look(rng: np.random.Generator, radius: float) -> tuple[float, float]:
     """Brightness and thickness of the rim: thin or thick ring, solid and patchy, or hardly any contrast agent."""
-    kind = rng.choice(["ring", "thick", "solid", "dark"], p=[0.5, 0.13, 0.07, 0.3])
-    rim = {"ring": 3.2, "thick": 0.3 * radius, "solid": 99.0, "dark": 1.5}[kind]
-    return rng.normal({"solid": 1.25, "dark": 0.9}.get(str(kind), 1.5), 0.12), rim
+    kind = rng.choice(["ring", "thick", "solid", "dark"], p=[0.48, 0.1, 0.07, 0.35])
+    rim = {"ring": 2.8, "thick": 0.3 * radius, "solid": 99.0, "dark": 1.5}[kind]
+    return rng.normal({"solid": 1.25, "dark": 0.9}.get(str(kind), 1.4), 0.12), rim
 
 
 def _at_falx(rng: np.random.Generator, side: float, radius: float) -> NDArray[np.float64]:
