@@ -30,17 +30,17 @@ class Contrast:
 def random_contrast(rng: np.random.Generator) -> Contrast:
     """A random sequence setting and dose; grey and white matter differ little once there is contrast agent."""
     gain = rng.normal(0.82, 0.07)
-    grey = gain * (104 - np.clip(rng.normal(13, 6), 4, 28))
+    grey = gain * (104 - np.clip(rng.normal(10, 6), 2, 26))
     return Contrast(
-        liquor=gain * rng.normal(42, 4),
+        liquor=gain * rng.normal(50, 6),
         grey=grey,
         white=gain * 104,
-        muscle=gain * rng.normal(78, 8),
-        fat=gain * rng.normal(190, 14),
+        muscle=gain * rng.normal(70, 8),
+        fat=gain * rng.normal(208, 14),
         marrow=gain * rng.normal(105, 16),
         vessel=gain * rng.normal(185, 15),
         dura=gain * rng.normal(105, 15),
-        sulci=rng.uniform(0.1, 0.9),
+        sulci=rng.uniform(-0.3, 0.7),
         noise=float(np.clip(rng.lognormal(np.log(3.2), 0.4), 1.5, 8)),
     )
 
@@ -61,7 +61,7 @@ def paint_head(atlas: Atlas, where: Points, contrast: Contrast, seed: int) -> Fi
     image = cover(np.full(skin.shape, 2, np.float32), contrast.fat * (1 + 0.05 * coarse + 0.03 * fine), skin)
     image = cover(image, 0.7 * contrast.fat, np.abs(skin + 0.8) - 0.7)
     fibres = contrast.muscle * (1 + 0.06 * fine + 0.14 * strands)
-    image = cover(image, 0.68 * contrast.fat, skin + 10, 4)
+    image = cover(image, 0.72 * contrast.fat, skin + 10, 4)
     image = cover(image, 1.25 * fibres, np.maximum(1.5 * strands + 1.2 * coarse + 0.7 * fine - 1.2, skin / 3 + 3), 1.6)
     muscle = np.maximum(atlas.muscle.at(where) + 1.5 * coarse + 0.8 * strands, under)
     image = cover(image, fibres, muscle, 1.5)
