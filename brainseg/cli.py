@@ -3,12 +3,15 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from brainseg import __version__
 from brainseg.errors import BrainsegError
+
+if TYPE_CHECKING:
+    from brainseg.train import Run
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -120,9 +123,7 @@ def train(
     record: Record = None,
 ) -> None:
     """Train a model as published; a finished run is found again, an interrupted one goes on."""
-    from brainseg.experiment import Experiment
-
-    run = Experiment(dataset, scale, seed, data).run(model, progress=True)
+    run = _run(model, dataset, data, scale, seed)
     typer.echo(f"{run.recipe.model}: {len(run.history)} epochs, in {run.folder}")
     _write_record(record, {"run": run.folder.name, "recipe": run.recipe.to_dict()})
 
@@ -137,9 +138,17 @@ def evaluate(
 ) -> None:
     """Show the scores of a trained model beside the published ones; trains it first if need be."""
     from brainseg.evaluate import summary
+
+    typer.echo(summary(_run(model, dataset, data, scale, seed)).to_string())
+
+
+def _run(model: str, dataset: str, data: Path | None, scale: str, seed: int) -> "Run":
+    from brainseg.models import architecture
+
+    architecture(model)  # a wrong name should not cost the minute in which the phantom is made
     from brainseg.experiment import Experiment
 
-    typer.echo(summary(Experiment(dataset, scale, seed, data).run(model, progress=True)).to_string())
+    return Experiment(dataset, scale, seed, data).run(model)
 
 
 def _write_record(path: Path | None, record: dict[str, object]) -> None:

@@ -22,6 +22,8 @@ class Experiment:
         Seed of every training run.
     data
         Folder of the real data set; ``None`` for the phantom.
+    progress
+        Show progress bars on standard error while something is made that was not there.
 
     Raises
     ------
@@ -30,21 +32,27 @@ class Experiment:
     """
 
     def __init__(
-        self, dataset: str = "phantom", scale: str = "quick", seed: int = 0, data: str | Path | None = None
+        self,
+        dataset: str = "phantom",
+        scale: str = "quick",
+        seed: int = 0,
+        data: str | Path | None = None,
+        progress: bool = True,
     ) -> None:
         self.scale = scale_named(scale)
         self.seed = seed
-        self.dataset: Dataset = open_dataset(dataset, data)
+        self.progress = progress
+        self.dataset: Dataset = open_dataset(dataset, data, progress=progress)
 
     @cached_property
     def data(self) -> Prepared:
         """Images and masks at the scale's size."""
-        return self.dataset.prepared(self.scale.size)
+        return self.dataset.prepared(self.scale.size, self.progress)
 
     def recipe(self, model: str) -> Recipe:
         """The published recipe of a model at this scale."""
         return published(model, self.scale, self.seed)
 
-    def run(self, model: str, progress: bool = False) -> Run:
+    def run(self, model: str) -> Run:
         """The run of the published recipe of a model: from the store, or trained now."""
-        return train(self.recipe(model), self.data, self.dataset.workspace / "runs", progress)
+        return train(self.recipe(model), self.data, self.dataset.workspace / "runs", self.progress)

@@ -45,7 +45,7 @@ from brainseg.study import published_table
 
 pd.set_option("display.max_colwidth", None)
 
-images = open_dataset(dataset, data)
+images = open_dataset(dataset, data, progress=True)
 report = check(images.root)
 prepared = images.prepared(256)
 table = prepared.table
@@ -100,12 +100,13 @@ plotting.montage(
 findings = report.findings.set_index("finding")
 boxes = findings.loc["labels that are axis-parallel rectangles, not outlines"]
 agreement = report.agreement.set_index("split")
-whole = agreement.loc["all"]
+whole = agreement.astype(object).loc["all"]
 Markdown(
     f"Of the labels, {boxes['count']:,} of {boxes['total']:,} are rectangles with sides parallel to the image. Such a label is a "
     f"bounding box: it says where the tumour is, not which pixels are tumour. On average only **{100 * whole['box_is_tumour']:.0f} %** "
     f"of a box is tumour; the rest is tissue around it. The box does contain the tumour: on average "
-    f"{100 * whole['tumour_in_box']:.0f} % of it. In {whole['apart']:.0f} images box and border do not touch at all."
+    f"{100 * whole['tumour_in_box']:.0f} % of it. In {whole['apart'] or 'no'} image{'' if whole['apart'] == 1 else 's'} "
+    "do box and border not touch at all."
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "One slice whole (left) and its tumour close up (right). A network that learns from the yellow box is taught that everything between the two outlines is tumour.", "name": "fig-box"}, "image": {"alt": "A slice with a box and a border around its tumour, and the same enlarged."}}

@@ -85,7 +85,7 @@ items(narrate.protocol(recipe))
 # it takes minutes. That changes how good the scores are, not what they mean.
 
 # %%
-run = experiment.run("unet", progress=True)
+run = experiment.run("unet")
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Four measures, epoch by epoch, on training images (grey) and validation images (blue). The dashed lines are what a network gets that never finds a tumour. Accuracy starts there, and mean IoU stays there.", "name": "fig-unet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
 empty = background(prepared, recipe.mask, "valid")
@@ -121,22 +121,23 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # Each gate can be read out as a map: 0 where it closes the skip connection, 1 where it leaves it open. One good, one middling and one bad case:
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over three test images, from the finest resolution (gate 1) to the coarsest (gate 4). A gate that pointed at the tumour would be bright inside the orange outline and dark elsewhere.", "name": "fig-unet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
-cases = test[[rows[0] for rows in plotting.best_middle_worst(dice, 1).values()]]
-maps = gate_maps(run.model, as_input(prepared.images[cases]))
+cases = [rows[0] for rows in plotting.best_middle_worst(dice, 1).values()]
+maps = gate_maps(run.model, as_input(prepared.images[test]))
 titles = {name: f"{name.replace('_', ' ')}, {m.shape[1]} × {m.shape[2]}" for name, m in maps.items()}
 plotting.attention_maps(
-    prepared.images[cases],
-    {titles[name]: m for name, m in maps.items()},
-    prepared.masks[recipe.mask][cases],
+    prepared.images[test[cases]],
+    {titles[name]: m[cases] for name, m in maps.items()},
+    prepared.masks[recipe.mask][test[cases]],
     recipe.mask,
 )
 
 # %% tags=["hide-input", "trained"]
 inside = prepared.masks[recipe.mask][test].astype(bool)
-opening = gate_maps(run.model, as_input(prepared.images[test]))["gate_1"]
+opening = maps["gate_1"]
 items(
     [
-        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, {opening[~inside].mean():.2f} outside."
+        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, "
+        f"{opening[~inside].mean():.2f} outside."
     ]
 )
 

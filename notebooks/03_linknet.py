@@ -77,7 +77,7 @@ items(
 items(narrate.protocol(recipe))
 
 # %%
-run = experiment.run("linknet", progress=True)
+run = experiment.run("linknet")
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (orange). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-linknet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
 empty = background(prepared, recipe.mask, "valid")
@@ -106,22 +106,23 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # channels are zero. Do LinkNet's maps look different from U-Net's?
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over a good, a middling and a bad test image, from the finest resolution (gate 1) to the coarsest (gate 4): 0 closes the skip connection, 1 leaves it open.", "name": "fig-linknet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
-cases = test[[rows[0] for rows in plotting.best_middle_worst(dice, 1).values()]]
-maps = gate_maps(run.model, as_input(prepared.images[cases]))
+cases = [rows[0] for rows in plotting.best_middle_worst(dice, 1).values()]
+maps = gate_maps(run.model, as_input(prepared.images[test]))
 titles = {name: f"{name.replace('_', ' ')}, {m.shape[1]} × {m.shape[2]}" for name, m in maps.items()}
 plotting.attention_maps(
-    prepared.images[cases],
-    {titles[name]: m for name, m in maps.items()},
-    prepared.masks[recipe.mask][cases],
+    prepared.images[test[cases]],
+    {titles[name]: m[cases] for name, m in maps.items()},
+    prepared.masks[recipe.mask][test[cases]],
     recipe.mask,
 )
 
 # %% tags=["hide-input", "trained"]
 inside = prepared.masks[recipe.mask][test].astype(bool)
-opening = gate_maps(run.model, as_input(prepared.images[test]))["gate_1"]
+opening = maps["gate_1"]
 items(
     [
-        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, {opening[~inside].mean():.2f} outside."
+        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, "
+        f"{opening[~inside].mean():.2f} outside."
     ]
 )
 

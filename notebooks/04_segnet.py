@@ -71,7 +71,7 @@ items([narrate.parameters("segnet", published_size, trained)])
 items(narrate.protocol(recipe))
 
 # %%
-run = experiment.run("segnet", progress=True)
+run = experiment.run("segnet")
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (green). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-segnet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
 validation = split_rows(recipe, prepared)[1]
@@ -137,22 +137,23 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # ## What its gates let through
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over a good, a middling and a bad test image, from the finest resolution (gate 1) to the coarsest (gate 4): 0 closes the skip connection, 1 leaves it open.", "name": "fig-segnet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
-cases = test[[rows[0] for rows in plotting.best_middle_worst(dice, 1).values()]]
-maps = gate_maps(run.model, as_input(prepared.images[cases]))
+cases = [rows[0] for rows in plotting.best_middle_worst(dice, 1).values()]
+maps = gate_maps(run.model, as_input(prepared.images[test]))
 titles = {name: f"{name.replace('_', ' ')}, {m.shape[1]} × {m.shape[2]}" for name, m in maps.items()}
 plotting.attention_maps(
-    prepared.images[cases],
-    {titles[name]: m for name, m in maps.items()},
-    prepared.masks[recipe.mask][cases],
+    prepared.images[test[cases]],
+    {titles[name]: m[cases] for name, m in maps.items()},
+    prepared.masks[recipe.mask][test[cases]],
     recipe.mask,
 )
 
 # %% tags=["hide-input", "trained"]
 inside = prepared.masks[recipe.mask][test].astype(bool)
-opening = gate_maps(run.model, as_input(prepared.images[test]))["gate_1"]
+opening = maps["gate_1"]
 items(
     [
-        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, {opening[~inside].mean():.2f} outside."
+        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, "
+        f"{opening[~inside].mean():.2f} outside."
     ]
 )
 

@@ -76,7 +76,7 @@ items([narrate.parameters("deeplab", published_size, trained)])
 items(narrate.protocol(recipe))
 
 # %%
-run = experiment.run("deeplab", progress=True)
+run = experiment.run("deeplab")
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (purple). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-deeplab-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
 validation = split_rows(recipe, prepared)[1]

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from brainseg.backend import keras
 
 
-def gate_maps(model: "keras.Model", images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+def gate_maps(
+    model: "keras.Model", images: NDArray[np.float32], batch_size: int = 32
+) -> dict[str, NDArray[np.float32]]:
     """Attention maps of all gates of a model.
 
     Parameters
@@ -18,6 +20,8 @@ def gate_maps(model: "keras.Model", images: NDArray[np.float32]) -> dict[str, ND
         One of the book's models.
     images
         What the model takes: (n, size, size, channels), 0 to 1.
+    batch_size
+        Images that are computed at once; more take more memory.
 
     Returns
     -------
@@ -37,7 +41,9 @@ def gate_maps(model: "keras.Model", images: NDArray[np.float32]) -> dict[str, ND
     names = sorted(layer.name for layer in model.layers if layer.name.endswith("_map"))
     if not names:
         return {}
-    inner = keras.Model(model.input, [model.get_layer(name).output for name in names])
-    outputs = inner.predict(images, verbose=0)
-    maps = outputs if isinstance(outputs, list) else [outputs]
-    return {name.removesuffix("_map"): np.asarray(m)[..., 0] for name, m in zip(names, maps, strict=True)}
+    inner = keras.Model(model.input, {name: model.get_layer(name).output for name in names})
+    batches = [inner(images[i : i + batch_size], training=False) for i in range(0, len(images), batch_size)]
+    return {
+        name.removesuffix("_map"): np.concatenate([keras.ops.convert_to_numpy(b[name])[..., 0] for b in batches])
+        for name in names
+    }

@@ -3,7 +3,14 @@
 from brainseg.plotting.architecture import architecture
 from brainseg.plotting.curves import learning_curves, published_against_ours
 from brainseg.plotting.dataset import agreement, contingency, patients_across_splits, tumour_area
-from brainseg.plotting.images import attention_maps, best_middle_worst, box_against_border, montage, pairing, predictions
+from brainseg.plotting.images import (
+    attention_maps,
+    best_middle_worst,
+    box_against_border,
+    montage,
+    pairing,
+    predictions,
+)
 
 __all__ = [
     "agreement",

@@ -1,0 +1,82 @@
+"""``brainseg train`` and ``brainseg evaluate`` as a new user meets them, wrong input included."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from brainseg import __version__, cli
+from tests.data_fixtures import write_dataset
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def brainseg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> "Brainseg":
+    monkeypatch.setenv("BRAINSEG_WORKSPACE", str(tmp_path / "work"))
+    return Brainseg(monkeypatch)
+
+
+class Brainseg:
+    """Runs the command line and returns its exit status."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+
+    def __call__(self, *arguments: object) -> int:
+        self.monkeypatch.setattr(sys, "argv", ["brainseg", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.app()
+        return int(stopped.value.code or 0)
+
+
+def test_train_and_evaluate_end_with_a_table(brainseg: Brainseg, capsys: Captured, tmp_path: Path) -> None:
+    real = ["--dataset", "tumorseg", "--data", write_dataset(tmp_path / "data")]
+    record = tmp_path / "records" / "deeplab.json"
+    assert brainseg("train", "deeplab", *real, "--record", record) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("deeplab: 20 epochs, in ")
+    assert "train deeplab" in captured.err
+    assert json.loads(record.read_text())["recipe"]["model"] == "deeplab"
+
+    assert brainseg("evaluate", "deeplab", *real) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert [line.split()[0] for line in captured.out.splitlines()[2:]] == ["accuracy", "mean", "Dice"]
+    assert "0.5756" in captured.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resnet"], "there is no model 'resnet'; expected one of: unet, linknet, segnet, deeplab"),
+        (["unet", "--scale", "huge"], "received scale 'huge', expected one of: quick, laptop, full"),
+        (["unet", "--dataset", "mnist"], "received data set 'mnist', expected one of: phantom, tumorseg"),
+        (["unet", "--dataset", "tumorseg"], "received the data folder None for 'tumorseg'"),
+        (["unet", "--dataset", "tumorseg", "--data", "nowhere"], "received the data folder nowhere"),
+        (["unet", "--data", "somewhere"], "received the data folder somewhere for the phantom"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_wrong_input_is_one_line_and_status_2(
+    brainseg: Brainseg, capsys: Captured, tmp_path: Path, command: str, arguments: list[str], message: str
+) -> None:
+    assert brainseg(command, *arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"Error: {message}")
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert not (tmp_path / "work").exists()
+
+
+def test_help_names_every_command_and_version_the_version(brainseg: Brainseg, capsys: Captured) -> None:
+    assert brainseg("--help") == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("data", "train", "evaluate"))
+    assert brainseg("data", "--help") == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("fetch", "import-cheng", "make-phantom", "prepare", "check"))
+    assert brainseg("--version") == 0
+    assert capsys.readouterr().out.strip() == __version__

@@ -1,0 +1,93 @@
+"""Sentences say what the numbers say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainseg import display, narrate, results
+from brainseg.errors import BrainsegError
+from brainseg.metrics import dice
+from brainseg.models import build
+from brainseg.recipe import SCALES, published
+from brainseg.study import MEASURES, PARAMETERS, published_last_epoch, published_table
+from brainseg.train import Run
+
+
+def run(val_dice: list[float], scores: pd.DataFrame | None = None, model: str = "unet") -> Run:
+    n = len(val_dice)
+    history = pd.DataFrame({"epoch": range(1, n + 1), "dice": [0.5] * n, "val_dice": val_dice})
+    history["val_accuracy"] = np.linspace(0.9, 0.98, n)
+    history["val_mean_iou"] = np.linspace(0.48, 0.49, n)
+    return Run(Path(), published(model, SCALES["quick"]), history, pd.DataFrame() if scores is None else scores, {})
+
+
+def test_training_tells_how_long_nothing_was_found() -> None:
+    text = " ".join(narrate.training(run([0.0, 0.001, 0.3, 0.0]), background=0.96))
+    assert "for 4 of at most 30 epochs: early stopping ended it" in text
+    assert "For the first 2 epochs" in text
+    assert "92.7 %, and a mask without any tumour has 96.0 %" in text
+    assert "between 0.4800 and 0.4900; half of the background share is 0.4800" in text
+
+
+def test_training_that_finds_at_once_is_not_said_to_find_nothing() -> None:
+    text = " ".join(narrate.training(run([0.2] * 20, model="segnet"), background=0.96))
+    assert "finds no tumour" not in text
+    assert "early stopping" not in text
+
+
+def test_what_is_found_is_counted_on_test_images_with_a_label() -> None:
+    scores = pd.DataFrame(
+        {
+            "split": ["train", "test", "test", "test", "test"],
+            "tumour_type": ["glioma", "glioma", "glioma", "pituitary", "pituitary"],
+            "labelled": [0.1, 0.1, 0.1, 0.1, 0.0],
+            "dice": [1.0, 0.0, 0.6, 0.9, np.nan],
+        }
+    )
+    text = " ".join(narrate.test(run([0.1], scores), None))  # type: ignore[arg-type]
+    assert "0.50 on average; the median is 0.60" in text
+    assert "1 of 3 test images (33.3 %)" in text
+    assert "0.30 for glioma (n = 2), 0.90 for pituitary (n = 1)" in text
+
+
+def test_parameters_are_compared_with_the_published_number() -> None:
+    small = build("deeplab", size=32, width=2)
+    assert "the study printed 4,334,145" in narrate.parameters("deeplab", small, small)
+
+
+@pytest.mark.parametrize("model", PARAMETERS)
+def test_protocol_names_what_is_validated_on(model: str) -> None:
+    text = " ".join(narrate.protocol(published(model, SCALES["full"])))
+    assert ("last fifth" in text) == (model in {"segnet", "deeplab"})
+    assert "128 × 128 pixels, 32 in a batch" in text
+
+
+def test_the_published_dice_is_the_training_dice_of_the_log() -> None:
+    table, log = published_table(), published_last_epoch()
+    assert table["dice"].tolist() == log["dice"].tolist()
+    assert set(MEASURES) <= set(table.columns) & set(log.columns)
+
+
+def test_recorded_background_is_the_published_validation_mean_iou() -> None:
+    areas = results.recorded("tumorseg-check")["areas"].set_index(["split", "mask"])["background_mean_iou"]
+    log = published_last_epoch()["val_mean_iou"]
+    for model, split in {"unet": "valid", "linknet": "valid", "segnet": "last fifth of train"}.items():
+        assert round(areas[split, "published"], 4) == log[model]
+
+
+def test_a_record_that_does_not_exist_is_named() -> None:
+    with pytest.raises(BrainsegError, match="received the name 'nowhere', expected a file"):
+        results.recorded("nowhere")
+
+
+def test_records_hold_no_place_of_a_machine() -> None:
+    for path in results.RESULTS.glob("*.json"):
+        assert "/" not in json.dumps(json.loads(path.read_text())).replace("1/", "")
+
+
+def test_source_is_what_the_package_runs() -> None:
+    assert "def dice(" in display.source(dice).data
+    assert display.source(dice).data.count("```") == 2

@@ -1,0 +1,42 @@
+"""The committed notebooks are executed, free of errors, and belong to the code as it is."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from brainseg.book.chapters import check_executed
+from tests.conftest import REPOSITORY
+
+LOCK = REPOSITORY / "requirements.lock"
+CHAPTERS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.py"))
+
+
+def test_every_chapter_has_a_reference_and_nothing_else_has() -> None:
+    assert len(CHAPTERS) == 6
+    references = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+    assert references == [chapter.with_suffix(".ipynb") for chapter in CHAPTERS]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_reference_is_current_and_sound(chapter: Path) -> None:
+    check_executed(chapter.with_suffix(".ipynb"), chapter, LOCK, {})
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_reference_holds_no_trace_of_the_machine(chapter: Path) -> None:
+    text = chapter.with_suffix(".ipynb").read_text(encoding="utf-8")
+    for trace in ("/home/", "/root/", str(REPOSITORY), "it/s", "epoch/s"):
+        assert trace not in text
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_figures_have_captions_and_a_text_for_those_who_do_not_see_them(chapter: Path) -> None:
+    names = []
+    for cell in nbformat.read(chapter.with_suffix(".ipynb"), as_version=4).cells:
+        if cell.cell_type == "code" and any("image/png" in output.get("data", {}) for output in cell.outputs):
+            names.append(cell.metadata["mystnb"]["figure"]["name"])
+            assert len(cell.metadata["mystnb"]["figure"]["caption"]) > 40
+            assert len(cell.metadata["mystnb"]["image"]["alt"]) > 20
+    assert names
+    assert len(names) == len(set(names))
