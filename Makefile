@@ -10,8 +10,8 @@ CORES   ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
 UV_VERSION := 0.13.9
 READY      := .venv/ready
-SNAKEMAKE   = snakemake --cores $(CORES) --rerun-incomplete --quiet rules \
-	--config dataset=$(DATASET) scale=$(SCALE) seed=$(SEED) $(if $(DATA),data=$(abspath $(DATA)))
+SNAKEMAKE   = snakemake --cores $(CORES) --quiet rules \
+	--config dataset=$(DATASET) scale=$(SCALE) seed=$(SEED) $(if $(DATA),data=$(abspath $(DATA))) --rerun-incomplete
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
