@@ -29,7 +29,7 @@ book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, S
 
 test: $(READY) ## Lint, types, unit tests, and the committed notebooks re-executed and compared
 	ruff check . && ruff format --check . && mypy
-	pytest
+	pytest -n $(CORES) --dist worksteal
 	$(SNAKEMAKE) runs
 	pytest --nbval --nbval-current-env -W default notebooks
 

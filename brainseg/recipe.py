@@ -34,7 +34,7 @@ class Scale:
 
 
 SCALES = {
-    scale.name: scale for scale in (Scale("quick", 64, 8, 8), Scale("laptop", 128, 16, 32), Scale("full", 128, 64, 32))
+    scale.name: scale for scale in (Scale("quick", 64, 8, 4), Scale("laptop", 128, 16, 32), Scale("full", 128, 64, 32))
 }
 """``quick`` takes minutes on two cores, ``laptop`` hours; ``full`` is the study's own and wants a GPU."""
 

@@ -120,7 +120,7 @@ def test_a_name_changes_with_recipe_and_data(prepared: Prepared, root: Path) -> 
 
 
 def test_batches_are_what_the_study_fed(prepared: Prepared) -> None:
-    images, masks = Batches(prepared, "position", prepared.rows("train"), 3)[1]
+    _, (images, masks) = Batches(prepared, "position", prepared.rows("train"), 3)
     assert images.shape == (2, 32, 32, 3)
     assert masks.shape == (2, 32, 32, 1)
     np.testing.assert_array_equal(images[0, ..., 2], (prepared.images[3] / 255).astype("float32"))
