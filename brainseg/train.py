@@ -9,7 +9,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -117,7 +117,7 @@ def run_name(recipe: Recipe, prepared: Prepared) -> str:
     return f"{recipe.model}-{recipe.size}-{recipe.id}-{digest[:8]}"
 
 
-class Batches:
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Images and masks of some rows, a batch at a time.
 
     Images become (b, size, size, 3), float32 in 0 to 1, three equal channels as in the study; masks (b, size, size, 1),
@@ -125,13 +125,16 @@ class Batches:
     """
 
     def __init__(self, prepared: Prepared, mask: str, rows: NDArray[np.intp], batch_size: int) -> None:
+        super().__init__()
         self.images, self.masks = prepared.images, prepared.masks[mask]
         self.rows, self.batch_size = rows, batch_size
 
-    def __iter__(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        for start in range(0, len(self.rows), self.batch_size):
-            rows = self.rows[start : start + self.batch_size]
-            yield as_input(self.images[rows]), self.masks[rows].astype(np.float32)[..., np.newaxis]
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
+        return as_input(self.images[rows]), self.masks[rows].astype(np.float32)[..., np.newaxis]
 
 
 def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -195,7 +198,6 @@ def _fit(recipe: Recipe, prepared: Prepared, folder: Path, progress: bool) -> "_
         return Batches(prepared, recipe.mask, rows, recipe.batch_size)
 
     training, validation = split_rows(recipe, prepared)
-    held_out = batches(validation)
     done = len(state.history)
     with tqdm(
         total=schedule.epochs, initial=done, desc=f"train {recipe.model}", unit="epoch", disable=not progress
@@ -203,8 +205,8 @@ def _fit(recipe: Recipe, prepared: Prepared, folder: Path, progress: bool) -> "_
         while len(state.history) < schedule.epochs and not stopped(state.history, schedule.patience):
             started = time.monotonic()
             order = np.random.default_rng([recipe.seed, len(state.history)]).permutation(training)
-            row = _epoch(model, model.train_on_batch, batches(order))
-            row |= {f"val_{name}": value for name, value in _epoch(model, model.test_on_batch, held_out).items()}
+            logs = model.fit(batches(order), validation_data=batches(validation), shuffle=False, verbose=0).history
+            row = {name: float(logs[name][0]) for split in ("", "val_") for name in (split + m for m in METRICS)}
             if not np.isfinite(row["loss"]):
                 raise BrainsegError(
                     f"the loss of {recipe.model} is {row['loss']} in epoch {len(state.history) + 1}: "
@@ -214,18 +216,6 @@ def _fit(recipe: Recipe, prepared: Prepared, folder: Path, progress: bool) -> "_
             bar.set_postfix({"loss": f"{row['loss']:.4f}", "val_loss": f"{row['val_loss']:.4f}"}, refresh=False)
             bar.update()
     return state
-
-
-def _epoch(model: "keras.Model", step: Callable[..., dict[str, Any]], batches: Batches) -> dict[str, float]:
-    """Take one step per batch; loss and metrics over all of them.
-
-    ``Model.fit`` would do the same, with queues and threads that cost more than they save on images this small.
-    """
-    model.reset_metrics()
-    metrics: dict[str, Any] = {}
-    for images, masks in batches:
-        metrics = step(images, masks, return_dict=True)
-    return {name: float(metrics[name]) for name in METRICS}
 
 
 class _State:
@@ -261,7 +251,7 @@ class _State:
 def _finish(state: _State, recipe: Recipe, prepared: Prepared, folder: Path) -> None:
     """Predict, score and write the run; ``run.json`` comes last and says that the rest is complete."""
     everything = Batches(prepared, recipe.mask, np.arange(len(prepared.table)), 32)
-    probability = np.concatenate([state.model.predict_on_batch(images)[..., 0] for images, _ in everything])
+    probability = np.asarray(state.model.predict(everything, verbose=0)[..., 0], np.float32)
     np.save(folder / "probability.npy", probability)
     state.model.save(folder / "model.keras", include_optimizer=False)
     history = pd.DataFrame(state.history)

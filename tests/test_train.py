@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, log_loss
 
 from brainseg import train as training
 from brainseg.backend import keras
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
 from brainseg.evaluate import comparison, mean_iou_of_anything, scores_on_test, summary
+from brainseg.metrics import published_scores
 from brainseg.recipe import Recipe, Scale, published
 from brainseg.train import Batches, Run, run_name, split_rows, stopped, train
 from tests.data_fixtures import write_dataset
 
-TINY = Scale("tiny", 32, 2, 2)
+TINY = Scale("tiny", 32, 2, 3)
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ from brainseg.data.prepare import prepare
 from brainseg.recipe import Scale, published
 from brainseg.train import train
 root, work, store = map(Path, sys.argv[1:])
-train(published("unet", Scale("tiny", 32, 2, 2)), prepare(root, 32, work), store)
+train(published("unet", Scale("tiny", 32, 2, 3)), prepare(root, 32, work), store)
 """
 
 
@@ -77,6 +78,17 @@ def test_scores_are_those_of_the_models_masks(run: Run, prepared: Prepared) -> N
             assert np.isnan(score)
 
 
+def test_the_last_validation_metrics_are_those_of_the_kept_weights(run: Run, prepared: Prepared) -> None:
+    rows = prepared.rows("valid")
+    scores = published_scores(run.probability[rows], prepared.masks["position"][rows], TINY.batch_size)
+    last = run.history.iloc[-1]
+    for metric, score in scores.items():
+        assert last[f"val_{metric}"] == pytest.approx(score, abs=1e-5)
+    probability = np.clip(run.probability[rows].astype(float), 1e-7, 1 - 1e-7)
+    truth = prepared.masks["position"][rows]
+    assert last["val_loss"] == pytest.approx(log_loss(truth.ravel(), probability.ravel()), abs=1e-5)
+
+
 def test_the_same_recipe_gives_the_same_run(run: Run, prepared: Prepared, tmp_path: Path) -> None:
     again = train(run.recipe, prepared, tmp_path)
     assert again.folder.name == run.folder.name
@@ -120,7 +132,7 @@ def test_a_name_changes_with_recipe_and_data(prepared: Prepared, root: Path) -> 
 
 
 def test_batches_are_what_the_study_fed(prepared: Prepared) -> None:
-    _, (images, masks) = Batches(prepared, "position", prepared.rows("train"), 3)
+    images, masks = Batches(prepared, "position", prepared.rows("train"), 3)[1]
     assert images.shape == (2, 32, 32, 3)
     assert masks.shape == (2, 32, 32, 1)
     np.testing.assert_array_equal(images[0, ..., 2], (prepared.images[3] / 255).astype("float32"))
