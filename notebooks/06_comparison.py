@@ -49,7 +49,9 @@ runs = {name: experiment.run(name) for name in MODELS}
 # From the study's README. *Baseline* is the same network without attention gates; no code is published for that column.
 
 # %% tags=["hide-input"]
-published_table().rename(index=TITLES, columns=lambda name: name.replace("_", " "))
+published_table().rename(
+    index=TITLES, columns=lambda name: name.replace("mean_iou", "mean IoU").replace("dice", "Dice").replace("_", " ")
+)
 
 # %% [markdown]
 # ## Beside it, this book's runs
@@ -100,7 +102,7 @@ items(
 # ## Why mean IoU hardly moves
 #
 # {term}`mean IoU` is the mean of two numbers: the {term}`IoU` of the tumour and that of the {term}`background`. A network that finds nothing has 0 for the first and
-# the share of background for the second. A network that finds every pixel has 1 and 1. So good networks should be far above one half. None is, in the published table or here.
+# the share of background for the second. A network that finds every pixel has 1 and 1. So good networks should be far above one half. In the published table none is.
 #
 # The reason is one line of code. The measure is `MeanIoU(num_classes=2)` of Keras. It expects for each pixel the number of a class, 0 or 1. The study hands it
 # the network's output, which is a probability. To make a class number of it, Keras cuts off the decimals:
