@@ -1,11 +1,14 @@
-"""Sentences about runs, with the numbers in them: what the chapters say in the same way of every model."""
+"""Sentences about runs, with the numbers in them: what the chapters say in the same way of every model.
+
+What is said of a run has the same words whatever its numbers are, and shares as decimals, so that outputs of two
+machines can be compared with one tolerance.
+"""
 
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 
 from brainseg.backend import keras
 from brainseg.data.prepare import Prepared
-from brainseg.display import count
 from brainseg.models import TITLES
 from brainseg.recipe import Recipe
 from brainseg.study import PARAMETERS
@@ -45,17 +48,14 @@ def protocol(recipe: Recipe) -> Iterator[str]:
 
 def training(run: Run, background: float) -> Iterator[str]:
     """Say how a training went; ``background`` is the share of background in the validation masks, 0 to 1."""
-    history, schedule = run.history, run.recipe.schedule
-    last = history.iloc[-1]
-    early = "" if len(history) == schedule.epochs else ": early stopping ended it"
-    yield f"It ran for {len(history)} of at most {schedule.epochs} epochs{early}."
+    history, last = run.history, run.history.iloc[-1]
     blind = _leading(history["val_dice"] < NOTHING)
-    if blind:
-        accuracy = history["val_accuracy"].iloc[blind - 1]
-        yield (
-            f"For the first {blind} epochs its validation Dice is below {NOTHING}: it finds no tumour. Its accuracy "
-            f"then reads {100 * accuracy:.1f} %, and a mask without any tumour has {100 * background:.1f} %."
-        )
+    seen = max(blind, 1)
+    yield f"It ran for {len(history)} epochs, of at most {run.recipe.schedule.epochs}."
+    yield (
+        f"For the first {blind} epochs its validation Dice is below {NOTHING}: it finds no tumour. In epoch {seen} its "
+        f"accuracy is {history['val_accuracy'].iloc[seen - 1]:.3f}; a mask without any tumour has {background:.3f}."
+    )
     yield f"In the last epoch, Dice is {last['dice']:.2f} on training and {last['val_dice']:.2f} on validation images."
     low, high = history["val_mean_iou"].min(), history["val_mean_iou"].max()
     yield (
@@ -68,12 +68,12 @@ def test(run: Run, prepared: Prepared) -> Iterator[str]:
     """Say what a run finds on the test images."""
     scores = run.scores[run.scores["split"] == "test"]
     labelled = scores[scores["labelled"] > 0]
-    missed = int((labelled["dice"] == 0).sum())
+    missed = (labelled["dice"] == 0).mean()
     yield (
         f"Per image, Dice against the labels it learnt from is {scores['dice'].mean():.2f} on average; the median is "
         f"{scores['dice'].median():.2f}."
     )
-    yield f"Its mask does not touch the label at all in {count(missed, len(labelled), 'test images')}."
+    yield f"Its mask does not touch the label at all in a share of {missed:.2f} of the {len(labelled)} test images."
     by_type = labelled.groupby("tumour_type")["dice"].agg(["mean", "size"])
     kinds = [f"{row['mean']:.2f} for {kind} (n = {row['size']:.0f})" for kind, row in by_type.iterrows()]
     yield f"By type of tumour: {', '.join(kinds)}."

@@ -161,7 +161,7 @@ summary(run).round(4)
 on_test = scores_on_test(run, prepared)
 items(
     [
-        f"On the test images, the study's measures of this run are: accuracy {100 * on_test['accuracy']:.1f} %, mean IoU {on_test['mean_iou']:.4f}, "
+        f"On the test images, the study's measures of this run are: accuracy {on_test['accuracy']:.3f}, mean IoU {on_test['mean_iou']:.4f}, "
         f"Dice pooled over batches {on_test['dice']:.2f}.",
         f"Dice per image, averaged over images, is {on_test['dice_per_image']:.2f}. Pooled Dice counts a large tumour more than a small one; the mean over "
         "images counts each image once.",
