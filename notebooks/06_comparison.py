@@ -144,7 +144,7 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# Four of four agree, to the last digit that was published. The published mean IoU says how much of the images is background. It says nothing about the
+# The two columns agree to the last digit that was published. The published mean IoU says how much of the images is background. It says nothing about the
 # networks. This is a trap that the library sets, not a fault that one sees in the code: there is no error, no warning, and the value looks like a score.
 #
 # ## What each number was measured on
@@ -168,7 +168,7 @@ pd.DataFrame(
 #
 # ## Scores above 1
 #
-# For single test images the study's notebook prints pairs such as an IoU of 0.0541 with a Dice of 13.1321. Neither can be: Dice never exceeds 1, and it is always less than twice
+# For single test images the study's notebook prints pairs such as an IoU of 0.0541 with a Dice of 13.1321. They cannot both be: Dice never exceeds 1, and it is never more than twice
 # the IoU. The shapes explain it. The true mask is a table of 128 × 128, the predicted one has a third dimension of length 1. NumPy stretches two such arrays to 128 × 128 × 128 and multiplies
 # every column of one with every row of the other. The table
 # shows what that makes of perfect answers: every label of the test split, compared with itself.
