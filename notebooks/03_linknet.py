@@ -32,7 +32,7 @@ from brainseg.display import items, source
 from brainseg.evaluate import background, scores_on_test, summary
 from brainseg.experiment import Experiment
 from brainseg.models import build, linknet
-from brainseg.models.attention import gate_maps
+from brainseg.models.attention import attention_maps
 from brainseg.train import as_input
 
 experiment = Experiment(dataset, scale, seed, data)
@@ -107,7 +107,7 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over a good, a middling and a bad test image, from the finest resolution (gate 1) to the coarsest (gate 4): 0 closes the skip connection, 1 leaves it open.", "name": "fig-linknet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
 cases = [rows[0] for rows in plotting.best_middle_worst(dice, 1).values()]
-maps = gate_maps(run.model, as_input(prepared.images[test]))
+maps = attention_maps(run.model, as_input(prepared.images[test]))
 titles = {name: f"{name.replace('_', ' ')}, {m.shape[1]} × {m.shape[2]}" for name, m in maps.items()}
 plotting.attention_maps(
     prepared.images[test[cases]],

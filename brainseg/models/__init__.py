@@ -23,7 +23,7 @@ class Architecture:
     divisor
         Height and width of the image must be multiples of this.
     attentions
-        The kinds of attention it can have; the first is the published one.
+        The kinds of attention it can have, None for none; the first is the published one.
     dropout
         The published dropout rate.
     initialiser
@@ -32,7 +32,7 @@ class Architecture:
 
     title: str
     divisor: int = 16
-    attentions: tuple[str | None, ...] = ("gate", None)
+    attentions: tuple[str | None, ...] = ("gate", None, "channel", "spatial")
     dropout: float = 0.0
     initialiser: str = "GlorotUniform"
 
@@ -41,7 +41,7 @@ ARCHITECTURES = {
     "unet": Architecture("U-Net", dropout=0.3, initialiser="HeNormal"),
     "linknet": Architecture("LinkNet", dropout=0.3, initialiser="HeNormal"),
     "segnet": Architecture("SegNet"),
-    "deeplab": Architecture("Modified DeepLab", divisor=4, attentions=(None,)),
+    "deeplab": Architecture("Modified DeepLab", divisor=4, attentions=(None, "channel", "spatial")),
 }
 MODELS = tuple(ARCHITECTURES)
 TITLES = {name: architecture.title for name, architecture in ARCHITECTURES.items()}
@@ -77,11 +77,9 @@ def resolve_attention(name: str, attention: str | None = "published") -> str | N
     if attention == "published":
         return kinds[0]
     if attention not in kinds:
-        expected = " or ".join(repr(kind) for kind in kinds)
-        reason = "" if "gate" in kinds else ", because it has no skip connection that a gate could weight"
-        raise BrainsegError(
-            f"{TITLES[name]} cannot have attention {attention!r}{reason}; expected 'published' or {expected}"
-        )
+        expected = ", ".join(repr(kind) for kind in ("published", *kinds))
+        reason = ", because it has no skip connection that a gate could weight" if attention == "gate" else ""
+        raise BrainsegError(f"{TITLES[name]} cannot have attention {attention!r}{reason}; expected one of: {expected}")
     return attention
 
 
@@ -112,14 +110,17 @@ def build(
     width
         Filters at full resolution; every other number of filters is a multiple of it.
     attention
-        "gate" (the skips are weighted, Oktay et al. 2018), None (the skips are plain) or "published": "gate",
-        except for DeepLab, which has no skips.
+        What weights the skip connections. "gate": each place, by what the decoder asks for (Oktay et al. 2018);
+        "channel": each channel, by its mean over the image (squeeze and excitation, Hu et al. 2018, with a ratio
+        of 16 and at least 4 squeezed channels); "spatial": each place, by its neighbourhood (the spatial module of
+        CBAM, Woo et al. 2018); None: nothing. DeepLab has no skips: it cannot have "gate", and the others weight
+        the output of its spatial pyramid. "published" is "gate", and None for DeepLab.
     dropout
         Rate of the dropout after each pooling and each merge; None is as published: 0.3 in U-Net and LinkNet,
         0 in SegNet and DeepLab.
     normalisation
         None is as published: batch normalisation after the ReLU in SegNet's decoder, and no other. With
-        "batch" it stands between each convolution (except in gates, transposed convolutions and the output)
+        "batch" it stands between each convolution (except in attention, transposed convolutions and the output)
         and its ReLU, in all four models alike; in SegNet's decoder this takes the place of the published one.
     seed
         Fixes the initial weights and the dropout.

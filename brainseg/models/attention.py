@@ -1,4 +1,4 @@
-"""What the attention gates let through."""
+"""What the attention lets through, place by place."""
 
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from brainseg.backend import keras
 
 
-def gate_maps(
+def attention_maps(
     model: "keras.Model", images: NDArray[np.float32], batch_size: int = 32
 ) -> dict[str, NDArray[np.float32]]:
-    """Attention maps of all gates of a model.
+    """Attention maps of a model: of its gates, or of its spatial attention.
 
     Parameters
     ----------
@@ -26,14 +26,15 @@ def gate_maps(
     Returns
     -------
     dict
-        For each gate, finest first, by its name (``gate_1`` is at full resolution): maps (n, h, w), 0 (nothing of the
-        skip connection passes) to 1 (all of it). Empty for a model without gates.
+        By the name of what is weighted, finest first (``gate_1`` or ``spatial_1`` is the skip connection at full
+        resolution, ``spatial_pyramid`` is in DeepLab): maps (n, h, w), 0 (nothing passes) to 1 (everything).
+        Empty for a model without attention or with channel attention, which weights all places alike.
 
     Examples
     --------
     >>> from brainseg.models import build
     >>> images = np.zeros((2, 32, 32, 3), np.float32)
-    >>> {name: maps.shape for name, maps in gate_maps(build("unet", size=32, width=4), images).items()}
+    >>> {name: maps.shape for name, maps in attention_maps(build("unet", size=32, width=4), images).items()}
     {'gate_1': (2, 32, 32), 'gate_2': (2, 16, 16), 'gate_3': (2, 8, 8), 'gate_4': (2, 4, 4)}
     """
     from brainseg.backend import keras

@@ -21,14 +21,14 @@ class Style:
     ----------
     initialiser
         Class name of the Keras initialiser for the convolutions of the encoder, the bottleneck and the
-        decoder; gates, transposed convolutions and the output always start from Glorot's.
+        decoder; attention, transposed convolutions and the output always start from Glorot's.
     normalisation
         "batch" puts a batch normalisation between a convolution and its ReLU; None puts nothing there.
     dropout
         Share of values that a dropout sets to zero in training; at 0 the layer is left out.
     seed
         With the name of a layer it fixes its initial weights and its dropout. Layers of the same name and
-        shape so start equal in two models, for instance with and without attention.
+        shape so start equal in two models, for instance with different kinds of attention.
     """
 
     initialiser: str = "GlorotUniform"
@@ -97,6 +97,15 @@ def transposed_convolution(x: Tensor, filters: int, name: str, style: Style) -> 
     )(x)
 
 
+def glorot_convolution(
+    x: Tensor, filters: int, name: str, style: Style, kernel: int = 1, activation: str | None = None
+) -> Tensor:
+    """Convolution that starts from Glorot's initialiser in every style: of the attention and of the output."""
+    return keras.layers.Conv2D(
+        filters, kernel, padding="same", activation=activation, kernel_initializer=style.start(name), name=name
+    )(x)
+
+
 def attention_gate(skip: Tensor, signal: Tensor, channels: int, name: str, style: Style) -> Tensor:
     """Weight each place of the skip by how much the decoder asks for it.
 
@@ -105,21 +114,69 @@ def attention_gate(skip: Tensor, signal: Tensor, channels: int, name: str, style
     U-Net", equations 1 and 2; there the signal is the coarser level's and the map is enlarged, here both
     have the same resolution already.
     """
-
-    def pointwise(x: Tensor, filters: int, name: str, activation: str | None = None) -> Tensor:
-        return keras.layers.Conv2D(filters, 1, activation=activation, kernel_initializer=style.start(name), name=name)(
-            x
-        )
-
     both = keras.layers.Add(name=f"{name}_add")(
-        [pointwise(skip, channels, f"{name}_skip"), pointwise(signal, channels, f"{name}_signal")]
+        [
+            glorot_convolution(skip, channels, f"{name}_skip", style),
+            glorot_convolution(signal, channels, f"{name}_signal", style),
+        ]
     )
     both = keras.layers.ReLU(name=f"{name}_relu")(both)
-    attention = pointwise(both, 1, f"{name}_map", activation="sigmoid")
+    attention = glorot_convolution(both, 1, f"{name}_map", style, activation="sigmoid")
     return keras.layers.Multiply(name=f"{name}_apply")([skip, attention])
+
+
+def channel_attention(x: Tensor, name: str, style: Style, reduction: int = 16) -> Tensor:
+    """Weight each channel by what the whole image holds: squeeze and excitation.
+
+    ``x · sigmoid(B · relu(A · mean(x)))``: A leads from the channels' means over the image (``<name>_mean``) to a
+    `reduction`-th as many values, but at least 4 (``<name>_squeeze``), and B to one weight for each channel, 0 to 1
+    (``<name>_weights``). After Hu, Shen and Sun 2018, "Squeeze-and-excitation networks", equations 2 to 4, with
+    their ratio of 16. Their linear layers are 1×1 convolutions of a 1×1 image here, and have a bias each.
+    """
+    channels = x.shape[-1]
+    weights = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean")(x)
+    squeezed = max(4, channels // reduction)
+    weights = glorot_convolution(weights, squeezed, f"{name}_squeeze", style, activation="relu")
+    weights = glorot_convolution(weights, channels, f"{name}_weights", style, activation="sigmoid")
+    return keras.layers.Multiply(name=f"{name}_apply")([x, weights])
+
+
+def spatial_attention(x: Tensor, name: str, style: Style) -> Tensor:
+    """Weight each place by what its neighbourhood holds: the spatial module of CBAM.
+
+    ``x · sigmoid(F · [mean(x), max(x)])`` with mean and maximum over the channels and a 7×7 convolution F, with a
+    bias, to the one channel of ``<name>_map``, the attention map, values 0 to 1. After Woo et al. 2018, "CBAM",
+    equation 3.
+    """
+    both = keras.layers.Concatenate(name=f"{name}_merge")(
+        [keras.ops.mean(x, axis=-1, keepdims=True), keras.ops.max(x, axis=-1, keepdims=True)]
+    )
+    attention = glorot_convolution(both, 1, f"{name}_map", style, kernel=7, activation="sigmoid")
+    return keras.layers.Multiply(name=f"{name}_apply")([x, attention])
+
+
+def weighted(x: Tensor, place: str, attention: str | None, style: Style) -> Tensor:
+    """Weight features by themselves: by channel, by place ("spatial"), or not at all (None).
+
+    `place` says where in the model they are, for the names of the layers: ``channel_<place>_…``.
+    """
+    if attention is None:
+        return x
+    kinds = {"channel": channel_attention, "spatial": spatial_attention}
+    return kinds[attention](x, f"{attention}_{place}", style)
+
+
+def attended(skip: Tensor, signal: Tensor, channels: int, level: int, attention: str | None, style: Style) -> Tensor:
+    """Weight the skip connection of a level by the model's kind of attention.
+
+    Only the gate asks the decoder, by its `signal`, and has a number of `channels` of its own.
+    """
+    if attention == "gate":
+        return attention_gate(skip, signal, channels, f"gate_{level}", style)
+    return weighted(skip, f"{level}", attention, style)
 
 
 def head(x: Tensor, style: Style) -> Tensor:
     """1×1 convolution to one channel (`logits`) and a sigmoid (`probability`, 0 to 1, float32)."""
-    x = keras.layers.Conv2D(1, 1, kernel_initializer=style.start("logits"), name="logits")(x)
+    x = glorot_convolution(x, 1, "logits", style)
     return keras.layers.Activation("sigmoid", dtype="float32", name="probability")(x)

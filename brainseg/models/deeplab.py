@@ -1,7 +1,7 @@
 """The study's modified DeepLab: atrous spatial pyramid pooling on a small encoder."""
 
 from brainseg.backend import keras
-from brainseg.models.blocks import Style, Tensor, convolution, double_convolution, encoder, head
+from brainseg.models.blocks import Style, Tensor, convolution, double_convolution, encoder, head, weighted
 
 DILATIONS = (6, 12, 18)
 
@@ -23,17 +23,18 @@ def spatial_pyramid(x: Tensor, filters: int, style: Style) -> Tensor:
     return convolution(x, filters, "aspp_project", style, kernel=1)
 
 
-def deeplab(image: Tensor, width: int, attention: None, style: Style) -> keras.Model:
+def deeplab(image: Tensor, width: int, attention: str | None, style: Style) -> keras.Model:
     """Two poolings, a spatial pyramid at a quarter of the resolution, and two bilinear enlargements.
 
     After Chen et al. 2017, "Rethinking atrous convolution" (DeepLab v3). The study replaces the pretrained
     ResNet by six convolutions at a stride of 4 (the paper: 16), leaves out the batch normalisation and
-    enlarges in two steps with a convolution before each. It has no skip connections, hence nothing to gate,
-    and `attention` is always None.
+    enlarges in two steps with a convolution before each. It has no skip connections, hence nothing to gate; the
+    other kinds of attention weight what the spatial pyramid hands on.
     """
     x, _ = encoder(image, width, 2, style)
     x = double_convolution(x, 4 * width, "encoder_3", style)
     x = spatial_pyramid(x, 4 * width, style)
+    x = weighted(x, "pyramid", attention, style)
     for level in (2, 1):
         x = convolution(x, width * 2**level, f"decoder_{level}_conv_1", style)
         x = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"decoder_{level}_up")(x)

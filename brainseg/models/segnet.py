@@ -4,7 +4,7 @@ from brainseg.backend import keras
 from brainseg.models.blocks import (
     Style,
     Tensor,
-    attention_gate,
+    attended,
     convolution,
     double_convolution,
     dropout,
@@ -28,8 +28,7 @@ def segnet(image: Tensor, width: int, attention: str | None, style: Style) -> ke
         skip = skips[level - 1]
         filters = skip.shape[-1]
         x = transposed_convolution(x, filters, f"decoder_{level}_up", style)
-        if attention == "gate":
-            skip = attention_gate(skip, x, filters, f"gate_{level}", style)
+        skip = attended(skip, x, filters, level, attention, style)
         x = keras.layers.Concatenate(name=f"decoder_{level}_merge")([x, skip])
         x = dropout(x, f"decoder_{level}_dropout", style)
         x = convolution(x, filters, f"decoder_{level}_conv_1", style)

@@ -4,7 +4,7 @@ from brainseg.backend import keras
 from brainseg.models.blocks import (
     Style,
     Tensor,
-    attention_gate,
+    attended,
     double_convolution,
     dropout,
     encoder,
@@ -27,8 +27,7 @@ def unet(image: Tensor, width: int, attention: str | None, style: Style) -> kera
         skip = skips[level - 1]
         filters = skip.shape[-1]
         x = transposed_convolution(x, filters, f"decoder_{level}_up", style)
-        if attention == "gate":
-            skip = attention_gate(skip, x, filters // 2, f"gate_{level}", style)
+        skip = attended(skip, x, filters // 2, level, attention, style)
         x = keras.layers.Concatenate(name=f"decoder_{level}_merge")([x, skip])
         x = dropout(x, f"decoder_{level}_dropout", style)
         x = double_convolution(x, filters, f"decoder_{level}", style)
