@@ -5,9 +5,11 @@ imports, the lock. So a change makes what depends on it run again, and nothing e
 calls this file; called directly: .venv/bin/snakemake --cores 2 [-n] [--config dataset=tumorseg data=FOLDER scale=quick].
 """
 
+from itertools import chain
 from pathlib import Path
 
 from brainseg.data.dataset import phantom_folder
+from brainseg.models import ARCHITECTURES, MODELS
 from brainseg.sources import imported_files, source_files
 
 DATASET = config.get("dataset", "phantom")
@@ -17,13 +19,19 @@ LOCK = "requirements.lock"
 WORK = Path("build")
 OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
 BOOK = OUT / "book"
+TRAINED = ("published", "paired", "borders", "patients", "corrected")  # the steps of the ladder that need a training
+LADDER = {model: [f"{model}-{step}-published" for step in TRAINED] for model in MODELS}
+ABLATION = [f"{model}-corrected-{kind or 'none'}" for model in MODELS for kind in ARCHITECTURES[model].attentions[1:]]
+CORRECTED = [f"{model}-corrected-published" for model in MODELS]
 RUNS = {
-    "02_unet": ["unet"],
-    "03_linknet": ["linknet"],
-    "04_segnet": ["segnet"],
-    "05_deeplab": ["deeplab"],
-    "06_comparison": ["unet", "linknet", "segnet", "deeplab"],
+    "02_unet": [LADDER["unet"][0], LADDER["unet"][-1]],
+    "03_linknet": [LADDER["linknet"][0], LADDER["linknet"][-1]],
+    "04_segnet": [LADDER["segnet"][0], LADDER["segnet"][-1]],
+    "05_deeplab": [LADDER["deeplab"][0], LADDER["deeplab"][-1]],
+    "06_comparison": [*chain(*LADDER.values()), *ABLATION],
+    "07_morphology": CORRECTED,
 }
+RECORDED = [*RUNS["06_comparison"], *(f"{model}-processed-published" for model in MODELS)]
 CHAPTERS = sorted(path.stem for path in Path("notebooks").glob("[0-9]*.py"))
 PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
 DATA = Path(config["data"]) if DATASET == "tumorseg" else phantom_folder(WORK)
@@ -52,6 +60,9 @@ def data_files(wildcards):
 
 wildcard_constraints:
     chapter=r"\d\d_\w+",
+    model="|".join(MODELS),
+    step=r"[a-z]+",
+    attention=r"[a-z]+",
 
 
 rule book:
@@ -80,7 +91,17 @@ rule chapters:
 
 rule runs:
     input:
-        expand(str(OUT / "runs" / "{model}.json"), model=RUNS["06_comparison"]),
+        expand(str(OUT / "runs" / "{run}.json"), run=RUNS["06_comparison"]),
+
+
+rule results:
+    input:
+        expand(str(OUT / "runs" / "{run}.json"), run=RECORDED),
+    params:
+        folder=f"results/{DATASET}-{SCALE}",
+    shell:
+        "mkdir -p {params.folder} && "
+        "for file in {input}; do cp $file {params.folder}/$(basename $file .json)-{SEED}.json; done"
 
 
 rule reference:
@@ -95,9 +116,9 @@ rule chapter:
         "notebooks/{chapter}.py",
         chapter_sources,
         LOCK,
-        sorted(str(path) for path in Path("results").glob("*.json")),
+        sorted(str(path) for path in Path("results").rglob("*.json")),
         str(OUT / "prepared.json"),
-        lambda wildcards: expand(str(OUT / "runs" / "{model}.json"), model=RUNS.get(wildcards.chapter, [])),
+        lambda wildcards: expand(str(OUT / "runs" / "{run}.json"), run=RUNS.get(wildcards.chapter, [])),
     output:
         str(BOOK / "notebooks" / "{chapter}.ipynb"),
     shell:
@@ -106,12 +127,13 @@ rule chapter:
 
 rule run:
     input:
-        sources("brainseg.train"),
+        sources("brainseg.experiment"),
         str(OUT / "prepared.json"),
     output:
-        str(OUT / "runs" / "{model}.json"),
+        str(OUT / "runs" / "{model}-{step}-{attention}.json"),
     shell:
-        "brainseg train {wildcards.model} {EXPERIMENT} --record {output}"
+        "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention} "
+        "{EXPERIMENT} --record {output}"
 
 
 rule prepare:

@@ -9,9 +9,10 @@ import typer
 
 from brainseg import __version__
 from brainseg.errors import BrainsegError
+from brainseg.recipe import STEPS, recipe_at, scale_named
 
 if TYPE_CHECKING:
-    from brainseg.train import Run
+    from brainseg.run import Record as RunRecord
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -22,10 +23,15 @@ commands = typer.Typer(
 data_commands = typer.Typer(no_args_is_help=True, help="Get, make, check and prepare data sets.")
 commands.add_typer(data_commands, name="data")
 
+ModelName = Annotated[str, typer.Argument(help="unet, linknet, segnet or deeplab.")]
 DatasetName = Annotated[str, typer.Option("--dataset", help="phantom or tumorseg.")]
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of the real data set (tumorseg only).")]
-ScaleName = Annotated[str, typer.Option("--scale", help="quick (64 px), laptop (128 px) or full (as published).")]
+ScaleName = Annotated[str, typer.Option("--scale", help="quick or small (64 px), laptop (128 px) or full (as published).")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the training run.")]
+StepName = Annotated[
+    str, typer.Option("--step", help="How far from published to corrected; the comparison says what each is.")
+]
+AttentionName = Annotated[str, typer.Option("--attention", help="published, gate, channel, spatial or none.")]
 Record = Annotated[Path | None, typer.Option("--record", help="Write what was found or made to a small JSON file.")]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
 
@@ -93,7 +99,6 @@ def prepare(
     """Decode, pair and resize a data set once, into arrays that open at once."""
     from brainseg.data.dataset import default_workspace
     from brainseg.data.prepare import prepare as prepare_arrays
-    from brainseg.recipe import scale_named
 
     prepared = prepare_arrays(
         root, scale_named(scale).size, (workspace or default_workspace()) / "prepared", progress=True
@@ -115,40 +120,47 @@ def check(root: Root, record: Record = None) -> None:
 
 @commands.command()
 def train(
-    model: Annotated[str, typer.Argument(help="unet, linknet, segnet or deeplab.")],
+    model: ModelName,
+    step: StepName = "published",
+    attention: AttentionName = "published",
     dataset: DatasetName = "phantom",
     data: DataFolder = None,
     scale: ScaleName = "quick",
     seed: Seed = 0,
     record: Record = None,
 ) -> None:
-    """Train a model as published; a finished run is found again, an interrupted one goes on."""
-    run = _run(model, dataset, data, scale, seed)
-    typer.echo(f"{run.recipe.model}: {len(run.history)} epochs, in {run.folder}")
-    _write_record(record, {"run": run.folder.name, "recipe": run.recipe.to_dict()})
+    """Train a model; a finished run is found again, an interrupted one goes on."""
+    result = _result(model, step, attention, dataset, data, scale, seed)
+    typer.echo(f"{model}, {STEPS[step]}: {len(result.history)} epochs, run {result.name}")
+    _write_record(record, result.to_dict())
 
 
 @commands.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="unet, linknet, segnet or deeplab.")],
+    model: ModelName,
+    step: StepName = "published",
+    attention: AttentionName = "published",
     dataset: DatasetName = "phantom",
     data: DataFolder = None,
     scale: ScaleName = "quick",
     seed: Seed = 0,
 ) -> None:
-    """Show the scores of a trained model beside the published ones; trains it first if need be."""
-    from brainseg.evaluate import summary
+    """Show the scores of a model on its test images, and beside the published ones; trains it first if need be."""
+    from brainseg.evaluate import on_borders, summary
 
-    typer.echo(summary(_run(model, dataset, data, scale, seed)).to_string())
+    result = _result(model, step, attention, dataset, data, scale, seed)
+    typer.echo(f"{model}, {STEPS[step]}: the study's metrics\n\n{summary(result).to_string()}\n")
+    typer.echo(f"Scores per test image against the tumours' borders\n\n{on_borders([result]).to_string()}")
 
 
-def _run(model: str, dataset: str, data: Path | None, scale: str, seed: int) -> "Run":
-    from brainseg.models import architecture
-
-    architecture(model)  # a wrong name should not cost the minute in which the phantom is made
+def _result(
+    model: str, step: str, attention: str, dataset: str, data: Path | None, scale: str, seed: int
+) -> "RunRecord":
+    kind = None if attention == "none" else attention
+    recipe_at(step, model, scale_named(scale), seed, kind)  # a typing error should not cost the making of the phantom
     from brainseg.experiment import Experiment
 
-    return Experiment(dataset, scale, seed, data).run(model)
+    return Experiment(dataset, scale, seed, data).result(model, step, kind)
 
 
 def _write_record(path: Path | None, record: dict[str, object]) -> None:

@@ -1,18 +1,25 @@
-"""Runs beside the published numbers: the tables of the comparison."""
+"""Runs beside the published numbers, and beside each other: the tables of the comparison."""
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brainseg.data.prepare import Prepared
-from brainseg.metrics import background_scores, published_scores
-from brainseg.models import TITLES
+from brainseg.metrics import THRESHOLD
+from brainseg.models import ARCHITECTURES, MODELS, TITLES
+from brainseg.morphology import apply, choose
+from brainseg.published_metrics import background_scores, published_scores
+from brainseg.recipe import SCALES, STEPS, Recipe, Scale, ladder
+from brainseg.run import Record, Run, score
+from brainseg.statistics import bootstrap_mean, differences, holm, paired_difference
 from brainseg.study import MEASURES, published_last_epoch, published_table
-from brainseg.train import Run
+from brainseg.train import split_rows
 
 
-def summary(run: Run) -> pd.DataFrame:
+def summary(run: Record) -> pd.DataFrame:
     """The study's three metrics of one run beside the published ones.
 
     Returns
@@ -92,7 +99,7 @@ def mean_iou_of_anything(prepared: Prepared, run: Run, split: str = "test") -> p
         "model, probabilities": probability,
         "no tumour anywhere": np.zeros_like(probability),
         "every label, at 99 % probability": np.where(truth, 0.99, 0.01),
-        "model, 0 or 1": (probability > 0.5).astype(float),
+        "model, 0 or 1": (probability > THRESHOLD).astype(float),
         "every label, 0 or 1": truth.astype(float),
     }
     scores = {name: published_scores(values, truth, run.recipe.batch_size) for name, values in predictions.items()}
@@ -100,6 +107,298 @@ def mean_iou_of_anything(prepared: Prepared, run: Run, split: str = "test") -> p
 
 
 def background(prepared: Prepared, mask: str, split: str) -> dict[str, float]:
-    """The three metrics of finding no tumour in any image of a split, by their printed names."""
-    scores = background_scores(np.asarray(prepared.masks[mask][prepared.rows(split)]))
-    return {title: scores[metric] for metric, title in MEASURES.items()}
+    """The study's three metrics of finding no tumour in any image of a split."""
+    return background_scores(np.asarray(prepared.masks[mask][prepared.rows(split)]))
+
+
+def postprocessed(run: Run, prepared: Prepared) -> Record:
+    """A run scored again after the morphological pipeline that is best on its validation images.
+
+    The choice sees validation images only, see :func:`brainseg.morphology.choose`. The record's provenance names the
+    pipeline as ``pipeline``.
+    """
+    predicted = run.probability > THRESHOLD
+    rows = split_rows(run.recipe, prepared)[1]
+    pipeline, _ = choose(predicted[rows], np.asarray(prepared.masks[run.recipe.mask][rows]))
+    recipe = dataclasses.replace(run.recipe, postprocessing="validation")
+    return Record(
+        name=f"{run.name}-processed",
+        recipe=recipe,
+        history=run.history,
+        scores=score(recipe, prepared, apply(pipeline, predicted)),
+        provenance=run.provenance | {"pipeline": str(pipeline)},
+    )
+
+
+def collect(records: Iterable[Record], column: str, split: str = "test", common: bool = False) -> pd.DataFrame:
+    """Per-image scores of runs that differ in their seed, as :mod:`brainseg.statistics` wants them.
+
+    Parameters
+    ----------
+    records
+        Runs of one recipe, one per seed.
+    column
+        Which score, see :func:`brainseg.run.score`.
+    split
+        Of the run's own split.
+    common
+        Keep the images that are in this split by either way of splitting: what runs with different ways can be
+        compared on.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``seed``, ``patient``, ``number`` (of the image) and ``value``.
+    """
+    tables = []
+    for record in records:
+        scores = record.scores
+        kept = scores["split"] == split
+        if common:
+            kept = (scores["published_split"] == split) & (scores["patient_split"] == split)
+        table = scores.loc[kept, ["patient", "number"]].assign(seed=record.recipe.seed, value=scores.loc[kept, column])
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def common_test(prepared: Prepared) -> NDArray[np.intp]:
+    """Rows of the images that are test images in the published split as well as in the one by patient."""
+    return np.flatnonzero((prepared.split("published") == "test") & (prepared.split("patient") == "test"))
+
+
+def spread(scores: NDArray[np.float64], count: int) -> list[int]:
+    """Rows from the best score to the worst, in equal steps of rank.
+
+    Examples
+    --------
+    >>> spread(np.array([0.1, 0.9, np.nan, 0.5]), 3)
+    [1, 3, 0]
+    """
+    ranked = [int(i) for i in np.argsort(-scores, kind="stable") if not np.isnan(scores[i])]
+    return [ranked[i] for i in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
+
+
+SCORES = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "precision": "precision",
+    "recall": "recall",
+    "specificity": "specificity",
+    "surface_dice": "surface Dice, 1 px",
+    "hd95_px": "HD95, px",
+}
+"""Scores per image against the tumour's border, and what to print for them."""
+
+
+def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
+    """Sort runs by model and step of the ladder; a run stands at every step that shares it. Others are left out.
+
+    Runs of another attention than the published one are others.
+    """
+    sorted_in: dict[str, dict[str, list[Record]]] = {}
+    for record in records:
+        recipe = record.recipe
+        scale = Scale(
+            "", recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs
+        )
+        for step, rung in ladder(recipe.model, scale, recipe.seed).items():
+            if recipe == (rung.trained if rung.postprocessing is None else rung):
+                sorted_in.setdefault(recipe.model, {}).setdefault(step, []).append(record)
+    return {
+        model: {step: sorted_in[model][step] for step in STEPS if step in sorted_in[model]}
+        for model in MODELS
+        if model in sorted_in
+    }
+
+
+def by_attention(records: Iterable[Record]) -> dict[str, dict[str | None, list[Record]]]:
+    """Sort the runs with the corrected training, not post-processed, by model and kind of attention."""
+    sorted_in: dict[str, dict[str | None, list[Record]]] = {}
+    for record in records:
+        recipe = record.recipe
+        if recipe.training == "corrected" and recipe.postprocessing is None:
+            sorted_in.setdefault(recipe.model, {}).setdefault(recipe.attention, []).append(record)
+    return {
+        model: {kind: kinds[kind] for kind in ARCHITECTURES[model].attentions if kind in kinds}
+        for model in MODELS
+        if (kinds := sorted_in.get(model))
+    }
+
+
+def on_borders(records: Sequence[Record], split: str = "test") -> pd.DataFrame:
+    """How well runs of one recipe, one per seed, find and outline the tumours of a split.
+
+    Returns
+    -------
+    DataFrame
+        One row per score: ``mean`` with the ``low`` and ``high`` end of its 95 % interval, ``median``, and ``images``, of
+        how many images it is known. The last row, ``missed``, is the share of images in which the answer does not
+        touch the tumour; HD95 is not known of images without any answer, so read it together with that.
+    """
+    scores = {title: collect(records, f"border_{score}", split) for score, title in SCORES.items()}
+    scores["missed"] = scores["Dice"].assign(value=(scores["Dice"]["value"] == 0).astype(float))
+    rows = {}
+    for title, table in scores.items():
+        interval, known = bootstrap_mean(table), table["value"].dropna()
+        rows[title] = {
+            "mean": interval.mean,
+            "low": interval.low,
+            "high": interval.high,
+            "median": known.median(),
+            "images": table.loc[known.index, "number"].nunique(),
+        }
+    return pd.DataFrame(rows).T.astype({"images": int}).rename_axis("score")
+
+
+def reported(recipe: Recipe, record: Record) -> float:
+    """The Dice that a step of the ladder would put into the paper.
+
+    With published scoring it is the batch-pooled Dice on training images in the last epoch, as the study's table has it;
+    after that the mean over the step's own test images of the Dice against the step's own labels.
+    """
+    if recipe.scoring == "published":
+        return float(record.history["dice"].iloc[-1])
+    return float(record.scores.loc[record.scores["split"] == "test", "dice"].mean())
+
+
+def ladder_scores(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.DataFrame:
+    """Every step of the ladder against the tumours' borders, on the same test images.
+
+    The images are those that are test images in both splits: no step has trained on them. Before the split by patient,
+    though, other images of the same patients were trained on.
+
+    Parameters
+    ----------
+    results
+        By model, by step: runs that differ in their seed.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``model``, ``step``, ``title``, ``metric`` (``Dice``, ``IoU``), ``mean``, ``low``, ``high``, ``images``.
+    """
+    rows = []
+    for model, steps in results.items():
+        for step, records in steps.items():
+            for metric in ("Dice", "IoU"):
+                scores = collect(records, f"border_{metric.lower()}", common=True)
+                interval = bootstrap_mean(scores)
+                names = {"model": model, "step": step, "title": STEPS[step], "metric": metric}
+                ends = {"mean": interval.mean, "low": interval.low, "high": interval.high}
+                rows.append({**names, **ends, "images": scores["number"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def ladder_table(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.DataFrame:
+    """What each step would report, and what it is worth: one row per step.
+
+    Returns
+    -------
+    DataFrame
+        For each model two columns: the Dice that the step :func:`reported`, mean over seeds, and the mean Dice against the
+        borders on the test images that all steps share.
+    """
+    scores = ladder_scores(results).query("metric == 'Dice'").set_index(["model", "step"])["mean"]
+    columns = {}
+    for model, steps in results.items():
+        recipes = ladder(model, SCALES["quick"])
+        columns[TITLES[model], "reported"] = [
+            np.mean([reported(recipes[step], record) for record in records]) for step, records in steps.items()
+        ]
+        columns[TITLES[model], "on borders"] = [scores[model, step] for step in steps]
+    steps = next(iter(results.values()))
+    return pd.DataFrame(columns, index=pd.Index([STEPS[step] for step in steps], name="step"))
+
+
+def generalisation(records: Sequence[Record]) -> dict[str, float]:
+    """Mean Dice against the borders on training and on test images, and the gap between them."""
+    train, test = (collect(records, "border_dice", split)["value"].mean() for split in ("train", "test"))
+    return {"training": train, "test": test, "gap": train - test}
+
+
+def scoreboard(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
+    """All scores of all models at one step: one row per score, one column per model, texts with 95 % intervals."""
+    tables = {TITLES[model]: on_borders(steps[step]) for model, steps in results.items()}
+    texts = {
+        title: [f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in table.itertuples()]
+        for title, table in tables.items()
+    }
+    first = next(iter(tables.values()))
+    return pd.DataFrame(texts, index=first.index)
+
+
+def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
+    """Paired differences in Dice between all models at one step, on the same test images, as the forest plot wants them.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``label``, ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``, ``patients``, ``seeds``.
+    """
+    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items()}
+    return differences(scores)
+
+
+def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
+    """Paired differences in Dice of each kind of attention from none, on the same test images; columns as above."""
+    rows = []
+    for model, kinds in results.items():
+        without = collect(kinds[None], "border_dice")
+        for kind in filter(None, kinds):
+            effect = paired_difference(collect(kinds[kind], "border_dice"), without)
+            rows.append({"label": f"{TITLES[model]}, {kind}", **dataclasses.asdict(effect)})
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=holm(table["p"].to_numpy()))
+
+
+def attention_table(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
+    """Effect of attention and overfitting: one row per model and kind of attention.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``Dice − none`` with ``low``, ``high`` (95 % interval) and ``p_holm`` (NaN in the rows without attention),
+        ``training``, ``test`` and ``gap``, see :func:`generalisation`.
+    """
+    effects = attention_effects(results).set_index("label")[["mean", "low", "high", "p_holm"]]
+    rows = {}
+    for model, kinds in results.items():
+        for kind, records in kinds.items():
+            label = f"{TITLES[model]}, {kind}"
+            effect = effects.loc[label].to_dict() if kind else dict.fromkeys(effects, np.nan)
+            rows[TITLES[model], kind or "none"] = effect | generalisation(records)
+    table = pd.DataFrame(rows).T.rename(columns={"mean": "Dice − none"})
+    return table.rename_axis(["model", "attention"])
+
+
+def change(before: Record, after: Record) -> pd.Series:
+    """Change in Dice against the border of every test image; index: its row in the data set."""
+    test = before.scores["split"] == "test"
+    return (after.scores["border_dice"] - before.scores["border_dice"])[test].dropna()
+
+
+def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
+    """What post-processing does to the test images: one row per model.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``pipeline`` (of the first seed), ``before``, ``after`` (mean Dice), ``change`` with ``low`` and ``high`` (95 %
+        interval), ``better`` and ``worse`` (shares of the images).
+    """
+    rows = {}
+    for model, records in after.items():
+        old, new = (collect(side, "border_dice") for side in (before[model], records))
+        effect = paired_difference(new, old)
+        changes = pd.concat([change(*pair) for pair in zip(before[model], records, strict=True)])
+        rows[TITLES[model]] = {
+            "pipeline": records[0].provenance["pipeline"],
+            "before": old["value"].mean(),
+            "after": new["value"].mean(),
+            "change": effect.mean,
+            "low": effect.low,
+            "high": effect.high,
+            "better": (changes > 0).mean(),
+            "worse": (changes < 0).mean(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from brainseg.data.dataset import Dataset, open_dataset
 from brainseg.data.prepare import Prepared
-from brainseg.recipe import Recipe, published, scale_named
-from brainseg.train import Run, train
+from brainseg.evaluate import postprocessed
+from brainseg.recipe import Recipe, recipe_at, scale_named
+from brainseg.run import Record, Run
+from brainseg.train import train
 
 
 class Experiment:
@@ -49,10 +51,16 @@ class Experiment:
         """Images and masks at the scale's size."""
         return self.dataset.prepared(self.scale.size, self.progress)
 
-    def recipe(self, model: str) -> Recipe:
-        """The published recipe of a model at this scale."""
-        return published(model, self.scale, self.seed)
+    def recipe(self, model: str, step: str = "published", attention: str | None = "published") -> Recipe:
+        """The recipe of a model at a step of the ladder (:data:`brainseg.recipe.STEPS`), at this scale."""
+        return recipe_at(step, model, self.scale, self.seed, attention)
 
-    def run(self, model: str) -> Run:
-        """The run of the published recipe of a model: from the store, or trained now."""
-        return train(self.recipe(model), self.data, self.dataset.workspace / "runs", self.progress)
+    def run(self, model: str, step: str = "published", attention: str | None = "published") -> Run:
+        """The run of such a recipe: from the store, or trained now."""
+        recipe = self.recipe(model, step, attention)
+        return train(recipe, self.data, self.dataset.workspace / "runs", self.progress)
+
+    def result(self, model: str, step: str, attention: str | None = "published") -> Record:
+        """What a step of the ladder results in: the run's record, after post-processing where the step has it."""
+        run = self.run(model, step, attention)
+        return run if self.recipe(model, step, attention).postprocessing is None else postprocessed(run, self.data)

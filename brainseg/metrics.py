@@ -1,18 +1,42 @@
-"""Scores of predicted masks: per image, and the three that the study published.
+"""Scores of predicted masks: of each image, and pooled over all images.
 
-One policy for empty masks: where prediction and truth are both empty there is nothing to score, and the score is
-NaN; where only one of them is empty, overlap scores are 0. Means over images leave NaN out.
+One policy for empty masks, "what is undefined is NaN", and what follows from it:
+
+===========================  ==========  ======================  ====================
+score                        both empty  truth empty: healthy    prediction empty:
+                                         image, false alarm      tumour missed
+===========================  ==========  ======================  ====================
+dice, iou, surface_dice      NaN         0                       0
+precision                    NaN         0                       NaN
+recall                       NaN         NaN                     0
+specificity                  1           below 1                 1
+hd95_px                      NaN         NaN                     NaN
+lesions, found (counts)      0, 0        0, 0                    at least 1, 0
+false_lesions (count)        0           at least 1              0
+===========================  ==========  ======================  ====================
+
+Means over images leave NaN out. A mean of ``hd95_px`` or ``precision`` is therefore one over the images in which
+something was predicted: a model that misses its hardest tumours altogether improves both. Read them with the share
+of missed images, those with lesions and an empty prediction. MONAI 1.6 decides as this table does, except that its
+Dice by default leaves out false alarms in healthy images as well. The study's own three metrics are in
+:mod:`brainseg.published_metrics`.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from brainseg.errors import BrainsegError
+from brainseg.masks import SurfaceDistances, components, mask_pair, surface_distances
 
 THRESHOLD = 0.5
 """A pixel is called tumour where its probability exceeds this."""
+
+TOLERANCE_PX = 1.0
+"""Boundaries agree where they are at most this far apart, unless told otherwise."""
 
 
 def dice(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
@@ -36,8 +60,8 @@ def dice(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     >>> dice([[[1, 1, 0]], [[0, 0, 0]]], [[[0, 1, 1]], [[0, 0, 0]]])
     array([0.5, nan])
     """
-    true_positive, predicted, actual = _counts(prediction, truth)
-    return _ratio(2 * true_positive, predicted + actual)
+    pixels = _confusion(prediction, truth)
+    return _ratio(2 * pixels.true_positive, pixels.predicted + pixels.actual)
 
 
 def iou(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
@@ -60,32 +84,19 @@ def iou(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     >>> iou([[[1, 1, 0]]], [[[0, 1, 1]]]).round(3)
     array([0.333])
     """
-    true_positive, predicted, actual = _counts(prediction, truth)
-    return _ratio(true_positive, predicted + actual - true_positive)
+    pixels = _confusion(prediction, truth)
+    return _ratio(pixels.true_positive, pixels.predicted + pixels.actual - pixels.true_positive)
 
 
-def published_scores(probability: ArrayLike, truth: ArrayLike, batch_size: int = 32) -> dict[str, float]:
-    """The study's three metrics, exactly as Keras computes them from the study's settings.
+def precision(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Share of the predicted pixels of each image that are tumour, |P∩T| / |P|, 0 to 1; nothing predicted: NaN.
 
-    ``accuracy``
-        Share of pixels on the right side of 0.5, background included.
-    ``mean_iou``
-        ``keras.metrics.MeanIoU(num_classes=2)`` given probabilities. It expects class numbers and turns what it gets
-        into whole numbers by cutting off the decimals: every probability below 1 becomes class 0, background.
-        A model that finds every tumour and one that finds none get the same score, half the background's share,
-        unless a probability rounds to exactly 1.
-    ``dice``
-        Dice of all pixels of a batch pooled, averaged over the batches of ``batch_size`` images in the given order.
-        A batch with no tumour, neither true nor predicted, scores 1.
+    Also called positive predictive value.
 
     Parameters
     ----------
-    probability
-        (n, h, w), 0 to 1.
-    truth
+    prediction, truth
         Binary masks, (n, h, w).
-    batch_size
-        Images per batch.
 
     Raises
     ------
@@ -94,95 +105,262 @@ def published_scores(probability: ArrayLike, truth: ArrayLike, batch_size: int =
 
     Examples
     --------
-    >>> truth = [[[0, 0, 0, 1]]]
-    >>> found, missed = [[[0.1, 0.1, 0.1, 0.9]]], [[[0.1, 0.1, 0.1, 0.1]]]
-    >>> published_scores(found, truth)["mean_iou"], published_scores(missed, truth)["mean_iou"]
-    (0.375, 0.375)
+    >>> precision([[[1, 0, 0]], [[0, 0, 0]]], [[[1, 1, 0]], [[1, 1, 0]]])
+    array([ 1., nan])
     """
-    values = np.asarray(probability, np.float32)
-    actual = _binary(truth, "truth")
-    _same_shape(values, actual)
-    predicted = values > THRESHOLD
-    starts = range(0, len(actual), batch_size)
-    pooled = [_pooled_dice(predicted[i : i + batch_size], actual[i : i + batch_size]) for i in starts]
-    return {
-        "accuracy": float(np.mean(predicted == actual)),
-        "mean_iou": _mean_iou(values.astype(np.int64) == 1, actual),
-        "dice": float(np.mean(pooled)),
-    }
+    pixels = _confusion(prediction, truth)
+    return _ratio(pixels.true_positive, pixels.predicted)
 
 
-def background_scores(truth: ArrayLike) -> dict[str, float]:
-    """What :func:`published_scores` gives a model that finds no tumour in any image.
+def recall(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Share of the tumour pixels of each image that are predicted, |P∩T| / |T|, 0 to 1; no tumour: NaN.
 
-    Examples
-    --------
-    >>> background_scores([[[0, 0, 0, 1]]])
-    {'accuracy': 0.75, 'mean_iou': 0.375, 'dice': 0.0}
-    """
-    actual = _binary(truth, "truth")
-    return published_scores(np.zeros(actual.shape), actual, batch_size=len(actual))
-
-
-def broadcast_scores(prediction: ArrayLike, truth: ArrayLike) -> dict[str, float]:
-    """The study's "IoU" and "Dice" of a single image, which are neither.
-
-    Its predicted mask has shape (h, w, 1) and its true mask (h, w). NumPy stretches such a pair to (h, w, w), in which
-    predicted pixel (i, j) meets true pixel (j, k) for all i, j and k. The study divides the "intersection" of the
-    stretched pair by their "union" for IoU, and twice that intersection by the number of pixels of the two masks for
-    "Dice", which can then be far above 1. The two are tied to each other: with d for "Dice" and images of h pixels,
-    "IoU" is (d/2) / (h − d/2), and the pairs that the study prints obey this.
+    Also called sensitivity.
 
     Parameters
     ----------
     prediction, truth
-        Binary masks of one image, (h, h).
+        Binary masks, (n, h, w).
 
     Raises
     ------
     BrainsegError
-        If the masks are not square, of one shape, with values 0 and 1; or if both are empty.
+        As :func:`dice`.
 
     Examples
     --------
-    >>> right = [[0, 0, 0], [0, 1, 1], [0, 1, 1]]
-    >>> broadcast_scores(right, right)["dice"]
-    2.0
+    >>> recall([[[1, 0, 0]], [[1, 0, 0]]], [[[1, 1, 0]], [[0, 0, 0]]])
+    array([0.5, nan])
     """
-    predicted, actual = _binary(prediction, "prediction"), _binary(truth, "truth")
-    _same_shape(predicted, actual)
-    if actual.ndim != 2 or actual.shape[0] != actual.shape[1]:
-        raise BrainsegError(f"received masks of shape {actual.shape}, expected square ones, (h, h)")
-    if not (predicted.any() or actual.any()):
-        raise BrainsegError("received two empty masks, expected at least one tumour pixel")
-    stretched = predicted[:, :, np.newaxis]
-    intersection = int(np.logical_and(stretched, actual).sum())
-    return {
-        "iou": intersection / int(np.logical_or(stretched, actual).sum()),
-        "dice": 2 * intersection / int(predicted.sum() + actual.sum()),
+    pixels = _confusion(prediction, truth)
+    return _ratio(pixels.true_positive, pixels.actual)
+
+
+def specificity(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Share of the healthy pixels of each image that are not predicted, 0 to 1; no healthy pixel: NaN.
+
+    The one score here that says something about images without tumour. Where tumours are small it is close to 1
+    whatever the model does inside them.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> specificity([[[1, 1, 0, 0]], [[0, 0, 0, 0]]], [[[0, 1, 1, 1]], [[0, 0, 0, 0]]])
+    array([0., 1.])
+    """
+    pixels = _confusion(prediction, truth)
+    false_positive = pixels.predicted - pixels.true_positive
+    healthy = pixels.all - pixels.actual
+    return _ratio(healthy - false_positive, healthy)
+
+
+def pooled_dice(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Dice of the pixels of all images counted together, as if they were one image; all masks empty: NaN.
+
+    Also called micro-averaged or dataset-level. Large tumours weigh more than small ones, and a missed small tumour
+    hardly shows. It is not the mean of :func:`dice` over the images: say which of the two a number is.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> large_found_small_missed = [[[1, 1, 1]], [[0, 0, 0]]], [[[1, 1, 1]], [[0, 0, 1]]]
+    >>> round(pooled_dice(*large_found_small_missed), 3), float(dice(*large_found_small_missed).mean())
+    (0.857, 0.5)
+    """
+    return float(dice(*_as_one_image(prediction, truth))[0])
+
+
+def pooled_iou(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Intersection over union of the pixels of all images counted together, as :func:`pooled_dice`.
+
+    What ``keras.metrics.BinaryIoU(target_class_ids=[1])`` accumulates over an epoch.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> pooled_iou([[[1, 1, 1]], [[0, 0, 0]]], [[[1, 1, 1]], [[0, 0, 1]]])
+    0.75
+    """
+    return float(iou(*_as_one_image(prediction, truth))[0])
+
+
+def hd95_px(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """95th percentile of the Hausdorff distance of each image, in pixels of the masks given; either empty: NaN.
+
+    The larger of two percentiles: that of the distances from each boundary pixel of the prediction to the nearest of
+    the truth, and that of the distances from the truth to the prediction, each interpolated linearly. This is the
+    convention of MONAI and MetricsReloaded. Others, medpy for one, take one percentile of both directions pooled,
+    which dilutes what only one direction shows, such as a false alarm far away. A boundary pixel is a pixel of the mask
+    with one of its four neighbours outside the mask or the image.
+
+    Huttenlocher et al. 1993, "Comparing images using the Hausdorff distance", is the definition without percentile.
+    Images stored without pixel spacing allow no millimetres, and distances of resized images compare only with those
+    of the same size.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> hd95_px([[[1, 0, 0, 0, 0]], [[0, 0, 0, 0, 0]]], [[[0, 0, 0, 1, 0]], [[0, 0, 0, 1, 0]]])
+    array([ 3., nan])
+    """
+    return _hd95_px(surface_distances(prediction, truth))
+
+
+def surface_dice(prediction: ArrayLike, truth: ArrayLike, tolerance_px: float = TOLERANCE_PX) -> NDArray[np.float64]:
+    """Share of the two boundaries of each image that lie within a tolerance of the other, 0 to 1; both empty: NaN.
+
+    Nikolov et al. 2018, "Deep learning to achieve clinically applicable segmentation of head and neck anatomy for
+    radiotherapy", also called normalised surface distance. Boundary pixels, as in :func:`hd95_px`, are counted; the
+    paper instead measures the length of contour elements ("surfels") that run between the pixels, so that a diagonal
+    stretch weighs √2 times as much there as here. MONAI offers both and counts pixels unless told otherwise.
+
+    A mask and its inverse have neighbouring boundaries, which agree at a tolerance of 1 pixel or more: the score does
+    not tell which side of a boundary is called tumour. Read it with :func:`dice`.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+    tolerance_px
+        Largest distance, in pixels of the masks given, at which boundaries agree.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`; or if the tolerance is negative or not finite.
+
+    Examples
+    --------
+    >>> surface_dice([[[1, 1, 0, 0, 0]]], [[[1, 1, 1, 1, 0]]]).round(3)
+    array([0.833])
+    """
+    if not 0 <= tolerance_px < np.inf:
+        raise BrainsegError(f"received a tolerance of {tolerance_px} pixels, expected a number from 0 up")
+    return _surface_dice(surface_distances(prediction, truth), tolerance_px)
+
+
+def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0) -> pd.DataFrame:
+    """Count the true lesions of each image, how many of them are found, and the predicted ones that are none.
+
+    A lesion is a connected component of a mask, pixels that meet at a corner included (8-connected).
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+    minimum_share
+        Share of its pixels, 0 to 1, that must be predicted for a lesion to count as found; at 0 one pixel is enough.
+
+    Returns
+    -------
+    DataFrame
+        One row per image, columns ``lesions`` (true ones), ``found`` (of these) and ``false_lesions`` (predicted
+        components that share no pixel with any lesion).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> lesions([[[1, 0, 0, 1, 0, 0, 0]]], [[[1, 1, 0, 0, 0, 1, 1]]])
+       lesions  found  false_lesions
+    0        2      1              1
+    """
+    predicted, actual = mask_pair(prediction, truth)
+    image_of_lesion, share_found = components(actual, predicted)
+    image_of_component, share_true = components(predicted, actual)
+    images = {
+        "lesions": image_of_lesion,
+        "found": image_of_lesion[(share_found > 0) & (share_found >= minimum_share)],
+        "false_lesions": image_of_component[share_true == 0],
     }
+    return pd.DataFrame({name: np.bincount(image, minlength=len(actual)) for name, image in images.items()})
 
 
-def _mean_iou(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> float:
-    """Mean over the classes that occur, background and tumour, of IoU over all pixels of all images."""
-    classes = [(predicted, actual), (~predicted, ~actual)]
-    unions = [(p & a, p | a) for p, a in classes]
-    return float(np.mean([both.sum() / either.sum() for both, either in unions if either.any()]))
+def image_scores(prediction: ArrayLike, truth: ArrayLike) -> pd.DataFrame:
+    """Every score of this module for each image.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Returns
+    -------
+    DataFrame
+        One row per image in the given order, columns ``dice``, ``iou``, ``precision``, ``recall``, ``specificity``,
+        ``hd95_px``, ``surface_dice`` (tolerance :data:`TOLERANCE_PX`), ``lesions``, ``found`` and ``false_lesions``;
+        empty masks as in the table at the top of this module.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> image_scores([[[1, 1, 0]], [[0, 0, 0]]], [[[0, 1, 1]], [[0, 1, 0]]])[["dice", "hd95_px", "lesions", "found"]]
+       dice  hd95_px  lesions  found
+    0   0.5     0.95        1      1
+    1   0.0      NaN        1      0
+    """
+    overlap = {score.__name__: score(prediction, truth) for score in (dice, iou, precision, recall, specificity)}
+    images = list(surface_distances(prediction, truth))
+    boundary = {"hd95_px": _hd95_px(images), "surface_dice": _surface_dice(images, TOLERANCE_PX)}
+    return pd.DataFrame({**overlap, **boundary}).join(lesions(prediction, truth))
 
 
-def _pooled_dice(predicted: NDArray[np.bool_], actual: NDArray[np.bool_]) -> float:
-    pixels = predicted.sum() + actual.sum()
-    return float(2 * np.sum(predicted & actual) / pixels) if pixels else 1.0
+class _Confusion(NamedTuple):
+    """Numbers of pixels of each image, (n,)."""
+
+    true_positive: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    actual: NDArray[np.int64]
+    all: int
 
 
-def _counts(prediction: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Per image: pixels in both masks, in the prediction, in the truth."""
-    predicted, actual = _binary(prediction, "prediction"), _binary(truth, "truth")
-    _same_shape(predicted, actual)
-    if actual.ndim != 3:
-        raise BrainsegError(f"received masks of shape {actual.shape}, expected (n, h, w)")
+def _confusion(prediction: ArrayLike, truth: ArrayLike) -> _Confusion:
+    predicted, actual = mask_pair(prediction, truth)
     true_positive, predictions, truths = (mask.sum(axis=(1, 2)) for mask in (predicted & actual, predicted, actual))
-    return true_positive, predictions, truths
+    return _Confusion(true_positive, predictions, truths, all=actual.shape[1] * actual.shape[2])
 
 
 def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
@@ -191,19 +369,21 @@ def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.flo
     return score
 
 
-def _binary(mask: ArrayLike, name: str) -> NDArray[np.bool_]:
-    values = np.asarray(mask)
-    binary = values.astype(bool)
-    if not np.array_equal(binary, values):
-        raise BrainsegError(
-            f"received a {name} with values from {values.min()} to {values.max()}, expected only 0 and 1: "
-            "apply a threshold first"
-        )
-    return binary
+def _as_one_image(prediction: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    predicted, actual = mask_pair(prediction, truth)
+    return predicted.reshape(1, 1, -1), actual.reshape(1, 1, -1)
 
 
-def _same_shape(prediction: NDArray[Any], truth: NDArray[Any]) -> None:
-    if prediction.shape != truth.shape:
-        raise BrainsegError(
-            f"received a prediction of shape {prediction.shape} and a truth of shape {truth.shape}, expected one shape"
-        )
+def _hd95_px(images: Iterable[SurfaceDistances]) -> NDArray[np.float64]:
+    def hd95(distances: SurfaceDistances) -> float:
+        if not (distances.from_prediction.size and distances.from_truth.size):
+            return np.nan
+        return max(float(np.percentile(direction, 95)) for direction in distances)
+
+    return np.array([hd95(distances) for distances in images], np.float64)
+
+
+def _surface_dice(images: Iterable[SurfaceDistances], tolerance_px: float) -> NDArray[np.float64]:
+    both = [np.concatenate(distances) for distances in images]
+    agreeing = np.array([np.count_nonzero(distances <= tolerance_px) for distances in both])
+    return _ratio(agreeing, np.array([len(distances) for distances in both]))

@@ -4,15 +4,22 @@ What is said of a run has the same words whatever its numbers are, and shares as
 machines can be compared with one tolerance.
 """
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.data.prepare import Prepared
+from brainseg.evaluate import collect, generalisation, ladder_table
 from brainseg.models import TITLES
-from brainseg.recipe import Recipe
+from brainseg.recipe import Recipe, Training
+from brainseg.statistics import smallest_p
 from brainseg.study import PARAMETERS
-from brainseg.train import Run
+from brainseg.run import Record, Run
 
 NOTHING = 0.01
 """A Dice below this is called finding nothing."""
@@ -29,21 +36,50 @@ def parameters(name: str, published_size: "keras.Model", trained: "keras.Model")
     )
 
 
+LOSSES = {"binary_crossentropy": "binary cross-entropy", "bce_dice": "binary cross-entropy plus soft Dice loss"}
+LABELS = {
+    "position": "the boxes, paired with the images by their places in the two lists",
+    "box": "the boxes, paired with the images by their id",
+    "border": "the tumours' true borders",
+}
+
+
 def protocol(recipe: Recipe) -> Iterator[str]:
     """Say how a recipe trains."""
-    schedule = recipe.schedule
+    preset = recipe.preset
+    watched, kept = {"loss": ("validation loss", "last"), "dice": ("validation Dice per image", "best")}[preset.monitor]
     stop = (
-        f"stopped when the validation loss has not improved for {schedule.patience} epochs"
-        if schedule.patience is not None
+        f"stopped when the {watched} has not improved for {preset.patience} epochs"
+        if preset.patience is not None
         else "without early stopping"
     )
-    held = "the split `valid`" if schedule.validation == "valid" else "the last fifth of the training list"
+    held = "the split `valid`" if preset.validation == "valid" else "the last fifth of the training list"
+    split = "the published one, slice by slice" if recipe.split == "published" else "by patient"
     yield f"Images of {recipe.size} × {recipe.size} pixels, {recipe.batch_size} in a batch."
-    yield f"{recipe.width} filters at full resolution."
-    yield f"At most {schedule.epochs} epochs, {stop}; the weights of the last epoch are kept."
-    yield f"Validation on {held}."
-    yield "Loss: binary cross-entropy. Optimiser: Adam at its default learning rate, 0.001."
-    yield "No augmentation. Labels: the boxes, paired with the images by their places in the two lists."
+    seen = f"; an epoch sees {recipe.images_per_epoch} training images at most" if recipe.images_per_epoch else ""
+    yield f"{recipe.width} filters at full resolution{seen}."
+    yield f"At most {recipe.epochs} epochs, {stop}; the weights of the {kept} epoch are kept."
+    yield f"Validation on {held}. The split is {split}."
+    yield f"Loss: {LOSSES[preset.loss]}. Optimiser: Adam, {_learning_rate(preset)}."
+    yield f"{_augmentation(preset)} Labels: {LABELS[recipe.mask]}."
+
+
+def _learning_rate(preset: Training) -> str:
+    if preset.warm_up is None:
+        return f"at its default learning rate, {preset.learning_rate:g}"
+    return (
+        f"with a learning rate that rises to {preset.learning_rate:g} in {preset.warm_up} epochs and falls to 0 along "
+        "half a cosine"
+    )
+
+
+def _augmentation(preset: Training) -> str:
+    if (varied := preset.augmentation) is None:
+        return "No augmentation."
+    return (
+        f"Augmentation: mirror images, rotation up to {360 * varied.rotation:.0f}°, zoom up to {100 * varied.zoom:.0f} %, "
+        f"shift up to {100 * varied.shift:.0f} %, contrast up to {100 * varied.contrast:.0f} %."
+    )
 
 
 def training(run: Run, background: float) -> Iterator[str]:
@@ -51,7 +87,7 @@ def training(run: Run, background: float) -> Iterator[str]:
     history, last = run.history, run.history.iloc[-1]
     blind = _leading(history["val_dice"] < NOTHING)
     seen = max(blind, 1)
-    yield f"It ran for {len(history)} epochs, of at most {run.recipe.schedule.epochs}."
+    yield f"It ran for {len(history)} epochs, of at most {run.recipe.epochs}."
     yield (
         f"For the first {blind} epochs its validation Dice is below {NOTHING}: it finds no tumour. In epoch {seen} its "
         f"accuracy is {history['val_accuracy'].iloc[seen - 1]:.3f}; a mask without any tumour has {background:.3f}."
@@ -77,6 +113,70 @@ def test(run: Run, prepared: Prepared) -> Iterator[str]:
     by_type = labelled.groupby("tumour_type")["dice"].agg(["mean", "size"])
     kinds = [f"{row['mean']:.2f} for {kind} (n = {row['size']:.0f})" for kind, row in by_type.iterrows()]
     yield f"By type of tumour: {', '.join(kinds)}."
+
+
+def corrected(published: Record, corrected: Record) -> Iterator[str]:
+    """Say what the corrected training finds on the test images that both splits share, beside the published one."""
+    both = {name: collect([run], "border_dice", common=True)["value"] for name, run in _named(published, corrected)}
+    yield f"Test images in both splits: {len(both['published'])}. Every score here is against the tumours' borders."
+    for name, dice in both.items():
+        yield (
+            f"Trained as {name}: mean Dice {dice.mean():.2f}, median {dice.median():.2f}; a share of "
+            f"{(dice == 0).mean():.2f} of the tumours is missed altogether."
+        )
+    for name, run in _named(published, corrected):
+        means = generalisation([run])
+        yield f"Dice on its own training images, {name}: {means['training']:.2f}; on its own test images {means['test']:.2f}."
+
+
+def _named(published: Record, corrected: Record) -> list[tuple[str, Record]]:
+    return [("published", published), ("corrected", corrected)]
+
+
+def recorded(records: Sequence[Record]) -> Iterator[str]:
+    """Say what recorded runs were trained on and with."""
+    sizes = sorted({f"{r.recipe.size} × {r.recipe.size} pixels, width {r.recipe.width}" for r in records})
+    seeds = sorted({record.recipe.seed for record in records})
+    made = {f"{record.provenance['made_with']['device']}" for record in records}
+    days = sorted(record.provenance["finished"][:10] for record in records)
+    hours = sum(record.provenance["seconds"] for record in records if record.recipe.postprocessing is None) / 3600
+    yield f"Recorded: the study's images, {'; '.join(sizes)}; seeds: {', '.join(map(str, seeds))}."
+    yield f"{len(records)} results of {hours:.1f} hours of training on {', '.join(sorted(made))}, {days[0]} to {days[-1]}."
+
+
+def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str]:
+    """Say what each step of the ladder changed, averaged over the models."""
+    table = ladder_table(results)
+    reported, worth = (table.xs(name, axis=1, level=1).mean(axis=1) for name in ("reported", "on borders"))
+    for before, step in itertools.pairwise(table.index):
+        yield (
+            f"*{step}*: the reported Dice goes from {reported[before]:.2f} to {reported[step]:.2f}, "
+            f"Dice on borders from {worth[before]:.2f} to {worth[step]:.2f} (means of {len(results)} networks)."
+        )
+
+
+def reachable(seeds: Iterable[int]) -> Iterator[str]:
+    """Say how small a p value a test over so many seeds can become."""
+    for number in seeds:
+        yield f"{number} seeds: the smallest possible two-sided p is {smallest_p(number):.4f}."
+
+
+def efficiency(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    """Say which model was fastest, and on what."""
+    models, machine = tables["models"].set_index("model"), tables["machine"].iloc[0]
+    fastest, lightest = models["latency_1_median_ms"].idxmin(), models["multiply_adds"].idxmin()
+    yield f"Fastest for one image: {TITLES[str(fastest)]}, {models.loc[fastest, 'latency_1_median_ms']:.0f} ms."
+    yield f"Fewest multiply-adds: {TITLES[str(lightest)]}, {models.loc[lightest, 'multiply_adds'] / 1e9:.1f} billion."
+    yield f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}."
+
+
+def gate(maps: Mapping[str, NDArray[np.float32]], truth: NDArray[np.uint8]) -> str:
+    """Say how far the finest gate opens inside and outside of the labels."""
+    inside, opening = truth.astype(bool), maps["gate_1"]
+    return (
+        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, "
+        f"{opening[~inside].mean():.2f} outside."
+    )
 
 
 def _leading(flags: Iterable[bool]) -> int:

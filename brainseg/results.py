@@ -1,10 +1,12 @@
 """Numbers recorded on the real images, which a reader of the book need not have."""
 
 import json
+from functools import cache
 
 import pandas as pd
 
 from brainseg.errors import BrainsegError
+from brainseg.run import Record
 from brainseg.sources import PACKAGE
 
 RESULTS = PACKAGE.parent / "results"
@@ -33,3 +35,24 @@ def recorded(name: str) -> dict[str, pd.DataFrame]:
     if not path.is_file():
         raise BrainsegError(f"received the name {name!r}, expected a file {path}: choose one of those in {RESULTS}")
     return {table: pd.DataFrame(rows) for table, rows in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
+@cache
+def recorded_runs(name: str) -> tuple[Record, ...]:
+    """The runs of one recorded experiment, in the order of their file names.
+
+    Parameters
+    ----------
+    name
+        Name of a folder in ``results/``; ``tumorseg-quick`` holds what
+        ``make results`` trained on the study's images.
+
+    Raises
+    ------
+    BrainsegError
+        If there is no such folder, or it is empty.
+    """
+    files = sorted((RESULTS / name).glob("*.json"))
+    if not files:
+        raise BrainsegError(f"received the name {name!r}, expected a folder with runs in {RESULTS}")
+    return tuple(Record.from_dict(json.loads(path.read_text(encoding="utf-8"))) for path in files)

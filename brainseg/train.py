@@ -10,9 +10,7 @@ import json
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,54 +21,21 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from brainseg.backend import configure, describe, keras
+from brainseg.batches import Batches, as_input, augment
 from brainseg.data.prepare import Prepared
 from brainseg.errors import BrainsegError
-from brainseg.metrics import THRESHOLD, dice, iou
+from brainseg.losses import loss
+from brainseg.metrics import THRESHOLD
 from brainseg.models import build
-from brainseg.recipe import Recipe
+from brainseg.recipe import VALIDATION_SHARE, Recipe, Training
+from brainseg.run import Run, write_run
 from brainseg.sources import fingerprint, source_files
 
 STATE = "state.npz"
-METRICS = ("loss", "accuracy", "mean_iou", "dice")
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A finished training run.
-
-    Attributes
-    ----------
-    folder
-        Where it is stored.
-    recipe
-        What was trained.
-    history
-        One row per epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``mean_iou``, ``dice``, and the same on the
-        validation images as ``val_…``: the study's metrics as Keras computed them.
-    scores
-        One row per image of the data set: ``split``, ``number``, ``patient``, ``tumour_type``, ``predicted`` and
-        ``labelled`` (areas, share of the image) and ``dice`` and ``iou`` of the prediction against the mask that the
-        recipe learns from, NaN where both are empty.
-    provenance
-        What the run was made from and with: data, code, versions, device, time.
-    """
-
-    folder: Path
-    recipe: Recipe
-    history: pd.DataFrame
-    scores: pd.DataFrame
-    provenance: dict[str, Any]
-
-    @cached_property
-    def probability(self) -> NDArray[np.float32]:
-        """Tumour probabilities of all images, (n, size, size), 0 to 1, in the order of the prepared data."""
-        stored: NDArray[np.float32] = np.load(self.folder / "probability.npy", mmap_mode="r")
-        return stored
-
-    @cached_property
-    def model(self) -> "keras.Model":
-        """The trained model."""
-        return keras.saving.load_model(self.folder / "model.keras", compile=False)
+PREDICTED_AT_ONCE = 32
+METRICS = ("loss", "accuracy", "mean_iou", "dice", "dice_per_image")
+MIRRORS = ((), (1,), (2,), (1, 2))
+"""Axes of (n, h, w, channels) along which an image and its mirror images are reversed."""
 
 
 def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = False) -> Run:
@@ -79,7 +44,7 @@ def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = Fals
     Parameters
     ----------
     recipe
-        What to train.
+        What to train; recipes that differ only in what comes after the training share a run.
     prepared
         The data set, at the recipe's size.
     store
@@ -92,6 +57,7 @@ def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = Fals
     BrainsegError
         If the data are not of the recipe's size, or the loss stops being finite.
     """
+    recipe = recipe.trained
     if prepared.size != recipe.size:
         raise BrainsegError(
             f"received images of {prepared.size} pixels for a recipe of {recipe.size}: prepare the data at that size"
@@ -102,7 +68,7 @@ def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = Fals
         with FileLock(store / f"{folder.name}.lock"):
             if not (folder / "run.json").exists():
                 _finish(_fit(recipe, prepared, folder, progress), recipe, prepared, folder)
-    return _open(folder)
+    return Run.open(folder)
 
 
 def run_name(recipe: Recipe, prepared: Prepared) -> str:
@@ -117,38 +83,20 @@ def run_name(recipe: Recipe, prepared: Prepared) -> str:
     return f"{recipe.model}-{recipe.size}-{recipe.id}-{digest[:8]}"
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Images and masks of some rows, a batch at a time.
-
-    Images become (b, size, size, 3), float32 in 0 to 1, three equal channels as in the study; masks (b, size, size, 1),
-    float32, 0 or 1.
-    """
-
-    def __init__(self, prepared: Prepared, mask: str, rows: NDArray[np.intp], batch_size: int) -> None:
-        super().__init__()
-        self.images, self.masks = prepared.images, prepared.masks[mask]
-        self.rows, self.batch_size = rows, batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rows = self.rows[index * self.batch_size : (index + 1) * self.batch_size]
-        return as_input(self.images[rows]), self.masks[rows].astype(np.float32)[..., np.newaxis]
-
-
-def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grey images (n, h, w), 0 to 255, as the models expect them: (n, h, w, 3), 0 to 1."""
-    return np.repeat(images[..., np.newaxis].astype(np.float32) / 255, 3, axis=-1)
-
-
 def split_rows(recipe: Recipe, prepared: Prepared) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows to train on and rows to validate on, as the recipe's schedule says."""
-    rows = prepared.rows("train")
-    if recipe.schedule.validation == "valid":
-        return rows, prepared.rows("valid")
-    kept = int(len(rows) * 0.8)
-    return rows[:kept], rows[kept:]
+    """Rows to train on and rows to validate on, as the recipe says.
+
+    Where borders are learnt, an image without one is in neither: that nothing was drawn on it does not mean that
+    nothing is there.
+    """
+    training, validation = (prepared.rows(name, recipe.split) for name in ("train", "valid"))
+    if recipe.preset.validation == "last_fifth":
+        kept = int(len(training) * (1 - VALIDATION_SHARE))
+        training, validation = training[:kept], training[kept:]
+    if recipe.labels == "border":
+        known = ~prepared.table["flags"].str.contains("no_border").to_numpy()
+        training, validation = training[known[training]], validation[known[validation]]
+    return training, validation
 
 
 def batch_dice(truth: Any, probability: Any) -> Any:
@@ -160,52 +108,133 @@ def batch_dice(truth: Any, probability: Any) -> Any:
     return (2 * ops.sum(truth * predicted) + epsilon) / (pixels + epsilon)
 
 
-def compiled(recipe: Recipe) -> "keras.Model":
-    """The recipe's model, with the study's optimiser, loss and metrics."""
-    model = build(recipe.model, recipe.size, width=recipe.width, attention=recipe.attention, seed=recipe.seed)
+class DicePerImage(keras.metrics.Mean):  # type: ignore[misc]
+    """Mean over images of the hard Dice of each, at 0.5; images without tumour, true or predicted, are left out."""
+
+    def update_state(self, truth: Any, probability: Any, sample_weight: Any = None) -> None:
+        """Add a batch of masks and probabilities, (b, h, w, 1)."""
+        ops = keras.ops
+        predicted = ops.cast(probability > THRESHOLD, "float32")
+        common, pixels = ops.sum(truth * predicted, axis=(1, 2, 3)), ops.sum(truth + predicted, axis=(1, 2, 3))
+        super().update_state(2 * common / ops.maximum(pixels, 1), ops.cast(pixels > 0, "float32"))
+
+
+def compiled(recipe: Recipe, steps_per_epoch: int) -> "keras.Model":
+    """The recipe's model, with its optimiser, its loss and the metrics that are followed."""
+    preset = recipe.preset
+    model = build(
+        recipe.model,
+        recipe.size,
+        width=recipe.width,
+        attention=recipe.attention,
+        dropout=preset.dropout,
+        normalisation=preset.normalisation,
+        seed=recipe.seed,
+    )
     model.compile(
-        optimizer=keras.optimizers.Adam(),
-        loss="binary_crossentropy",
+        optimizer=keras.optimizers.Adam(_learning_rate(preset, recipe.epochs, steps_per_epoch)),
+        loss=loss(preset.loss),
         metrics=[
             keras.metrics.BinaryAccuracy(name="accuracy"),
             keras.metrics.MeanIoU(num_classes=2, name="mean_iou"),
             keras.metrics.MeanMetricWrapper(batch_dice, name="dice"),
+            DicePerImage(name="dice_per_image"),
         ],
     )
     model.optimizer.build(model.trainable_variables)
     return model
 
 
-def stopped(history: list[dict[str, float]], patience: int | None) -> bool:
-    """Whether the validation loss has not improved for ``patience`` epochs.
+def _learning_rate(preset: Training, epochs: int, steps_per_epoch: int) -> Any:
+    """A constant, or a rise and half a cosine over the whole training."""
+    if preset.warm_up is None:
+        return preset.learning_rate
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=preset.learning_rate / 100,
+        warmup_target=preset.learning_rate,
+        warmup_steps=preset.warm_up * steps_per_epoch,
+        decay_steps=(epochs - preset.warm_up) * steps_per_epoch,
+    )
+
+
+def best_epoch(history: list[dict[str, float]], monitor: str) -> int:
+    """Index of the first of the best epochs: lowest validation loss, or highest validation Dice per image.
 
     Examples
     --------
-    >>> stopped([{"val_loss": loss} for loss in (3, 2, 2.5, 2.1)], patience=2)
-    True
+    >>> best_epoch([{"val_loss": 3.0}, {"val_loss": 2.0}, {"val_loss": 2.5}], "loss")
+    1
     """
-    losses = [row["val_loss"] for row in history]
-    return patience is not None and bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= patience
+    if monitor == "loss":
+        return int(np.argmin([row["val_loss"] for row in history]))
+    return int(np.argmax([row["val_dice_per_image"] for row in history]))
+
+
+def stopped(history: list[dict[str, float]], preset: Training) -> bool:
+    """Whether what is monitored has not improved for as many epochs as the preset's patience.
+
+    Examples
+    --------
+    >>> history = [{"val_loss": loss} for loss in (3, 2, 2.5, 2.1)]
+    >>> stopped(history, Training(epochs=9, patience=2)), stopped(history, Training(epochs=9, patience=3))
+    (True, False)
+    """
+    if preset.patience is None or not history:
+        return False
+    return len(history) - 1 - best_epoch(history, preset.monitor) >= preset.patience
+
+
+def predict(model: "keras.Model", images: NDArray[np.uint8], mirrored: bool = False) -> NDArray[np.float32]:
+    """Tumour probabilities of grey images.
+
+    Parameters
+    ----------
+    model
+        One of the book's models.
+    images
+        (n, size, size), 0 to 255.
+    mirrored
+        Give the mean of the predictions for the image and its three mirror images, each mirrored back.
+
+    Returns
+    -------
+    ndarray of float32
+        (n, size, size), 0 to 1.
+    """
+    chunks = [as_input(images[i : i + PREDICTED_AT_ONCE]) for i in range(0, len(images), PREDICTED_AT_ONCE)]
+    return np.concatenate([_mean_prediction(model, x, MIRRORS if mirrored else MIRRORS[:1])[..., 0] for x in chunks])
+
+
+def _mean_prediction(
+    model: "keras.Model", x: NDArray[np.float32], mirrors: tuple[tuple[int, ...], ...]
+) -> NDArray[np.float32]:
+    predicted = [np.flip(model.predict_on_batch(np.flip(x, axes)), axes) for axes in mirrors]
+    return np.asarray(np.mean(predicted, axis=0), np.float32)
 
 
 def _fit(recipe: Recipe, prepared: Prepared, folder: Path, progress: bool) -> "_State":
     configure(recipe.seed)
-    model = compiled(recipe)
-    state = _State(model, folder / STATE)
-    schedule = recipe.schedule
-
-    def batches(rows: NDArray[np.intp]) -> Batches:
-        return Batches(prepared, recipe.mask, rows, recipe.batch_size)
-
+    preset, masks = recipe.preset, prepared.masks[recipe.mask]
     training, validation = split_rows(recipe, prepared)
+    held = Batches(prepared.images[validation], masks[validation], recipe.batch_size)
+    seen = min(len(training), recipe.images_per_epoch or len(training))
+    state = _State(compiled(recipe, -(-seen // recipe.batch_size)), folder / STATE, preset.monitor)
+
+    def batches(epoch: int) -> Batches:
+        random = np.random.default_rng([recipe.seed, epoch])
+        order = random.permutation(training)[:seen]
+        images, labels = prepared.images[order], masks[order]
+        if preset.augmentation is not None:
+            images, labels = augment(images, labels, preset.augmentation, int(random.integers(2**31)))
+        return Batches(images, labels, recipe.batch_size)
+
     done = len(state.history)
     with tqdm(
-        total=schedule.epochs, initial=done, desc=f"train {recipe.model}", unit="epoch", disable=not progress
+        total=recipe.epochs, initial=done, desc=f"train {recipe.model}", unit="epoch", disable=not progress
     ) as bar:
-        while len(state.history) < schedule.epochs and not stopped(state.history, schedule.patience):
+        while len(state.history) < recipe.epochs and not stopped(state.history, preset):
             started = time.monotonic()
-            order = np.random.default_rng([recipe.seed, len(state.history)]).permutation(training)
-            logs = model.fit(batches(order), validation_data=batches(validation), shuffle=False, verbose=0).history
+            logs = state.model.fit(batches(len(state.history)), validation_data=held, shuffle=False, verbose=0).history
             row = {name: float(logs[name][0]) for split in ("", "val_") for name in (split + m for m in METRICS)}
             if not np.isfinite(row["loss"]):
                 raise BrainsegError(
@@ -221,14 +250,16 @@ def _fit(recipe: Recipe, prepared: Prepared, folder: Path, progress: bool) -> "_
 class _State:
     """What training must know to go on after an interruption, on disk after every epoch."""
 
-    def __init__(self, model: "keras.Model", path: Path) -> None:
-        self.model, self.path = model, path
+    def __init__(self, model: "keras.Model", path: Path, monitor: str) -> None:
+        self.model, self.path, self.monitor = model, path, monitor
         self.history: list[dict[str, float]] = []
+        self.best: list[NDArray[Any]] = []
         self.seconds = 0.0
         if path.exists():
             with np.load(path) as stored:
                 for name, variable in self._variables():
                     variable.assign(stored[name])
+                self.best = [stored[f"best/{i}"] for i, _ in enumerate(model.weights)]
                 self.history = json.loads(str(stored["history"]))
                 self.seconds = float(stored["seconds"])
 
@@ -236,8 +267,11 @@ class _State:
         """Note an epoch and write everything down."""
         self.history.append(row)
         self.seconds += seconds
+        if best_epoch(self.history, self.monitor) == len(self.history) - 1:
+            self.best = self.model.get_weights()
         partial = self.path.with_name(f"partial-{self.path.name}")
         arrays = {name: keras.ops.convert_to_numpy(variable) for name, variable in self._variables()}
+        arrays |= {f"best/{i}": weights for i, weights in enumerate(self.best)}
         np.savez(partial, history=json.dumps(self.history), seconds=self.seconds, **arrays)
         partial.replace(self.path)
 
@@ -249,15 +283,11 @@ class _State:
 
 
 def _finish(state: _State, recipe: Recipe, prepared: Prepared, folder: Path) -> None:
-    """Predict, score and write the run; ``run.json`` comes last and says that the rest is complete."""
-    everything = Batches(prepared, recipe.mask, np.arange(len(prepared.table)), 32)
-    probability = np.asarray(state.model.predict(everything, verbose=0)[..., 0], np.float32)
-    np.save(folder / "probability.npy", probability)
-    state.model.save(folder / "model.keras", include_optimizer=False)
+    """Predict with the weights that the recipe keeps, and write the run."""
+    if recipe.preset.monitor == "dice":
+        state.model.set_weights(state.best)
     history = pd.DataFrame(state.history)
     history.insert(0, "epoch", np.arange(1, len(history) + 1))
-    history.to_csv(folder / "history.csv", index=False)
-    image_scores(prepared, recipe.mask, probability).to_csv(folder / "scores.csv", index=False)
     provenance = {
         "data": prepared.fingerprint,
         "code": fingerprint(source_files(__name__)),
@@ -265,30 +295,6 @@ def _finish(state: _State, recipe: Recipe, prepared: Prepared, folder: Path) -> 
         "seconds": round(state.seconds, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    content = json.dumps({"recipe": recipe.to_dict(), "provenance": provenance}, indent=2)
-    partial = folder / "partial-run.json"
-    partial.write_text(content + "\n")
-    partial.replace(folder / "run.json")
-    (folder / STATE).unlink()
-
-
-def image_scores(prepared: Prepared, mask: str, probability: NDArray[np.float32]) -> pd.DataFrame:
-    """One row of scores per image, see :attr:`Run.scores`."""
-    predicted, labelled = probability > THRESHOLD, np.asarray(prepared.masks[mask])
-    scores = prepared.table[["split", "number", "patient", "tumour_type"]].copy()
-    scores["predicted"] = predicted.mean(axis=(1, 2))
-    scores["labelled"] = labelled.mean(axis=(1, 2))
-    scores["dice"] = dice(predicted, labelled)
-    scores["iou"] = iou(predicted, labelled)
-    return scores
-
-
-def _open(folder: Path) -> Run:
-    content = json.loads((folder / "run.json").read_text())
-    return Run(
-        folder=folder,
-        recipe=Recipe.from_dict(content["recipe"]),
-        history=pd.read_csv(folder / "history.csv"),
-        scores=pd.read_csv(folder / "scores.csv", keep_default_na=False, na_values={"dice": [""], "iou": [""]}),
-        provenance=content["provenance"],
-    )
+    probability = predict(state.model, prepared.images, recipe.preset.mirrored)
+    write_run(folder, recipe, prepared, state.model, history, probability, provenance)
+    state.path.unlink()

@@ -28,13 +28,14 @@ scale = "quick"
 seed = 0
 
 # %%
-from brainseg import narrate, plotting
+from brainseg import evaluate, narrate, plotting
 from brainseg.display import items, source
 from brainseg.evaluate import background, scores_on_test, summary
 from brainseg.experiment import Experiment
+from brainseg.metrics import THRESHOLD
 from brainseg.models import blocks, build, unet
 from brainseg.models.attention import attention_maps
-from brainseg.train import as_input
+from brainseg.batches import as_input
 
 experiment = Experiment(dataset, scale, seed, data)
 recipe = experiment.recipe("unet")
@@ -121,25 +122,11 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # Each gate can be read out as a map: 0 where it closes the skip connection, 1 where it leaves it open. One good, one middling and one bad case:
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over three test images, from the finest resolution (gate 1) to the coarsest (gate 4). A gate that pointed at the tumour would be bright inside the orange outline and dark elsewhere.", "name": "fig-unet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
-cases = [rows[0] for rows in plotting.best_middle_worst(dice, 1).values()]
 maps = attention_maps(run.model, as_input(prepared.images[test]))
-titles = {name: f"{name.replace('_', ' ')}, {m.shape[1]} × {m.shape[2]}" for name, m in maps.items()}
-plotting.attention_maps(
-    prepared.images[test[cases]],
-    {titles[name]: m[cases] for name, m in maps.items()},
-    prepared.masks[recipe.mask][test[cases]],
-    recipe.mask,
-)
+plotting.attention_maps(prepared.images[test], prepared.masks[recipe.mask][test], maps, dice, recipe.mask)
 
 # %% tags=["hide-input", "trained"]
-inside = prepared.masks[recipe.mask][test].astype(bool)
-opening = maps["gate_1"]
-items(
-    [
-        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, "
-        f"{opening[~inside].mean():.2f} outside."
-    ]
-)
+items([narrate.gate(maps, prepared.masks[recipe.mask][test])])
 
 # %% [markdown]
 # An attention map is a part of the computation, so it shows truly what the gate does. It is not an explanation of the answer: what a gate
@@ -166,6 +153,31 @@ items(
         f"Dice per image, averaged over images, is {on_test['dice_per_image']:.2f}. Pooled Dice counts a large tumour more than a small one; the mean over "
         "images counts each image once.",
     ]
+)
+
+# %% [markdown]
+# ## The same network, trained with care
+#
+# What the network was given decides what it can learn: boxes instead of borders, some of them of other images, and test patients whom it has met. With the true borders, patients
+# kept apart, and a training as it is usual today (batch normalisation, a loss that counts overlap, images varied at random, a learning rate that falls), the same graph does different work. [Chapter 6](06_comparison) takes these corrections one at a time. Here are both ends of the road.
+
+# %% tags=["hide-input"]
+items(narrate.protocol(experiment.recipe("unet", "corrected")))
+
+# %%
+corrected = experiment.run("unet", "corrected")
+
+# %% tags=["hide-input", "trained"]
+items(narrate.corrected(run, corrected))
+
+# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by U-Net trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+common, both = evaluate.common_test(prepared), {"as published": run, "corrected": corrected}
+plotting.side_by_side(
+    prepared.images[common],
+    prepared.masks["border"][common],
+    {name: one.probability[common] > THRESHOLD for name, one in both.items()},
+    evaluate.spread(corrected.scores["border_dice"].to_numpy()[common], 5),
+    {name: one.scores["border_dice"].to_numpy()[common] for name, one in both.items()},
 )
 
 # %% [markdown]

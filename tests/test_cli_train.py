@@ -51,7 +51,7 @@ def test_train_and_evaluate_end_with_a_table(brainseg: Brainseg, capsys: Capture
     ("arguments", "message"),
     [
         (["resnet"], "there is no model 'resnet'; expected one of: unet, linknet, segnet, deeplab"),
-        (["unet", "--scale", "huge"], "received scale 'huge', expected one of: quick, laptop, full"),
+        (["unet", "--scale", "huge"], "received scale 'huge', expected one of: quick, small, laptop, full"),
         (["unet", "--dataset", "mnist"], "received data set 'mnist', expected one of: phantom, tumorseg"),
         (["unet", "--dataset", "tumorseg"], "received the data folder None for 'tumorseg'"),
         (["unet", "--dataset", "tumorseg", "--data", "nowhere"], "received the data folder nowhere"),

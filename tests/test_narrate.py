@@ -14,7 +14,7 @@ from brainseg.metrics import dice
 from brainseg.models import build
 from brainseg.recipe import SCALES, published
 from brainseg.study import MEASURES, PARAMETERS, published_last_epoch, published_table
-from brainseg.train import Run
+from brainseg.run import Run
 
 
 def run(val_dice: list[float], scores: pd.DataFrame | None = None, model: str = "unet") -> Run:
@@ -22,7 +22,8 @@ def run(val_dice: list[float], scores: pd.DataFrame | None = None, model: str = 
     history = pd.DataFrame({"epoch": range(1, n + 1), "dice": [0.5] * n, "val_dice": val_dice})
     history["val_accuracy"] = np.linspace(0.9, 0.98, n)
     history["val_mean_iou"] = np.linspace(0.48, 0.49, n)
-    return Run(Path(), published(model, SCALES["quick"]), history, pd.DataFrame() if scores is None else scores, {})
+    recipe = published(model, SCALES["quick"])
+    return Run("run", recipe, history, pd.DataFrame() if scores is None else scores, {}, Path())
 
 
 def test_training_tells_how_long_nothing_was_found() -> None:

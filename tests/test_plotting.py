@@ -143,15 +143,26 @@ def test_best_middle_worst_never_repeats_a_row_nor_shows_one_without_score(score
 
 
 def test_attention_maps_lie_over_the_whole_slice_whatever_their_resolution() -> None:
-    maps = {"gate 1": np.full((2, SIZE, SIZE), 0.3), "gate 4": np.full((2, SIZE // 8, SIZE // 8), 0.6)}
-    figure = plotting.attention_maps(grey(2), maps, [blob(20, 20)] * 2)
+    maps = {"gate_1": np.full((3, SIZE, SIZE), 0.3), "gate_4": np.full((3, SIZE // 8, SIZE // 8), 0.6)}
+    figure = plotting.attention_maps(grey(3), np.stack([blob(20, 20)] * 3), maps, np.array([0.2, 0.9, 0.5]))
     panels = [ax for ax in figure.axes if ax.images]
-    assert len(panels) == 2 * 3
+    assert len(panels) == 3 * 3
+    assert panels[2].get_title() == f"gate 4, {SIZE // 8} × {SIZE // 8}"
     for ax in panels:
         assert {tuple(image.get_extent()) for image in ax.images} == {(-0.5, SIZE - 0.5, SIZE - 0.5, -0.5)}
         assert set(outlines(ax)) == {"box"}
     assert [len(ax.images) for ax in panels[:3]] == [1, 2, 2]
     assert panels[1].images[1].get_clim() == (0, 1)
+
+
+def test_side_by_side_shows_each_answer_to_the_same_images() -> None:
+    truth = np.stack([blob(20, 20)] * 3)
+    answers = {"before": np.zeros_like(truth), "after": np.stack([blob(22, 22)] * 3)}
+    scores = {"before": np.zeros(3), "after": np.array([0.1, 0.2, 0.3])}
+    figure = plotting.side_by_side(grey(3), truth, answers, rows=[2, 0], scores=scores)
+    panels = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title() for ax in panels] == ["Dice 0.00", "Dice 0.00", "Dice 0.30", "Dice 0.10"]
+    assert [set(outlines(ax)) for ax in panels] == [{"border"}] * 2 + [{"border", "prediction"}] * 2
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from sklearn.metrics import f1_score, log_loss
 
 from brainseg import train as training
 from brainseg.backend import keras
+from brainseg.batches import as_input
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
 from brainseg.evaluate import comparison, mean_iou_of_anything, scores_on_test, summary
-from brainseg.metrics import published_scores
-from brainseg.recipe import Recipe, Scale, published
-from brainseg.train import Batches, Run, run_name, split_rows, stopped, train
+from brainseg.published_metrics import published_scores
+from brainseg.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training, published, recipe_at
+from brainseg.run import Record, Run
+from brainseg.train import DicePerImage, predict, run_name, split_rows, stopped, train
 from tests.data_fixtures import write_dataset
 
 TINY = Scale("tiny", 32, 2, 3)
@@ -57,8 +60,8 @@ def weights(folder: Path) -> list[np.ndarray]:
 def test_a_run_holds_what_it_promises(run: Run, prepared: Prepared) -> None:
     assert list(run.history.columns) == [
         "epoch",
-        *("loss", "accuracy", "mean_iou", "dice"),
-        *("val_loss", "val_accuracy", "val_mean_iou", "val_dice"),
+        *("loss", "accuracy", "mean_iou", "dice", "dice_per_image"),
+        *("val_loss", "val_accuracy", "val_mean_iou", "val_dice", "val_dice_per_image"),
     ]
     assert run.history["epoch"].tolist() == list(range(1, len(run.history) + 1))
     assert run.probability.shape == (len(prepared.table), TINY.size, TINY.size)
@@ -67,7 +70,7 @@ def test_a_run_holds_what_it_promises(run: Run, prepared: Prepared) -> None:
 
 
 def test_scores_are_those_of_the_models_masks(run: Run, prepared: Prepared) -> None:
-    again = run.model.predict(training.as_input(np.asarray(prepared.images)), verbose=0)[..., 0]
+    again = run.model.predict(as_input(np.asarray(prepared.images)), verbose=0)[..., 0]
     np.testing.assert_allclose(again, run.probability, atol=1e-5)
     assert run.scores["number"].tolist() == prepared.table["number"].tolist()
     for i, score in enumerate(run.scores["dice"]):
@@ -131,15 +134,6 @@ def test_a_name_changes_with_recipe_and_data(prepared: Prepared, root: Path) -> 
     assert len(names) == 3
 
 
-def test_batches_are_what_the_study_fed(prepared: Prepared) -> None:
-    images, masks = Batches(prepared, "position", prepared.rows("train"), 3)[1]
-    assert images.shape == (2, 32, 32, 3)
-    assert masks.shape == (2, 32, 32, 1)
-    np.testing.assert_array_equal(images[0, ..., 2], (prepared.images[3] / 255).astype("float32"))
-    np.testing.assert_array_equal(images[..., 0], images[..., 1])
-    np.testing.assert_array_equal(masks[1, ..., 0], prepared.masks["position"][4])
-
-
 def test_validation_is_the_valid_split_or_the_end_of_the_training_list(prepared: Prepared) -> None:
     rows, validation = split_rows(published("unet", TINY), prepared)
     assert set(prepared.table["split"].iloc[rows]) == {"train"}
@@ -154,8 +148,75 @@ def test_validation_is_the_valid_split_or_the_end_of_the_training_list(prepared:
 )
 def test_stopping_waits_for_an_improvement(losses: list[float], stop: bool) -> None:
     history = [{"val_loss": loss} for loss in losses]
-    assert stopped(history, patience=2) is stop
-    assert not stopped(history, patience=None)
+    assert stopped(history, Training(epochs=9, patience=2)) is stop
+    assert not stopped(history, Training(epochs=9, patience=None))
+
+
+def test_stopping_on_dice_waits_for_a_rise() -> None:
+    history = [{"val_loss": loss, "val_dice_per_image": dice} for loss, dice in ((1, 0.2), (2, 0.4), (3, 0.4), (4, 0.3))]
+    assert stopped(history, Training(epochs=9, patience=2, monitor="dice"))
+    assert not stopped(history[:3], Training(epochs=9, patience=2, monitor="dice"))
+
+
+@pytest.fixture(scope="module")
+def corrected(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A corrected training without mirroring, so that its predictions are those that it was validated with."""
+    plain = replace(CORRECTED, epochs=12, learning_rate=0.01, mirrored=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TRAININGS, "corrected", {"unet": plain})  # type: ignore[call-overload]
+        yield train(recipe_at("corrected", "unet", TINY), prepared, tmp_path_factory.mktemp("runs"))
+
+
+def test_the_corrected_training_keeps_the_weights_of_its_best_epoch(corrected: Run) -> None:
+    best = corrected.history["val_dice_per_image"].max()
+    assert best > corrected.history["val_dice_per_image"].iloc[0]
+    kept = corrected.scores.loc[corrected.scores["split"] == "valid", "dice"]
+    assert kept.mean() == pytest.approx(best, abs=1e-5)
+
+
+def test_the_corrected_training_sees_no_patient_of_the_test_split(corrected: Run, prepared: Prepared) -> None:
+    seen = np.concatenate(split_rows(corrected.recipe, prepared))
+    patients = prepared.table["patient"]
+    assert not set(patients.iloc[seen]) & set(patients[corrected.scores["split"] == "test"])
+
+
+def test_borders_are_not_learnt_from_an_image_without_one(prepared: Prepared) -> None:
+    table = prepared.table.copy()
+    table.loc[0, "flags"] = "no_border"
+    incomplete = replace(prepared, table=table)
+    labels = {name: split_rows(recipe_at(name, "unet", TINY), incomplete)[0] for name in ("paired", "borders")}
+    assert 0 in labels["paired"]
+    assert 0 not in labels["borders"]
+
+
+def test_recipes_that_differ_after_training_share_a_run(run: Run, prepared: Prepared) -> None:
+    assert run_name(replace(run.recipe, scoring="per_image").trained, prepared) == run.folder.name
+
+
+def test_mirrored_predictions_follow_the_image(run: Run, prepared: Prepared) -> None:
+    images = np.asarray(prepared.images[:2])
+    straight = predict(run.model, images, mirrored=True)
+    for axes in ((1,), (2,), (1, 2)):
+        turned = predict(run.model, np.flip(images, axes), mirrored=True)
+        np.testing.assert_allclose(np.flip(turned, axes), straight, atol=1e-6)
+    assert np.abs(predict(run.model, images) - straight).max() > 1e-6
+
+
+def test_dice_per_image_counts_each_image_once_and_empty_pairs_never() -> None:
+    truth = np.zeros((3, 2, 2, 1), np.float32)
+    truth[0, 0, 0], truth[1] = 1, 1
+    probability = truth.copy()
+    probability[0, 1, 1] = 0.9
+    metric = DicePerImage()
+    metric.update_state(truth, probability)
+    assert float(metric.result()) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_a_record_survives_the_way_through_json(corrected: Run) -> None:
+    record = Record.from_dict(json.loads(json.dumps(corrected.to_dict())))
+    assert record.recipe == corrected.recipe
+    pd.testing.assert_frame_equal(record.scores, corrected.scores, rtol=0, atol=1e-4, check_dtype=False)
+    pd.testing.assert_frame_equal(record.history, corrected.history, rtol=0, atol=1e-4, check_dtype=False)
 
 
 def test_data_of_another_size_are_refused(prepared: Prepared, tmp_path: Path) -> None:
@@ -166,8 +227,8 @@ def test_data_of_another_size_are_refused(prepared: Prepared, tmp_path: Path) ->
 def test_a_loss_that_is_not_finite_stops_the_run(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(recipe: Recipe) -> object:
-        model = compiled(recipe)
+    def broken(recipe: Recipe, steps: int) -> object:
+        model = compiled(recipe, steps)
         model.get_layer("logits").bias.assign([np.nan])
         return model
 

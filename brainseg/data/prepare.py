@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from brainseg.data.coco import (
     read_dataset,
     shrink,
 )
+from brainseg.data.split import patient_split
 from brainseg.errors import BrainsegError
 
 MASKS = ("position", "box", "border")
@@ -76,7 +78,15 @@ class Prepared:
     images: NDArray[np.uint8]
     masks: Mapping[str, NDArray[np.uint8]]
 
-    def rows(self, split: str) -> NDArray[np.intp]:
+    def split(self, by: str = "published") -> pd.Series:
+        """Name of the split of each row: ``"published"``, or by ``"patient"`` (:func:`patient_split`)."""
+        return self.table["split"] if by == "published" else self._by_patient
+
+    @cached_property
+    def _by_patient(self) -> pd.Series:
+        return patient_split(self.table)
+
+    def rows(self, split: str, by: str = "published") -> NDArray[np.intp]:
         """Row numbers of a split, in order.
 
         Raises
@@ -84,7 +94,7 @@ class Prepared:
         BrainsegError
             If there is no such split.
         """
-        found = np.flatnonzero(self.table["split"] == split)
+        found = np.flatnonzero(self.split(by) == split)
         if not len(found):
             raise BrainsegError(f"no images in split {split!r}: expected one of {', '.join(SPLITS)}")
         return found

@@ -10,6 +10,7 @@ from brainseg.plotting.images import (
     montage,
     pairing,
     predictions,
+    side_by_side,
 )
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "patients_across_splits",
     "predictions",
     "published_against_ours",
+    "side_by_side",
     "tumour_area",
 ]

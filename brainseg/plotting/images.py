@@ -161,39 +161,72 @@ def best_middle_worst(scores: Array, count: int) -> dict[str, list[int]]:
 
 
 @styled
-def attention_maps(
-    images: Images,
-    maps: Mapping[str, Images],
-    masks: Masks | None = None,
-    kind: str = "box",
-) -> Plate:
-    """Lay the attention maps of a model's gates over the slices, one slice a row, one gate a column.
+def attention_maps(images: Array, truth: Array, maps: Mapping[str, Array], scores: Array, kind: str = "box") -> Plate:
+    """Lay the attention maps of a model over a good, a middling and a bad case, one slice a row, one map a column.
 
     Parameters
     ----------
-    images
-        n grey images (h, w).
+    images, truth
+        Stacks (n, h, w): grey images, masks of the given kind.
     maps
-        For each gate, by its title, n maps with values 0 (skip closed) to 1 (skip open), of any resolution.
-    masks
-        n masks of the given kind, outlined on every panel.
+        By the name of the layer, such as `gate_1`: n maps with values 0 (closed) to 1 (open), of any resolution.
+    scores
+        n scores that say which case is good; images with NaN are left out.
+    kind
+        What `truth` is: `box`, `position` or `border`.
     """
-    n, columns = len(images), len(maps) + 1
-    figure = plate(WIDTH / columns * n + 0.75)
-    axes = figure.subplots(n, columns, squeeze=False)
-    shade = Normalize(0, 1)
-    for i, (line, image) in enumerate(zip(axes, images, strict=True)):
-        outline = {kind: masks[i]} if masks is not None else {}
-        _slice(line[0], image, outline)
+    cases = [rows[0] for rows in best_middle_worst(scores, 1).values()]
+    columns = len(maps) + 1
+    figure = plate(WIDTH / columns * len(cases) + 0.75)
+    axes = figure.subplots(len(cases), columns, squeeze=False)
+    for line, case in zip(axes, cases, strict=True):
+        _slice(line[0], images[case], {kind: truth[case]})
         for ax, stack in zip(line[1:], maps.values(), strict=True):
-            _slice(ax, image, outline)
-            overlay = ax.imshow(stack[i], cmap="inferno", norm=shade, alpha=0.62, extent=_extent(image))
-    for ax, title in zip(axes[0], ("slice", *maps), strict=True):
+            _slice(ax, images[case], {kind: truth[case]})
+            extent = _extent(images[case])
+            overlay = ax.imshow(stack[case], cmap="inferno", norm=Normalize(0, 1), alpha=0.62, extent=extent)
+    titles = [f"{name.replace('_', ' ')}, {stack.shape[1]} × {stack.shape[2]}" for name, stack in maps.items()]
+    for ax, title in zip(axes[0], ("slice", *titles), strict=True):
         ax.set_title(title, fontsize=9, fontweight="normal")
     bar = figure.colorbar(overlay, ax=axes[:, 1:], orientation="horizontal", shrink=0.6, aspect=40, pad=0.02)
-    bar.set_label("gate opening: 0 closed, 1 open", fontsize=9)
+    bar.set_label("opening: 0 closed, 1 open", fontsize=9)
     bar.outline.set_visible(False)
-    return _with_legend(figure, (kind,) if masks is not None else ())
+    return _with_legend(figure, (kind,))
+
+
+@styled
+def side_by_side(
+    images: Array,
+    truth: Array,
+    answers: Mapping[str, Array],
+    rows: Sequence[int],
+    scores: Mapping[str, Array] | None = None,
+    kind: str = "border",
+) -> Plate:
+    """Show several answers to the same images, one image a column, one answer a row.
+
+    Parameters
+    ----------
+    images, truth
+        Stacks (n, h, w): grey images, masks of the given kind.
+    answers
+        By title: stacks of predicted masks.
+    rows
+        Which images to show.
+    scores
+        By the same titles: n scores, written above the pictures as Dice.
+    kind
+        What `truth` is: `box`, `position` or `border`.
+    """
+    figure = plate((WIDTH / len(rows) + 0.2 * bool(scores)) * len(answers) + 0.35)
+    axes = figure.subplots(len(answers), len(rows), squeeze=False)
+    for line, (title, masks) in zip(axes, answers.items(), strict=True):
+        for ax, row in zip(line, rows, strict=True):
+            _slice(ax, images[row], {kind: truth[row], "prediction": masks[row]})
+            if scores:
+                ax.set_title(f"Dice {scores[title][row]:.2f}", fontsize=9, fontweight="normal")
+        line[0].set_ylabel(title, fontsize=9.5)
+    return _with_legend(figure, (kind, "prediction"))
 
 
 def _grid(n: int, columns: int, titled: bool) -> tuple[Plate, list[Axes]]:
