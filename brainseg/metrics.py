@@ -17,8 +17,8 @@ false_lesions (count)        0           at least 1              0
 
 Means over images leave NaN out. A mean of ``hd95_px`` or ``precision`` is therefore one over the images in which
 something was predicted: a model that misses its hardest tumours altogether improves both. Read them with the share
-of missed images, those with lesions and an empty prediction. MONAI 1.6 decides as this table does, except that its
-Dice by default leaves out false alarms in healthy images as well. The study's own three metrics are in
+of missed images, those with lesions and an empty prediction. MONAI 1.6 decides as this table does, except that
+its Dice and IoU by default leave out false alarms in healthy images as well. The study's own three metrics are in
 :mod:`brainseg.published_metrics`.
 """
 
