@@ -77,7 +77,7 @@ def bootstrap_mean(scores: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> I
     """Mean of scores with the percentile interval of a hierarchical bootstrap over seeds, patients and images.
 
     The mean counts the images of a run equally, and the runs equally. With one seed the interval holds for that one
-    trained network: how much another run would differ is not in it.
+    trained network: how much another run would differ is not in it. Without any value, mean and ends are NaN.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def bootstrap_mean(scores: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> I
     Raises
     ------
     BrainsegError
-        If a column is missing, no value is left, an image has no patient or several, or is scored twice in one run.
+        If a column is missing, or an image has no patient, has several, or is scored twice in one run.
 
     Examples
     --------
@@ -100,6 +100,8 @@ def bootstrap_mean(scores: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> I
     0.60 [0.25, 0.95]
     """
     values = _by_run(scores)
+    if values.empty:
+        return Interval(np.nan, np.nan, np.nan)
     return Interval(_mean(values), *_ends(values, draws, seed))
 
 
@@ -207,8 +209,8 @@ def differences(
         for first, second in chosen
     ]
     table = pd.DataFrame(rows)
-    table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table["p"]))
-    return table
+    table["p_holm"] = holm(table["p"])
+    return table[["label", "mean", "low", "high", "p", "p_holm", "images", "patients", "seeds"]]
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
@@ -269,8 +271,6 @@ def _by_run(scores: pd.DataFrame) -> pd.DataFrame:
             f"received a table without the columns {', '.join(sorted(missing))}: make it with brainseg.evaluate.collect"
         )
     known = scores.dropna(subset="value")
-    if known.empty:
-        raise BrainsegError("received a table without any value, expected one scored image or more: nothing to average")
     if (unknown := known["patient"].isna() | (known["patient"] == "")).any():
         raise BrainsegError(f"received {unknown.sum()} scores of images without a patient: leave these images out")
     if (known.groupby("number")["patient"].nunique() > 1).any() or known.duplicated(["seed", "number"]).any():

@@ -120,6 +120,12 @@ def test_images_without_score_are_left_out() -> None:
     assert np.isfinite(ends(bootstrap_mean(table))).all()
 
 
+def test_mean_of_nothing_is_nan() -> None:
+    nothing = simulated(patients=3, images=2, between=0.1, within=0.1).assign(value=np.nan)
+    assert np.isnan(ends(bootstrap_mean(nothing))).all()
+    assert np.isnan(ends(bootstrap_mean(nothing[:0]))).all()
+
+
 def test_order_of_rows_does_not_matter_and_the_seed_of_the_bootstrap_does() -> None:
     a = pd.concat([simulated(9, 4, 0.1, 0.1, seed).assign(seed=seed) for seed in (3, 4)], ignore_index=True)
     b = a.assign(value=np.sin(a["value"]))
@@ -196,6 +202,14 @@ def test_images_are_matched_by_number_and_runs_by_seed() -> None:
     assert (difference.images, difference.patients, difference.seeds) == (2, 2, 2)
 
 
+def test_p_is_of_the_mean_that_counts_seeds_equally() -> None:
+    """Patients add −0.05, 0.05 and 0.05 to the mean of 0.05, so that every flip reaches it."""
+    b = pd.concat([scores([*"abc"], 0.5), scores([*"abc"], [0.5, np.nan, np.nan], 1)])
+    difference = paired_difference(b.assign(value=b["value"] + [0.0, 0.3, 0.3, -0.1, 0.0, 0.0]), b)
+    assert difference.mean == pytest.approx(0.05)
+    assert difference.p == 1
+
+
 def test_runs_of_other_seeds_are_averaged_before_images_are_matched() -> None:
     a = pd.concat([scores([*"abc"], [0.4, 0.5, 0.6]), scores([*"abc"], [0.6, 0.7, 0.8], 1)])
     b = scores([*"abcd"], [0.3, 0.3, 0.3, 0.0], seed=7)
@@ -209,7 +223,6 @@ def test_tables_that_cannot_be_used_are_refused() -> None:
     good = scores([*"aab"], [0.1, 0.2, 0.3])
     for bad, message in [
         (good.drop(columns=["patient", "seed"]), "without the columns patient, seed"),
-        (good.assign(value=np.nan), "without any value"),
         (good.assign(patient=["a", "", None]), "2 scores of images without a patient"),
         (good.assign(number=[1, 1, 2]), "an image twice"),
         (good.assign(seed=[0, 1, 1], number=[1, 2, 1]), "with two patients"),
@@ -218,7 +231,7 @@ def test_tables_that_cannot_be_used_are_refused() -> None:
             bootstrap_mean(bad)
         with pytest.raises(BrainsegError, match=message):
             paired_difference(good, bad)
-    for stranger in (good.assign(number=[7, 8, 9]), good.assign(patient=[*"xyz"])):
+    for stranger in (good.assign(number=[7, 8, 9]), good.assign(patient=[*"xyz"]), good.assign(value=np.nan)):
         with pytest.raises(BrainsegError, match="without a common image"):
             paired_difference(good, stranger)
 

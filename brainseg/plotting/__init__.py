@@ -12,14 +12,18 @@ from brainseg.plotting.images import (
     predictions,
     side_by_side,
 )
+from brainseg.plotting.scores import before_after, forest, ladder
 
 __all__ = [
     "agreement",
     "architecture",
     "attention_maps",
+    "before_after",
     "best_middle_worst",
     "box_against_border",
     "contingency",
+    "forest",
+    "ladder",
     "learning_curves",
     "montage",
     "pairing",
