@@ -26,7 +26,9 @@ commands.add_typer(data_commands, name="data")
 ModelName = Annotated[str, typer.Argument(help="unet, linknet, segnet or deeplab.")]
 DatasetName = Annotated[str, typer.Option("--dataset", help="phantom or tumorseg.")]
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of the real data set (tumorseg only).")]
-ScaleName = Annotated[str, typer.Option("--scale", help="quick or small (64 px), laptop (128 px) or full (as published).")]
+ScaleName = Annotated[
+    str, typer.Option("--scale", help="quick or small (64 px), laptop (128 px) or full (as published).")
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the training run.")]
 StepName = Annotated[
     str, typer.Option("--step", help="How far from published to corrected; the comparison says what each is.")
@@ -151,6 +153,21 @@ def evaluate(
     result = _result(model, step, attention, dataset, data, scale, seed)
     typer.echo(f"{model}, {STEPS[step]}: the study's metrics\n\n{summary(result).to_string()}\n")
     typer.echo(f"Scores per test image against the tumours' borders\n\n{on_borders([result]).to_string()}")
+
+
+@commands.command()
+def measure(
+    size: Annotated[int, typer.Option(help="Height and width of the images in pixels.")] = 128,
+    width: Annotated[int, typer.Option(help="Filters at full resolution.")] = 64,
+    record: Record = None,
+) -> None:
+    """Measure what each model costs: parameters, multiply-adds, time and memory (a few minutes)."""
+    from brainseg import efficiency
+
+    machine = efficiency.machine()
+    table = efficiency.measure(size=size, width=width, progress=True)
+    typer.echo(table.set_index("model").T.to_string())
+    _write_record(record, {"models": table.to_dict("records"), "machine": [machine]})
 
 
 def _result(
