@@ -21,17 +21,17 @@ OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
 BOOK = OUT / "book"
 TRAINED = ("published", "paired", "borders", "patients", "corrected")  # the steps of the ladder that need a training
 LADDER = {model: [f"{model}-{step}-published" for step in TRAINED] for model in MODELS}
-ABLATION = [f"{model}-corrected-{kind or 'none'}" for model in MODELS for kind in ARCHITECTURES[model].attentions[1:]]
-CORRECTED = [f"{model}-corrected-published" for model in MODELS]
+ABLATION = {model: [f"{model}-corrected-{kind or 'none'}" for kind in ARCHITECTURES[model].attentions[1:]] for model in MODELS}
+BOTH_ENDS = {model: [runs[0], runs[-1]] for model, runs in LADDER.items()}
 RUNS = {
-    "02_unet": [LADDER["unet"][0], LADDER["unet"][-1]],
-    "03_linknet": [LADDER["linknet"][0], LADDER["linknet"][-1]],
-    "04_segnet": [LADDER["segnet"][0], LADDER["segnet"][-1]],
-    "05_deeplab": [LADDER["deeplab"][0], LADDER["deeplab"][-1]],
-    "06_comparison": [*chain(*LADDER.values()), *ABLATION],
-    "07_morphology": CORRECTED,
+    "02_unet": BOTH_ENDS["unet"],
+    "03_linknet": BOTH_ENDS["linknet"],
+    "04_segnet": BOTH_ENDS["segnet"],
+    "05_deeplab": BOTH_ENDS["deeplab"],
+    "06_comparison": [*chain(*BOTH_ENDS.values()), *LADDER["segnet"][1:-1], *LADDER["deeplab"][1:-1], *ABLATION["deeplab"]],
+    "07_morphology": [runs[-1] for runs in BOTH_ENDS.values()],
 }
-RECORDED = [*RUNS["06_comparison"], *(f"{model}-processed-published" for model in MODELS)]
+RECORDED = [*chain(*LADDER.values(), *ABLATION.values()), *(f"{model}-processed-published" for model in MODELS)]
 CHAPTERS = sorted(path.stem for path in Path("notebooks").glob("[0-9]*.py"))
 PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
 DATA = Path(config["data"]) if DATASET == "tumorseg" else phantom_folder(WORK)

@@ -120,7 +120,7 @@ def postprocessed(run: Run, prepared: Prepared) -> Record:
     predicted = run.probability > THRESHOLD
     rows = split_rows(run.recipe, prepared)[1]
     pipeline, _ = choose(predicted[rows], np.asarray(prepared.masks[run.recipe.mask][rows]))
-    recipe = dataclasses.replace(run.recipe, postprocessing="validation")
+    recipe = dataclasses.replace(run.recipe, scoring="per_image", postprocessing="validation")
     return Record(
         name=f"{run.name}-processed",
         recipe=recipe,
@@ -198,9 +198,7 @@ def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
     sorted_in: dict[str, dict[str, list[Record]]] = {}
     for record in records:
         recipe = record.recipe
-        scale = Scale(
-            "", recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs
-        )
+        scale = Scale("", recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs)
         for step, rung in ladder(recipe.model, scale, recipe.seed).items():
             if recipe == (rung.trained if rung.postprocessing is None else rung):
                 sorted_in.setdefault(recipe.model, {}).setdefault(step, []).append(record)
@@ -231,8 +229,8 @@ def on_borders(records: Sequence[Record], split: str = "test") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per score: ``mean`` with the ``low`` and ``high`` end of its 95 % interval, ``median``, and ``images``, of
-        how many images it is known. The last row, ``missed``, is the share of images in which the answer does not
+        One row per score: ``mean`` with the ``low`` and ``high`` end of its 95 % interval, ``median``, and ``images``,
+        of how many images it is known. The last row, ``missed``, is the share of images in which the answer does not
         touch the tumour; HD95 is not known of images without any answer, so read it together with that.
     """
     scores = {title: collect(records, f"border_{score}", split) for score, title in SCORES.items()}
@@ -253,7 +251,7 @@ def on_borders(records: Sequence[Record], split: str = "test") -> pd.DataFrame:
 def reported(recipe: Recipe, record: Record) -> float:
     """The Dice that a step of the ladder would put into the paper.
 
-    With published scoring it is the batch-pooled Dice on training images in the last epoch, as the study's table has it;
+    With published scoring it is the batch-pooled Dice on training images in the last epoch, as in the study's table;
     after that the mean over the step's own test images of the Dice against the step's own labels.
     """
     if recipe.scoring == "published":
@@ -295,8 +293,8 @@ def ladder_table(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.Da
     Returns
     -------
     DataFrame
-        For each model two columns: the Dice that the step :func:`reported`, mean over seeds, and the mean Dice against the
-        borders on the test images that all steps share.
+        For each model two columns: the Dice that the step :func:`reported`, mean over seeds, and the mean Dice against
+        the borders on the test images that all steps share.
     """
     scores = ladder_scores(results).query("metric == 'Dice'").set_index(["model", "step"])["mean"]
     columns = {}
@@ -328,7 +326,7 @@ def scoreboard(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str)
 
 
 def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
-    """Paired differences in Dice between all models at one step, on the same test images, as the forest plot wants them.
+    """Paired differences in Dice between all models at one step, on the same test images, for the forest plot.
 
     Returns
     -------
@@ -357,8 +355,8 @@ def attention_table(results: Mapping[str, Mapping[str | None, Sequence[Record]]]
     Returns
     -------
     DataFrame
-        Columns ``Dice − none`` with ``low``, ``high`` (95 % interval) and ``p_holm`` (NaN in the rows without attention),
-        ``training``, ``test`` and ``gap``, see :func:`generalisation`.
+        Columns ``Dice − none`` with ``low``, ``high`` (95 % interval) and ``p_holm`` (NaN in the rows without
+        attention), ``training``, ``test`` and ``gap``, see :func:`generalisation`.
     """
     effects = attention_effects(results).set_index("label")[["mean", "low", "high", "p_holm"]]
     rows = {}
@@ -383,8 +381,8 @@ def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str,
     Returns
     -------
     DataFrame
-        Columns ``pipeline`` (of the first seed), ``before``, ``after`` (mean Dice), ``change`` with ``low`` and ``high`` (95 %
-        interval), ``better`` and ``worse`` (shares of the images).
+        Columns ``pipeline`` (of the first seed), ``before``, ``after`` (mean Dice), ``change`` with ``low`` and
+        ``high`` (95 % interval), ``better`` and ``worse`` (shares of the images).
     """
     rows = {}
     for model, records in after.items():
@@ -401,4 +399,23 @@ def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str,
             "better": (changes > 0).mean(),
             "worse": (changes < 0).mean(),
         }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+def costs(models: pd.DataFrame) -> pd.DataFrame:
+    """What :func:`brainseg.efficiency.measure` found, as texts: times are medians with quartiles."""
+
+    def time(row: pd.Series, batch: int) -> str:
+        return "{:.0f} ({:.0f} to {:.0f})".format(*(row[f"batch_{batch}_{q}_ms"] for q in ("median", "q1", "q3")))
+
+    rows = {
+        TITLES[row["model"]]: {
+            "parameters, million": f"{row['parameters'] / 1e6:.1f}",
+            "multiply-adds, billion": f"{row['multiply_adds'] / 1e9:.1f}",
+            "one image, ms": time(row, 1),
+            "eight images, ms": time(row, 8),
+            "memory for one, MB": f"{row['batch_1_memory_mb']:.0f}",
+        }
+        for _, row in models.iterrows()
+    }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")

@@ -1,8 +1,8 @@
 """Cleaning of predicted masks: seven operations, pipelines of them, and the choice of one on validation images.
 
-Masks are stacks (n, h, w) of 0 and 1, or booleans; results have the same type, and the input is not changed. The footprint
-of the first four is a disc. Components and holes: two pixels belong together if they touch, be it at a corner; a
-hole is background that is not connected to the edge of the image over sides of pixels.
+Masks are stacks (n, h, w) of 0 and 1, or booleans; results have the same type, and the input is not changed. The
+footprint of the first four is a disc. Components and holes: two pixels belong together if they touch, be it at a
+corner; a hole is background that is not connected to the edge of the image over sides of pixels.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -273,8 +273,8 @@ CANDIDATES = tuple(
 def choose(masks: Masks, truth: Masks, candidates: Sequence[Pipeline] = CANDIDATES) -> tuple[Pipeline, pd.DataFrame]:
     """Choose the pipeline with the highest mean Dice per image: on validation images, never on test images.
 
-    A pipeline is preferred to an earlier one only if it is better, so that doing nothing is kept unless something helps:
-    the rule of nnU-Net (Isensee et al. 2021, "nnU-Net", post-processing).
+    A pipeline is preferred to an earlier one only if it is better, so that doing nothing is kept unless something
+    helps: the rule of nnU-Net (Isensee et al. 2021, "nnU-Net", post-processing).
 
     Parameters
     ----------
@@ -331,5 +331,5 @@ def _checked(masks: Masks) -> Masks:
 
 def _components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Labels from 1 on, and the number of pixels of each."""
-    labels, _ = ndimage.label(mask, CORNERS)
+    labels = np.asarray(ndimage.label(mask, CORNERS)[0], np.intp)
     return labels, np.bincount(labels.ravel())[1:]

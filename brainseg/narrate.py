@@ -17,9 +17,9 @@ from brainseg.data.prepare import Prepared
 from brainseg.evaluate import collect, generalisation, ladder_table
 from brainseg.models import TITLES
 from brainseg.recipe import Recipe, Training
+from brainseg.run import Record, Run
 from brainseg.statistics import smallest_p
 from brainseg.study import PARAMETERS
-from brainseg.run import Record, Run
 
 NOTHING = 0.01
 """A Dice below this is called finding nothing."""
@@ -77,7 +77,8 @@ def _augmentation(preset: Training) -> str:
     if (varied := preset.augmentation) is None:
         return "No augmentation."
     return (
-        f"Augmentation: mirror images, rotation up to {360 * varied.rotation:.0f}°, zoom up to {100 * varied.zoom:.0f} %, "
+        f"Augmentation: mirror images, rotation up to {360 * varied.rotation:.0f}°, "
+        f"zoom up to {100 * varied.zoom:.0f} %, "
         f"shift up to {100 * varied.shift:.0f} %, contrast up to {100 * varied.contrast:.0f} %."
     )
 
@@ -126,7 +127,8 @@ def corrected(published: Record, corrected: Record) -> Iterator[str]:
         )
     for name, run in _named(published, corrected):
         means = generalisation([run])
-        yield f"Dice on its own training images, {name}: {means['training']:.2f}; on its own test images {means['test']:.2f}."
+        own = f"on its own training images {means['training']:.2f}, on its own test images {means['test']:.2f}"
+        yield f"Trained as {name}: mean Dice {own}."
 
 
 def _named(published: Record, corrected: Record) -> list[tuple[str, Record]]:
@@ -141,17 +143,19 @@ def recorded(records: Sequence[Record]) -> Iterator[str]:
     days = sorted(record.provenance["finished"][:10] for record in records)
     hours = sum(record.provenance["seconds"] for record in records if record.recipe.postprocessing is None) / 3600
     yield f"Recorded: the study's images, {'; '.join(sizes)}; seeds: {', '.join(map(str, seeds))}."
-    yield f"{len(records)} results of {hours:.1f} hours of training on {', '.join(sorted(made))}, {days[0]} to {days[-1]}."
+    devices = ", ".join(sorted(made))
+    yield f"{len(records)} results of {hours:.1f} hours of training on {devices}, {days[0]} to {days[-1]}."
 
 
 def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str]:
     """Say what each step of the ladder changed, averaged over the models."""
     table = ladder_table(results)
-    reported, worth = (table.xs(name, axis=1, level=1).mean(axis=1) for name in ("reported", "on borders"))
+    means = {name: table.xs(name, axis=1, level=1).T.mean() for name in ("reported", "on borders")}
     for before, step in itertools.pairwise(table.index):
+        changes = {name: f"from {mean[before]:.2f} to {mean[step]:.2f}" for name, mean in means.items()}
         yield (
-            f"*{step}*: the reported Dice goes from {reported[before]:.2f} to {reported[step]:.2f}, "
-            f"Dice on borders from {worth[before]:.2f} to {worth[step]:.2f} (means of {len(results)} networks)."
+            f"*{step}*: the reported Dice goes {changes['reported']}, Dice on borders {changes['on borders']} "
+            f"(means of {len(results)} networks)."
         )
 
 
@@ -163,11 +167,11 @@ def reachable(seeds: Iterable[int]) -> Iterator[str]:
 
 def efficiency(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     """Say which model was fastest, and on what."""
-    models, machine = tables["models"].set_index("model"), tables["machine"].iloc[0]
-    fastest, lightest = models["latency_1_median_ms"].idxmin(), models["multiply_adds"].idxmin()
-    yield f"Fastest for one image: {TITLES[str(fastest)]}, {models.loc[fastest, 'latency_1_median_ms']:.0f} ms."
-    yield f"Fewest multiply-adds: {TITLES[str(lightest)]}, {models.loc[lightest, 'multiply_adds'] / 1e9:.1f} billion."
-    yield f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}."
+    machine = tables["machine"].iloc[0]
+    fastest, lightest = (tables["models"].sort_values(cost).iloc[0] for cost in ("batch_1_median_ms", "multiply_adds"))
+    yield f"Fastest for one image: {TITLES[fastest['model']]}, {fastest['batch_1_median_ms']:.0f} ms."
+    yield f"Fewest multiply-adds: {TITLES[lightest['model']]}, {lightest['multiply_adds'] / 1e9:.1f} billion."
+    yield f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['date']}, after a warm-up."
 
 
 def gate(maps: Mapping[str, NDArray[np.float32]], truth: NDArray[np.uint8]) -> str:

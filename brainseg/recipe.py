@@ -48,8 +48,8 @@ SCALES = {
         Scale("full", 128, 64, 32),
     )
 }
-"""``quick`` takes about a minute for each network on two cores, ``small`` some minutes, ``laptop`` an hour; ``full`` is the
-study's own and wants a GPU."""
+"""On a processor core ``quick`` takes about a minute for each network, ``small`` some minutes, ``laptop`` an hour; ``full``
+is the study's own and wants a GPU."""
 
 
 def scale_named(name: str) -> Scale:
@@ -256,7 +256,7 @@ class Recipe:
 
     @property
     def trained(self) -> "Recipe":
-        """This recipe up to the end of its training: recipes that share it share a run.
+        """The recipe up to the end of its training: recipes that share it share a run.
 
         Examples
         --------
@@ -358,7 +358,7 @@ def ladder(model: str, scale: Scale, seed: int = 0, attention: str | None = "pub
     recipes = {"published": published(model, scale, seed, attention)}
     for name, step in LADDER.items():
         before = next(reversed(recipes.values()))
-        recipes[name] = dataclasses.replace(before, **{step.field: step.value})
+        recipes[name] = Recipe.from_dict(before.to_dict() | {step.field: step.value})
     return recipes
 
 

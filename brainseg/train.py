@@ -29,7 +29,7 @@ from brainseg.metrics import THRESHOLD
 from brainseg.models import build
 from brainseg.recipe import VALIDATION_SHARE, Recipe, Training
 from brainseg.run import Run, write_run
-from brainseg.sources import fingerprint, source_files
+from brainseg.sources import code_fingerprint, source_files
 
 STATE = "state.npz"
 PREDICTED_AT_ONCE = 32
@@ -76,7 +76,7 @@ def run_name(recipe: Recipe, prepared: Prepared) -> str:
     decides = {
         "recipe": recipe.id,
         "data": prepared.folder.name,
-        "code": fingerprint(source_files(__name__)),
+        "code": code_fingerprint(source_files(__name__)),
         "keras": [keras.version(), describe()["backend"]],
     }
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
@@ -290,7 +290,7 @@ def _finish(state: _State, recipe: Recipe, prepared: Prepared, folder: Path) -> 
     history.insert(0, "epoch", np.arange(1, len(history) + 1))
     provenance = {
         "data": prepared.fingerprint,
-        "code": fingerprint(source_files(__name__)),
+        "code": code_fingerprint(source_files(__name__)),
         "made_with": describe() | {"python": platform.python_version(), "machine": platform.machine()},
         "seconds": round(state.seconds, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

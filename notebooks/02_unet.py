@@ -29,13 +29,13 @@ seed = 0
 
 # %%
 from brainseg import evaluate, narrate, plotting
+from brainseg.batches import as_input
 from brainseg.display import items, source
 from brainseg.evaluate import background, scores_on_test, summary
 from brainseg.experiment import Experiment
 from brainseg.metrics import THRESHOLD
 from brainseg.models import blocks, build, unet
 from brainseg.models.attention import attention_maps
-from brainseg.batches import as_input
 
 experiment = Experiment(dataset, scale, seed, data)
 recipe = experiment.recipe("unet")

@@ -154,13 +154,14 @@ items([f"{TITLES[worst]}, pipeline: {chosen[worst]}. The largest loss of a test 
 # As recorded, with the pipeline that was best on the validation images of each network:
 
 # %% tags=["hide-input"]
-study_runs = recorded_runs("tumorseg-quick")
+study_runs = recorded_runs("tumorseg-small")
 study = evaluate.by_step(study_runs)
 items(narrate.recorded(study_runs))
 
 # %% tags=["hide-input"]
 evaluate.processing_table(
-    {name: steps["corrected"] for name, steps in study.items()}, {name: steps["processed"] for name, steps in study.items()}
+    {name: steps["corrected"] for name, steps in study.items()},
+    {name: steps["processed"] for name, steps in study.items()},
 ).round(3)
 
 # %% [markdown]

@@ -21,6 +21,7 @@ from brainseg.efficiency import (
 )
 from brainseg.errors import BrainsegError
 from brainseg.models import MODELS, build
+from brainseg.study import PARAMETERS
 
 layers = keras.layers
 
@@ -159,3 +160,9 @@ def test_measure_on_the_command_line_records_what_the_book_reads(
     assert tables["models"]["model"].tolist() == list(MODELS)
     assert str(tables["machine"].loc[0, "backend"]).startswith(keras.backend.backend())
     assert {"processor", "cores", "load", "date"} < set(tables["machine"])
+
+
+def test_the_recorded_costs_are_those_of_the_published_models() -> None:
+    models = results.recorded("efficiency")["models"].set_index("model")
+    assert models["parameters"].to_dict() == PARAMETERS
+    assert models["multiply_adds"].to_dict() == {name: multiply_adds(build(name)) for name in MODELS}

@@ -13,8 +13,8 @@ from brainseg.errors import BrainsegError
 from brainseg.metrics import dice
 from brainseg.models import build
 from brainseg.recipe import SCALES, published
-from brainseg.study import MEASURES, PARAMETERS, published_last_epoch, published_table
 from brainseg.run import Run
+from brainseg.study import MEASURES, PARAMETERS, published_last_epoch, published_table
 
 
 def run(val_dice: list[float], scores: pd.DataFrame | None = None, model: str = "unet") -> Run:

@@ -91,7 +91,13 @@ def test_the_ladder_starts_as_published_and_ends_corrected() -> None:
     assert tuple(steps) == tuple(STEPS)
     assert steps["published"] == published("linknet", SCALES["laptop"], 2, attention=None)
     last = steps["processed"]
-    assert (last.mask, last.split, last.training, last.seed, last.attention) == ("border", "patient", "corrected", 2, None)
+    assert (last.mask, last.split, last.training, last.seed, last.attention) == (
+        "border",
+        "patient",
+        "corrected",
+        2,
+        None,
+    )
 
 
 def test_the_corrected_training_is_one_for_all_models() -> None:

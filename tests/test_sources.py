@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from brainseg.sources import PACKAGE, fingerprint, imported_files, source_files
+from brainseg.sources import PACKAGE, code_fingerprint, fingerprint, imported_files, source_files
 
 MODULES = ["brainseg.errors", "brainseg.data.coco", "brainseg.data.cheng"]
 
@@ -36,6 +36,22 @@ def test_the_fingerprint_changes_with_any_byte(tmp_path: Path) -> None:
     before = fingerprint([file])
     file.write_text("two")
     assert fingerprint([file]) != before
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ('"""Other words."""\n\n\ndef f(a):\n    """More of them."""\n    return a + 1  # so\n', True),
+        ('"""Words."""\ndef f(a):\n    return a + 2\n', False),
+        ('"""Words."""\ndef g(a):\n    return a + 1\n', False),
+    ],
+)
+def test_the_code_fingerprint_changes_with_code_only(tmp_path: Path, text: str, same: bool) -> None:
+    file = tmp_path / "a.py"
+    file.write_text('"""Words."""\ndef f(a):\n    return a + 1\n')
+    before = code_fingerprint([file])
+    file.write_text(text)
+    assert (code_fingerprint([file]) == before) is same
 
 
 def test_no_module_uses_relative_imports_which_the_search_does_not_follow() -> None:

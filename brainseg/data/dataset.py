@@ -13,7 +13,7 @@ from brainseg.data.coco import Split, read_dataset
 from brainseg.data.phantom import make_phantom
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
-from brainseg.sources import fingerprint, source_files
+from brainseg.sources import code_fingerprint, source_files
 
 DATASETS = ("phantom", "tumorseg")
 
@@ -25,7 +25,7 @@ def default_workspace() -> Path:
 
 def phantom_folder(workspace: Path) -> Path:
     """Folder of the phantom inside a workspace; its name changes with the code that makes the phantom."""
-    return workspace / "data" / f"phantom-{fingerprint(source_files('brainseg.data.phantom'))[:8]}"
+    return workspace / "data" / f"phantom-{code_fingerprint(source_files('brainseg.data.phantom'))[:8]}"
 
 
 @dataclass(frozen=True)

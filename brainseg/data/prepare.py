@@ -181,7 +181,7 @@ def _inputs(root: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
 
 def _steps() -> str:
     """Name the steps from files to arrays: the code, and the version of the library beneath it."""
-    code = sources.fingerprint(sources.source_files(__name__))
+    code = sources.code_fingerprint(sources.source_files(__name__))
     return _short(code + cv2.__version__)[:8]
 
 

@@ -63,4 +63,5 @@ def _fold(table: pd.DataFrame, seed: int) -> pd.Index:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a type is rarer than there are folds
         _, rows = next(splitter.split(table, types, table["patient"]))
-    return table.index[rows]
+    fold: pd.Index = table.index[rows]
+    return fold
