@@ -4,7 +4,6 @@ What is said of a run has the same words whatever its numbers are, and shares as
 machines can be compared with one tolerance.
 """
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 
@@ -150,9 +149,9 @@ def recorded(records: Sequence[Record]) -> Iterator[str]:
 def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str]:
     """Say what each step of the ladder changed, averaged over the models."""
     table = ladder_table(results)
-    means = {name: table.xs(name, axis=1, level=1).T.mean() for name in ("reported", "on borders")}
-    for before, step in itertools.pairwise(table.index):
-        changes = {name: f"from {mean[before]:.2f} to {mean[step]:.2f}" for name, mean in means.items()}
+    means = {name: table.xs(name, axis=1, level=1).to_numpy().mean(axis=1) for name in ("reported", "on borders")}
+    for before, step in enumerate(table.index[1:]):
+        changes = {name: f"from {mean[before]:.2f} to {mean[before + 1]:.2f}" for name, mean in means.items()}
         yield (
             f"*{step}*: the reported Dice goes {changes['reported']}, Dice on borders {changes['on borders']} "
             f"(means of {len(results)} networks)."

@@ -48,8 +48,8 @@ SCALES = {
         Scale("full", 128, 64, 32),
     )
 }
-"""On a processor core ``quick`` takes about a minute for each network, ``small`` some minutes, ``laptop`` an hour; ``full``
-is the study's own and wants a GPU."""
+"""On a processor core ``quick`` takes about a minute for each network, ``small`` some minutes, ``laptop`` an hour;
+``full`` is the study's own and wants a GPU."""
 
 
 def scale_named(name: str) -> Scale:
