@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test reference lock clean help
+.PHONY: book test reference results lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -35,6 +35,9 @@ test: $(READY) ## Lint, types, unit tests, and the committed notebooks re-execut
 
 reference: $(READY) ## Execute the chapters on the phantom and make the results the committed notebooks
 	$(SNAKEMAKE) reference
+
+results: $(READY) ## Train every run of the comparison and keep its scores in results/ (DATASET, DATA, SCALE, SEED)
+	$(SNAKEMAKE) results
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock
 	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \

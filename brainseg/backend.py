@@ -19,6 +19,10 @@ from brainseg.errors import BrainsegError
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 """The name of each backend in Keras, and the Python package that it needs."""
 
+THREADS = "TF_NUM_INTRAOP_THREADS"
+"""Environment variable: processor threads of one TensorFlow operation. Set to 1 unless it is set already: small models
+run faster so, with a process for each core, and sums keep their order whatever the number of cores."""
+
 
 def choose_backend() -> str:
     """Name the Keras backend to use: ``KERAS_BACKEND``, or else the first one that is installed.
@@ -61,7 +65,7 @@ def _quiet() -> Iterator[None]:
 
 
 os.environ["KERAS_BACKEND"] = choose_backend()
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # small models run fastest so, with a process for each core
+os.environ.setdefault(THREADS, "1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # else off on AMD processors, at half the speed
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -84,7 +88,8 @@ def configure(seed: int, threads: int | None = None) -> None:
     seed
         For Python, NumPy and the backend.
     threads
-        Processor threads that one operation may use; None leaves the backend's own choice (all cores).
+        Processor threads that one operation may use; None leaves what is set: one with TensorFlow, see
+        :data:`THREADS`, and all cores with the others.
         The number of threads changes the order of sums, and with it the last digits of a result. It can be
         set only before the backend has computed anything. JAX has no such setting: set the affinity of
         the process instead (``taskset``).
@@ -129,7 +134,7 @@ def describe() -> dict[str, str]:
         if accelerators := tf.config.list_physical_devices("GPU"):
             details = tf.config.experimental.get_device_details(accelerators[0])
             device = details.get("device_name", "GPU")
-        threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
+        threads = tf.config.threading.get_intra_op_parallelism_threads() or int(os.environ[THREADS])
     elif backend == "jax":
         import jax
 

@@ -36,21 +36,27 @@ def test_train_and_evaluate_end_with_a_table(brainseg: Brainseg, capsys: Capture
     record = tmp_path / "records" / "deeplab.json"
     assert brainseg("train", "deeplab", *real, "--record", record) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("deeplab: 20 epochs, in ")
+    assert captured.out.startswith("deeplab, as published: 20 epochs, run deeplab-64-")
     assert "train deeplab" in captured.err
-    assert json.loads(record.read_text())["recipe"]["model"] == "deeplab"
+    kept = json.loads(record.read_text())
+    assert kept["recipe"]["model"] == "deeplab"
+    assert len(kept["scores"]["dice"]) == len(kept["scores"]["number"]) == 9
 
     assert brainseg("evaluate", "deeplab", *real) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
-    assert [line.split()[0] for line in captured.out.splitlines()[2:]] == ["accuracy", "mean", "Dice"]
-    assert "0.5756" in captured.out
+    first, second = captured.out.split("Scores per test image against the tumours' borders")
+    assert [line.split()[0] for line in first.splitlines()[4:7]] == ["accuracy", "mean", "Dice"]
+    assert "0.5756" in first
+    assert [line.split()[0] for line in second.split("score")[1].splitlines()[1:]][-2:] == ["HD95,", "missed"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["resnet"], "there is no model 'resnet'; expected one of: unet, linknet, segnet, deeplab"),
+        (["unet", "--step", "best"], "received step 'best', expected one of: published, paired, scored, borders"),
+        (["deeplab", "--attention", "gate"], "Modified DeepLab cannot have attention 'gate', because it has no skip"),
         (["unet", "--scale", "huge"], "received scale 'huge', expected one of: quick, small, laptop, full"),
         (["unet", "--dataset", "mnist"], "received data set 'mnist', expected one of: phantom, tumorseg"),
         (["unet", "--dataset", "tumorseg"], "received the data folder None for 'tumorseg'"),
