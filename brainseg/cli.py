@@ -134,7 +134,7 @@ def train(
     """Train a model; a finished run is found again, an interrupted one goes on."""
     result = _result(model, step, attention, dataset, data, scale, seed)
     typer.echo(f"{model}, {STEPS[step]}: {len(result.history)} epochs, run {result.name}")
-    _write_record(record, result.to_dict())
+    _write_text(record, result.to_json())
 
 
 @commands.command()
@@ -166,7 +166,7 @@ def measure(
 
     machine = efficiency.machine()
     table = efficiency.measure(size=size, width=width, progress=True)
-    typer.echo(table.set_index("model").T.to_string())
+    typer.echo(table.set_index("model").astype(object).T.to_string(float_format="{:.1f}".format))
     _write_record(record, {"models": table.to_dict("records"), "machine": [machine]})
 
 
@@ -181,6 +181,10 @@ def _result(
 
 
 def _write_record(path: Path | None, record: dict[str, object]) -> None:
+    _write_text(path, json.dumps(record, indent=2) + "\n")
+
+
+def _write_text(path: Path | None, text: str) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record, indent=2) + "\n")
+        path.write_text(text, encoding="utf-8")
