@@ -55,4 +55,4 @@ def recorded_runs(name: str) -> tuple[Record, ...]:
     files = sorted((RESULTS / name).glob("*.json"))
     if not files:
         raise BrainsegError(f"received the name {name!r}, expected a folder with runs in {RESULTS}")
-    return tuple(Record.from_dict(json.loads(path.read_text(encoding="utf-8"))) for path in files)
+    return tuple(Record.from_json(path.read_text(encoding="utf-8")) for path in files)

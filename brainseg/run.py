@@ -17,7 +17,7 @@ from brainseg.data.prepare import Prepared
 from brainseg.metrics import THRESHOLD, dice, image_scores, iou
 from brainseg.recipe import Recipe
 
-DECIMALS = 5
+DECIMALS = 4
 """Digits of a score that a record keeps."""
 
 
@@ -46,9 +46,9 @@ class Record:
     scores: pd.DataFrame
     provenance: dict[str, Any]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The record as JSON can hold it: tables by columns, NaN as null."""
-        return {
+    def to_json(self) -> str:
+        """The record as a text, one line for each part: tables by columns, NaN as null."""
+        parts = {
             "name": self.name,
             "recipe": self.recipe.to_dict(),
             "training": dataclasses.asdict(self.recipe.preset),
@@ -56,10 +56,13 @@ class Record:
             "history": _columns(self.history),
             "scores": _columns(self.scores),
         }
+        lines = [f"{json.dumps(name)}: {json.dumps(part, ensure_ascii=False)}" for name, part in parts.items()]
+        return "{\n" + ",\n".join(lines) + "\n}\n"
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Record":
-        """The inverse of :meth:`to_dict`."""
+    def from_json(cls, text: str) -> "Record":
+        """The inverse of :meth:`to_json`."""
+        content = json.loads(text)
         return cls(
             content["name"],
             Recipe.from_dict(content["recipe"]),

@@ -216,7 +216,7 @@ def test_dice_per_image_counts_each_image_once_and_empty_pairs_never() -> None:
 
 
 def test_a_record_survives_the_way_through_json(corrected: Run) -> None:
-    record = Record.from_dict(json.loads(json.dumps(corrected.to_dict())))
+    record = Record.from_json(corrected.to_json())
     assert record.recipe == corrected.recipe
     pd.testing.assert_frame_equal(record.scores, corrected.scores, rtol=0, atol=1e-4, check_dtype=False)
     pd.testing.assert_frame_equal(record.history, corrected.history, rtol=0, atol=1e-4, check_dtype=False)
