@@ -43,8 +43,8 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale("quick", 64, 8, 4, images_per_epoch=400, epochs=12),
-        Scale("small", 64, 8, 8, images_per_epoch=400, epochs=30),
-        Scale("laptop", 128, 16, 16),
+        Scale("small", 64, 8, 4, images_per_epoch=400, epochs=20),
+        Scale("laptop", 128, 16, 8),
         Scale("full", 128, 64, 32),
     )
 }
