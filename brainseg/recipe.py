@@ -149,6 +149,7 @@ CORRECTED = Training(
     loss="bce_dice",
     normalisation="batch",
     dropout=0.1,
+    learning_rate=0.003,
     warm_up=2,
     augmentation=Augmentation(rotation=0.04, zoom=0.15, shift=0.06, contrast=0.2),
     mirrored=True,
