@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.data.prepare import Prepared
-from brainseg.evaluate import collect, generalisation, ladder_table
+from brainseg.evaluate import collect, generalisation, ladder_scores, ladder_table
 from brainseg.models import TITLES
 from brainseg.recipe import Recipe, Training
 from brainseg.run import Record, Run
@@ -156,6 +156,15 @@ def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str
             f"*{step}*: the reported Dice goes {changes['reported']}, Dice on borders {changes['on borders']} "
             f"(means of {len(results)} networks)."
         )
+
+
+def blind(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str]:
+    """Say at which steps the networks find nothing in the test images that all steps share."""
+    table = ladder_scores(results).query("metric == 'Dice'")
+    for model in results:
+        steps = table.loc[(table["model"] == model) & (table["mean"] < NOTHING), "title"]
+        if len(steps):
+            yield f"{TITLES[model]} finds nothing at: {'; '.join(steps)}."
 
 
 def reachable(seeds: Iterable[int]) -> Iterator[str]:

@@ -134,7 +134,7 @@ plotting.before_after(old, new)
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images before (upper row) and after (lower row) post-processing, those that lose most to the left. Blue: the tumour's border; pink: the answer.", "name": "fig-harmed"}, "image": {"alt": "Slices in two rows with outlines of border and answer before and after post-processing."}}
 worst = min(MODELS, key=lambda name: evaluate.change(before[name][0], results[name][0]).min())
-lost = evaluate.change(before[worst][0], results[worst][0]).nsmallest(4)
+lost = evaluate.change(before[worst][0], results[worst][0]).nsmallest(3)
 answers = {"before": runs[worst].probability > THRESHOLD}
 answers["after"] = morphology.apply(chosen[worst], answers["before"])
 plotting.side_by_side(
