@@ -276,14 +276,14 @@ def ladder_scores(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.D
         Columns ``model``, ``step``, ``title``, ``metric`` (``Dice``, ``IoU``), ``mean``, ``low``, ``high``, ``images``.
     """
     rows = []
-    for model, steps in results.items():
-        for step, records in steps.items():
-            for metric in ("Dice", "IoU"):
-                scores = collect(records, f"border_{metric.lower()}", common=True)
-                interval = bootstrap_mean(scores)
-                names = {"model": model, "step": step, "title": STEPS[step], "metric": metric}
-                ends = {"mean": interval.mean, "low": interval.low, "high": interval.high}
-                rows.append({**names, **ends, "images": scores["number"].nunique()})
+    trained = [(step, model) for step in STEPS for model in results if step in results[model]]
+    for step, model in trained:
+        for metric in ("Dice", "IoU"):
+            scores = collect(results[model][step], f"border_{metric.lower()}", common=True)
+            interval = bootstrap_mean(scores)
+            names = {"model": model, "step": step, "title": STEPS[step], "metric": metric}
+            ends = {"mean": interval.mean, "low": interval.low, "high": interval.high}
+            rows.append({**names, **ends, "images": scores["number"].nunique()})
     return pd.DataFrame(rows)
 
 
@@ -293,19 +293,18 @@ def ladder_table(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.Da
     Returns
     -------
     DataFrame
-        For each model two columns: the Dice that the step :func:`reported`, mean over seeds, and the mean Dice against
-        the borders on the test images that all steps share.
+        NaN where a model has no run at a step. For each model two columns: the Dice that the step :func:`reported`, mean
+        over seeds, and the mean Dice against the borders on the test images that all steps share.
     """
     scores = ladder_scores(results).query("metric == 'Dice'").set_index(["model", "step"])["mean"]
     columns = {}
     for model, steps in results.items():
         recipes = ladder(model, SCALES["quick"])
-        columns[TITLES[model], "reported"] = [
-            np.mean([reported(recipes[step], record) for record in records]) for step, records in steps.items()
-        ]
-        columns[TITLES[model], "on borders"] = [scores[model, step] for step in steps]
-    steps = next(iter(results.values()))
-    return pd.DataFrame(columns, index=pd.Index([STEPS[step] for step in steps], name="step"))
+        columns[TITLES[model], "reported"] = {
+            step: np.mean([reported(recipes[step], record) for record in records]) for step, records in steps.items()
+        }
+        columns[TITLES[model], "on borders"] = scores[model].to_dict()
+    return pd.DataFrame(columns).reindex(list(STEPS)).rename(index=STEPS).rename_axis("step")
 
 
 def generalisation(records: Sequence[Record]) -> dict[str, float]:

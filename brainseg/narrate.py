@@ -15,7 +15,7 @@ from brainseg.backend import keras
 from brainseg.data.prepare import Prepared
 from brainseg.evaluate import collect, generalisation, ladder_scores, ladder_table
 from brainseg.models import TITLES
-from brainseg.recipe import Recipe, Training
+from brainseg.recipe import STEPS, Recipe, Training
 from brainseg.run import Record, Run
 from brainseg.statistics import smallest_p
 from brainseg.study import PARAMETERS
@@ -147,14 +147,15 @@ def recorded(records: Sequence[Record]) -> Iterator[str]:
 
 
 def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str]:
-    """Say what each step of the ladder changed, averaged over the models."""
-    table = ladder_table(results)
+    """Say what each step of the ladder changed, averaged over the models that were trained at every step."""
+    complete = {model: steps for model, steps in results.items() if len(steps) == len(STEPS)}
+    table = ladder_table(complete)
     means = {name: table.xs(name, axis=1, level=1).to_numpy().mean(axis=1) for name in ("reported", "on borders")}
     for before, step in enumerate(table.index[1:]):
         changes = {name: f"from {mean[before]:.2f} to {mean[before + 1]:.2f}" for name, mean in means.items()}
         yield (
             f"*{step}*: the reported Dice goes {changes['reported']}, Dice on borders {changes['on borders']} "
-            f"(means of {len(results)} networks)."
+            f"(means of {len(complete)} networks)."
         )
 
 
@@ -179,7 +180,8 @@ def efficiency(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     fastest, lightest = (tables["models"].sort_values(cost).iloc[0] for cost in ("batch_1_median_ms", "multiply_adds"))
     yield f"Fastest for one image: {TITLES[fastest['model']]}, {fastest['batch_1_median_ms']:.0f} ms."
     yield f"Fewest multiply-adds: {TITLES[lightest['model']]}, {lightest['multiply_adds'] / 1e9:.1f} billion."
-    yield f"Measured on {machine['processor']}, {machine['cores']} cores, {machine['date']}, after a warm-up."
+    yield f"Measured on {machine['processor']}, {machine['cores']} cores, one thread, {machine['date']}, after a warm-up."
+    yield f"At the end {machine['load']:.1f} processes wanted these cores: on a quiet machine it is faster."
 
 
 def gate(maps: Mapping[str, NDArray[np.float32]], truth: NDArray[np.uint8]) -> str:
