@@ -180,7 +180,7 @@ def efficiency(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     fastest, lightest = (tables["models"].sort_values(cost).iloc[0] for cost in ("batch_1_median_ms", "multiply_adds"))
     yield f"Fastest for one image: {TITLES[fastest['model']]}, {fastest['batch_1_median_ms']:.0f} ms."
     yield f"Fewest multiply-adds: {TITLES[lightest['model']]}, {lightest['multiply_adds'] / 1e9:.1f} billion."
-    yield f"Measured on {machine['processor']}, {machine['cores']} cores, one thread, {machine['date']}, after a warm-up."
+    yield f"Measured on {machine['processor']}, {machine['cores']} cores, one thread, {machine['date']}, when warm."
     yield f"At the end {machine['load']:.1f} processes wanted these cores: on a quiet machine it is faster."
 
 
