@@ -293,8 +293,8 @@ def ladder_table(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.Da
     Returns
     -------
     DataFrame
-        NaN where a model has no run at a step. For each model two columns: the Dice that the step :func:`reported`, mean
-        over seeds, and the mean Dice against the borders on the test images that all steps share.
+        NaN where a model has no run at a step. For each model two columns: the Dice that the step :func:`reported`,
+        mean over seeds, and the mean Dice against the borders on the test images that all steps share.
     """
     scores = ladder_scores(results).query("metric == 'Dice'").set_index(["model", "step"])["mean"]
     columns = {}
