@@ -314,8 +314,8 @@ def generalisation(records: Sequence[Record]) -> dict[str, float]:
 
 
 def scoreboard(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
-    """All scores of all models at one step: one row per score, one column per model, texts with 95 % intervals."""
-    tables = {TITLES[model]: on_borders(steps[step]) for model, steps in results.items()}
+    """All scores of the models that have the step: one row per score, one column per model, with 95 % intervals."""
+    tables = {TITLES[model]: on_borders(steps[step]) for model, steps in results.items() if step in steps}
     texts = {
         title: [f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in table.itertuples()]
         for title, table in tables.items()
@@ -332,7 +332,7 @@ def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], ste
     DataFrame
         Columns ``label``, ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``, ``patients``, ``seeds``.
     """
-    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items()}
+    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
     return differences(scores)
 
 

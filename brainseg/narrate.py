@@ -149,6 +149,8 @@ def recorded(records: Sequence[Record]) -> Iterator[str]:
 def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str]:
     """Say what each step of the ladder changed, averaged over the models that were trained at every step."""
     complete = {model: steps for model, steps in results.items() if len(steps) == len(STEPS)}
+    if not complete:
+        return
     table = ladder_table(complete)
     means = {name: table.xs(name, axis=1, level=1).to_numpy().mean(axis=1) for name in ("reported", "on borders")}
     for before, step in enumerate(table.index[1:]):

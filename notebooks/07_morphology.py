@@ -159,6 +159,7 @@ study = evaluate.by_step(study_runs)
 items(narrate.recorded(study_runs))
 
 # %% tags=["hide-input"]
+study = {name: steps for name, steps in study.items() if "processed" in steps}
 evaluate.processing_table(
     {name: steps["corrected"] for name, steps in study.items()},
     {name: steps["processed"] for name, steps in study.items()},
