@@ -28,7 +28,7 @@ RUNS = {
     "03_linknet": BOTH_ENDS["linknet"],
     "04_segnet": BOTH_ENDS["segnet"],
     "05_deeplab": BOTH_ENDS["deeplab"],
-    "06_comparison": [*chain(*BOTH_ENDS.values()), *LADDER["segnet"][1:-1], *LADDER["deeplab"][1:-1], *ABLATION["deeplab"]],
+    "06_comparison": [*chain(*BOTH_ENDS.values()), *LADDER["deeplab"][1:-1], *ABLATION["deeplab"]],
     "07_morphology": [runs[-1] for runs in BOTH_ENDS.values()],
 }
 RECORDED = [*chain(*LADDER.values(), *ABLATION.values()), *(f"{model}-processed-published" for model in MODELS)]
