@@ -193,10 +193,10 @@ SCORES = {
 def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
     """Sort runs by model and step of the ladder; a run stands at every step that shares it. Others are left out.
 
-    Runs of another attention than the published one are others.
+    Runs of another attention than the published one are others. A run that is given twice counts once.
     """
     sorted_in: dict[str, dict[str, list[Record]]] = {}
-    for record in records:
+    for record in {record.name: record for record in records}.values():
         recipe = record.recipe
         scale = Scale("", recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs)
         for step, rung in ladder(recipe.model, scale, recipe.seed).items():

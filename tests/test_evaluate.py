@@ -43,7 +43,7 @@ def record(recipe: Recipe, dice: float = 0.6, seed: int = 0) -> Record:
     )
     history = pd.DataFrame({"epoch": [1, 2], "dice": [0.1, 0.33]})
     made = {"made_with": {"device": "CPU"}, "finished": "2026-01-02T03:04:05", "seconds": 1800.0, "pipeline": "nothing"}
-    return Record(f"{recipe.model}-{seed}", recipe, history, scores, made)
+    return Record(f"{recipe.model}-{recipe.id}", recipe, history, scores, made)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,11 @@ def test_a_run_stands_at_every_step_that_shares_it(climbed: dict[str, dict[str, 
         assert list(climbed[model]) == list(STEPS)
         assert climbed[model]["paired"] == climbed[model]["scored"]
         assert climbed[model]["corrected"] != climbed[model]["processed"]
+
+
+def test_a_run_given_twice_counts_once() -> None:
+    one = record(recipe_at("paired", "unet", SMALL))
+    assert evaluate.by_step([one, one])["unet"]["scored"] == [one]
 
 
 def test_other_attention_is_no_step_of_the_ladder() -> None:

@@ -42,7 +42,7 @@ def inputs_hash(source: Path, lock: Path, parameters: Mapping[str, object]) -> s
     That is the chapter's script, the modules of the package that it imports (directly or not), the recorded results,
     the locked environment, and the parameters. The phantom data set is made by the package, so its code stands for it.
     """
-    recorded = sorted((lock.parent / "results").glob("*.json"))
+    recorded = sorted((lock.parent / "results").rglob("*.json"))
     files = fingerprint([source, lock, *imported_files(source), *recorded])
     return hashlib.sha256(f"{files} {json.dumps(parameters, sort_keys=True)}".encode()).hexdigest()
 
