@@ -328,7 +328,7 @@ items(narrate.efficiency(efficiency))
 
 # %% tags=["hide-input"]
 trials = recorded("training-trials")["trials"]
-trials.fillna("").set_index("trial")
+trials.astype(object).fillna("").set_index("trial")
 
 # %% [markdown]
 # Training and test scores lie close together in every trial on the study's images: at this size the networks are not limited by {term}`overfitting` but by how much they can learn in so few steps.
