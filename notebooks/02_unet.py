@@ -167,7 +167,7 @@ items(narrate.protocol(experiment.recipe("unet", "corrected")))
 # %%
 corrected = experiment.run("unet", "corrected")
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 items(narrate.corrected(run, corrected))
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by U-Net trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}

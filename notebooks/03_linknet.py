@@ -144,7 +144,7 @@ items(narrate.protocol(experiment.recipe("linknet", "corrected")))
 # %%
 corrected = experiment.run("linknet", "corrected")
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 items(narrate.corrected(run, corrected))
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by LinkNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-linknet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}

@@ -171,7 +171,7 @@ items(narrate.protocol(experiment.recipe("segnet", "corrected")))
 # %%
 corrected = experiment.run("segnet", "corrected")
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 items(narrate.corrected(run, corrected))
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by SegNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-segnet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}

@@ -259,7 +259,7 @@ pairs.drop(columns="label").set_index(pairs["label"].rename("pair")).round(3)
 #
 # The same, live:
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 corrected = evaluate.by_step(experiment.run(name, "corrected") for name in MODELS)
 evaluate.scoreboard(corrected, "corrected").drop("HD95, px")
 
@@ -282,7 +282,7 @@ items(narrate.reachable((1, 3, 5, 6, 8)))
 # In the table, the first columns are the difference in Dice per test image from the same network without attention, with its interval. The last three are about the study's seventh claim, that attention reduces {term}`overfitting`: mean Dice on the images that were trained on, on test images, and the gap
 # between them. Live, for DeepLab, which has no skip connection that a gate could weight:
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 ablation = evaluate.by_attention(
     experiment.run("deeplab", "corrected", kind) for kind in ARCHITECTURES["deeplab"].attentions
 )

@@ -100,7 +100,7 @@ items([f"Of {len(labels)} labels, {int((changed > 0).sum())} change, in at most 
 # %% tags=["hide-input"]
 source(morphology.choose)
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 chosen, tables = {}, {}
 for name, run in runs.items():
     rows = split_rows(run.recipe, prepared)[1]
@@ -114,7 +114,7 @@ pd.concat({title: table.set_index("candidate")["dice"] for title, table in table
 #
 # ## What it does to test images
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 results = {name: [experiment.result(name, "processed")] for name in MODELS}
 before = {name: [run] for name, run in runs.items()}
 effect = evaluate.processing_table(before, results)
