@@ -126,7 +126,7 @@ def test_prepare_says_what_was_made_and_records_it(
 
 def test_prepare_refuses_an_unknown_scale(monkeypatch: pytest.MonkeyPatch, capsys: Captured, root: Path) -> None:
     assert brainseg(monkeypatch, "data", "prepare", root, "--scale", "huge") == 2
-    assert "'huge', expected one of: quick, laptop, full" in refusal(capsys)
+    assert "'huge', expected one of: quick, small, laptop, full" in refusal(capsys)
 
 
 def test_prepare_refuses_an_image_that_cannot_be_read(

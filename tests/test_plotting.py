@@ -147,7 +147,7 @@ def test_attention_maps_lie_over_the_whole_slice_whatever_their_resolution() -> 
     figure = plotting.attention_maps(grey(3), np.stack([blob(20, 20)] * 3), maps, np.array([0.2, 0.9, 0.5]))
     panels = [ax for ax in figure.axes if ax.images]
     assert len(panels) == 3 * 3
-    assert panels[2].get_title() == f"gate 4, {SIZE // 8} × {SIZE // 8}"
+    assert panels[2].get_title(loc="left") == f"gate 4, {SIZE // 8} × {SIZE // 8}"
     for ax in panels:
         assert {tuple(image.get_extent()) for image in ax.images} == {(-0.5, SIZE - 0.5, SIZE - 0.5, -0.5)}
         assert set(outlines(ax)) == {"box"}
@@ -161,7 +161,7 @@ def test_side_by_side_shows_each_answer_to_the_same_images() -> None:
     scores = {"before": np.zeros(3), "after": np.array([0.1, 0.2, 0.3])}
     figure = plotting.side_by_side(grey(3), truth, answers, rows=[2, 0], scores=scores)
     panels = [ax for ax in figure.axes if ax.images]
-    assert [ax.get_title() for ax in panels] == ["Dice 0.00", "Dice 0.00", "Dice 0.30", "Dice 0.10"]
+    assert [ax.get_title(loc="left") for ax in panels] == ["Dice 0.00", "Dice 0.00", "Dice 0.30", "Dice 0.10"]
     assert [set(outlines(ax)) for ax in panels] == [{"border"}] * 2 + [{"border", "prediction"}] * 2
 
 
