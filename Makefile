@@ -1,17 +1,18 @@
 # make book    the book, from nothing to HTML        make test    everything that is checked
 # make book DATASET=tumorseg DATA=folder             the same on the real images
 
-PYTHON  ?= python3
-DATASET ?= phantom
-DATA    ?=
-SCALE   ?= quick
-SEED    ?= 0
-CORES   ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
+PYTHON     ?= python3
+DATASET    ?= phantom
+DATA       ?=
+SCALE      ?= quick
+SEED       ?= 0
+EXPERIMENT ?= ladder
+CORES      ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
 UV_VERSION := 0.13.9
 READY      := .venv/ready
 SNAKEMAKE   = snakemake --cores $(CORES) --quiet rules \
-	--config dataset=$(DATASET) scale=$(SCALE) seed=$(SEED) $(if $(DATA),data=$(abspath $(DATA))) --rerun-incomplete
+	--config dataset=$(DATASET) scale=$(SCALE) seed=$(SEED) experiment=$(EXPERIMENT) $(if $(DATA),data=$(abspath $(DATA))) --rerun-incomplete
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
@@ -36,7 +37,7 @@ test: $(READY) ## Lint, types, unit tests, and the committed notebooks re-execut
 reference: $(READY) ## Execute the chapters on the phantom and make the results the committed notebooks
 	$(SNAKEMAKE) reference
 
-results: $(READY) ## Train every run of the comparison and keep its scores in results/ (DATASET, DATA, SCALE, SEED)
+results: $(READY) ## Train the runs of an EXPERIMENT, ladder or attention, and keep their scores (DATASET, DATA, SCALE, SEED)
 	$(SNAKEMAKE) results
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock
@@ -56,6 +57,6 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Setting up .venv (once for each change of the lock)"
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	.venv/bin/uv pip sync --python .venv/bin/python --require-hashes requirements.lock
+	.venv/bin/uv pip sync --python .venv/bin/python --compile-bytecode --require-hashes requirements.lock
 	.venv/bin/uv pip install --python .venv/bin/python --quiet --no-deps --editable .
 	@touch $@

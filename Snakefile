@@ -23,15 +23,21 @@ TRAINED = ("published", "paired", "borders", "patients", "corrected")  # the ste
 LADDER = {model: [f"{model}-{step}-published" for step in TRAINED] for model in MODELS}
 ABLATION = {model: [f"{model}-corrected-{kind or 'none'}" for kind in ARCHITECTURES[model].attentions[1:]] for model in MODELS}
 BOTH_ENDS = {model: [runs[0], runs[-1]] for model, runs in LADDER.items()}
+EXPERIMENTS = {
+    "ladder": [*chain(*LADDER.values()), *(f"{model}-processed-published" for model in MODELS)],
+    "attention": [*(runs[-1] for runs in LADDER.values()), *chain(*ABLATION.values())],
+}
 RUNS = {
     "02_unet": BOTH_ENDS["unet"],
     "03_linknet": BOTH_ENDS["linknet"],
     "04_segnet": BOTH_ENDS["segnet"],
     "05_deeplab": BOTH_ENDS["deeplab"],
-    "06_comparison": [*chain(*BOTH_ENDS.values()), *LADDER["deeplab"][1:-1], *ABLATION["deeplab"]],
+    "06_comparison": [*chain(*BOTH_ENDS.values()), *LADDER["deeplab"][1:-1]],
     "07_morphology": [runs[-1] for runs in BOTH_ENDS.values()],
 }
-RECORDED = [*chain(*LADDER.values(), *ABLATION.values()), *(f"{model}-processed-published" for model in MODELS)]
+EXPERIMENT = config.get("experiment", "ladder")
+if EXPERIMENT not in EXPERIMENTS:
+    raise WorkflowError(f"received experiment={EXPERIMENT}, expected one of: {', '.join(EXPERIMENTS)}")
 CHAPTERS = sorted(path.stem for path in Path("notebooks").glob("[0-9]*.py"))
 PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
 DATA = Path(config["data"]) if DATASET == "tumorseg" else phantom_folder(WORK)
@@ -41,7 +47,10 @@ DEFAULTS = {"dataset": "phantom", "scale": "quick", "seed": 0, "data": None}
 CHOSEN = {"dataset": DATASET, "scale": SCALE, "seed": SEED, "data": str(DATA) if DATASET == "tumorseg" else None}
 CHANGED = {name: value for name, value in CHOSEN.items() if value != DEFAULTS[name]}
 PARAMETERS = " ".join(f"--parameter {name}='{value}'" for name, value in CHANGED.items())
-EXPERIMENT = f"--dataset {DATASET} --scale {SCALE} --seed {SEED}" + (f" --data '{DATA}'" if DATASET == "tumorseg" else "")
+OPTIONS = f"--dataset {DATASET} --scale {SCALE} --seed {SEED}" + (f" --data '{DATA}'" if DATASET == "tumorseg" else "")
+
+# Snakemake gives every job one core; with as many threads as cores, jobs side by side get in each other's way.
+shell.prefix("export TF_NUM_INTEROP_THREADS=1; ")
 
 
 def sources(*modules):
@@ -96,12 +105,12 @@ rule runs:
 
 rule results:
     input:
-        expand(str(OUT / "runs" / "{run}.json"), run=RECORDED),
+        expand(str(OUT / "runs" / "{run}.json"), run=EXPERIMENTS[EXPERIMENT]),
     params:
-        folder=f"results/{DATASET}-{SCALE}",
+        folder=f"results/{DATASET}-{SCALE}-{EXPERIMENT}",
     shell:
         "mkdir -p {params.folder} && "
-        "for file in {input}; do cp $file {params.folder}/$(basename $file .json)-{SEED}.json; done"
+        "for file in {input}; do gzip -n9c $file > {params.folder}/$(basename $file .json)-{SEED}.json.gz; done"
 
 
 rule reference:
@@ -116,7 +125,7 @@ rule chapter:
         "notebooks/{chapter}.py",
         chapter_sources,
         LOCK,
-        sorted(str(path) for path in Path("results").rglob("*.json")),
+        sorted(str(path) for path in Path("results").rglob("*") if path.is_file()),
         str(OUT / "prepared.json"),
         lambda wildcards: expand(str(OUT / "runs" / "{run}.json"), run=RUNS.get(wildcards.chapter, [])),
     output:
@@ -133,7 +142,7 @@ rule run:
         str(OUT / "runs" / "{model}-{step}-{attention}.json"),
     shell:
         "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention} "
-        "{EXPERIMENT} --record {output}"
+        "{OPTIONS} --record {output}"
 
 
 rule prepare:

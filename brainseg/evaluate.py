@@ -337,7 +337,13 @@ def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], ste
 
 
 def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
-    """Paired differences in Dice of each kind of attention from none, on the same test images; columns as above."""
+    """Paired differences in Dice of each kind of attention from none, on the same test images.
+
+    Returns
+    -------
+    DataFrame
+        One row per model and kind, with the columns of :func:`model_differences`.
+    """
     rows = []
     for model, kinds in results.items():
         without = collect(kinds[None], "border_dice")

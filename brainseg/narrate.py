@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.data.prepare import Prepared
-from brainseg.evaluate import generalisation, ladder_scores, ladder_table
+from brainseg.evaluate import attention_effects, attention_table, generalisation, ladder_scores, ladder_table
 from brainseg.models import TITLES
 from brainseg.recipe import STEPS, Recipe, Training
 from brainseg.run import Record, Run
@@ -22,6 +22,9 @@ from brainseg.study import PARAMETERS
 
 NOTHING = 0.01
 """A Dice below this is called finding nothing."""
+
+LEVEL = 0.05
+"""A p value below this is called remarkable."""
 
 
 def parameters(name: str, published_size: "keras.Model", trained: "keras.Model") -> str:
@@ -158,6 +161,23 @@ def blind(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str
         steps = table.loc[(table["model"] == model) & (table["mean"] < NOTHING), "title"]
         if len(steps):
             yield f"{TITLES[model]} finds nothing at: {'; '.join(steps)}."
+
+
+def attention(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> Iterator[str]:
+    """Say in how many comparisons attention changes the Dice on test images, and what it does to overfitting."""
+    effects, table = attention_effects(results), attention_table(results)
+    above, below = int((effects["low"] > 0).sum()), int((effects["high"] < 0).sum())
+    remarkable = int((effects["p_holm"] < LEVEL).sum())
+    which = f"the intervals of {above} lie above zero, those of {below} below"
+    yield f"Of {len(effects)} differences from no attention, {which}."
+    yield f"After correction for their number, {remarkable} have a p value below {LEVEL}."
+    gaps = table["gap"].unstack("attention")
+    for kind in gaps.columns.drop("none"):
+        both = gaps[[kind, "none"]].dropna()
+        yield (
+            f"Gap between training and test Dice, mean of {len(both)} networks: {both[kind].mean():.3f} with {kind} "
+            f"attention, {both['none'].mean():.3f} without."
+        )
 
 
 def reachable(seeds: Iterable[int]) -> Iterator[str]:

@@ -43,12 +43,12 @@ SCALES = {
     scale.name: scale
     for scale in (
         Scale("quick", 64, 8, 4, images_per_epoch=400, epochs=12),
-        Scale("small", 64, 8, 4, images_per_epoch=400, epochs=20),
+        Scale("small", 64, 8, 4, epochs=20),
         Scale("laptop", 128, 16, 8),
         Scale("full", 128, 64, 32),
     )
 }
-"""On a processor core ``quick`` takes about a minute for each network, ``small`` some minutes, ``laptop`` an hour;
+"""On a processor core ``quick`` takes about a minute for each network, ``small`` five to ten, ``laptop`` an hour;
 ``full`` is the study's own and wants a GPU."""
 
 

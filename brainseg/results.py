@@ -1,5 +1,6 @@
 """Numbers recorded on the real images, which a reader of the book need not have."""
 
+import gzip
 import json
 from functools import cache
 
@@ -39,20 +40,20 @@ def recorded(name: str) -> dict[str, pd.DataFrame]:
 
 @cache
 def recorded_runs(name: str) -> tuple[Record, ...]:
-    """The runs of one recorded experiment, in the order of their file names.
+    """The runs of one recorded experiment, in the order of their file names: a compressed JSON file each.
 
     Parameters
     ----------
     name
-        Name of a folder in ``results/``; ``tumorseg-quick`` holds what
-        ``make results`` trained on the study's images.
+        Name of a folder in ``results/``; ``tumorseg-small-ladder`` holds what ``make results`` trained on the study's
+        images, from published to corrected, at the scale ``small``.
 
     Raises
     ------
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    files = sorted((RESULTS / name).glob("*.json"))
+    files = sorted((RESULTS / name).glob("*.json.gz"))
     if not files:
         raise BrainsegError(f"received the name {name!r}, expected a folder with runs in {RESULTS}")
-    return tuple(Record.from_json(path.read_text(encoding="utf-8")) for path in files)
+    return tuple(Record.from_json(gzip.decompress(path.read_bytes()).decode()) for path in files)

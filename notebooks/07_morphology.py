@@ -161,7 +161,7 @@ items([f"{TITLES[worst]}, pipeline: {chosen[worst]}. The largest loss of a test 
 # As recorded, with the pipeline that was best on the validation images of each network:
 
 # %% tags=["hide-input"]
-study_runs = recorded_runs("tumorseg-small")
+study_runs = recorded_runs("tumorseg-small-ladder")
 study = evaluate.by_step(study_runs)
 items(narrate.recorded(study_runs))
 

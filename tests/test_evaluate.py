@@ -123,6 +123,17 @@ def test_attention_is_compared_with_none_on_the_same_images() -> None:
     assert gate["gap"] == pytest.approx(gate["training"] - gate["test"])
 
 
+def test_what_attention_does_is_counted_and_its_gap_set_beside_that_of_the_same_networks() -> None:
+    kinds = {("unet", None): 0.5, ("unet", "gate"): 0.6, ("deeplab", None): 0.5, ("deeplab", "channel"): 0.3}
+    runs = [record(recipe_at("corrected", model, SMALL, attention=kind), dice) for (model, kind), dice in kinds.items()]
+    ablation = evaluate.by_attention(runs)
+    text = "\n".join(narrate.attention(ablation))
+    assert "Of 2 differences from no attention, the intervals of 1 lie above zero, those of 1 below." in text
+    gaps = evaluate.attention_table(ablation)["gap"]
+    gate, none = gaps["U-Net", "gate"], gaps["U-Net", "none"]
+    assert f"mean of 1 networks: {gate:.3f} with gate attention, {none:.3f} without" in text
+
+
 def test_what_post_processing_changes_is_counted_per_image() -> None:
     before = record(recipe_at("corrected", "unet", SMALL))
     after = replace(before, recipe=recipe_at("processed", "unet", SMALL), scores=before.scores.copy())
