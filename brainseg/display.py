@@ -1,22 +1,27 @@
 """What chapters show besides figures: sentences and tables with computed numbers, and source code."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
 from IPython.display import Markdown
 
+REFERENCE = re.compile(r'\n\n *(?:Parameters|Returns|Raises|Examples)\n *-{3,}\n.*?(?=""")', re.DOTALL)
+"""In a docstring: from the first section that describes arguments, results, errors or examples, to the end."""
+
 
 def source(*things: Callable[..., Any]) -> Markdown:
-    """Show the source code of functions or classes as the package has it.
+    """Show the source code of functions or classes as the package has it, without the reference part of docstrings.
 
     Examples
     --------
-    >>> print(source(source).data.splitlines()[0])
-    ```python
+    >>> shown = source(items).data
+    >>> "Show sentences" in shown, "Examples" in shown
+    (True, False)
     """
-    code = "\n\n".join(inspect.getsource(thing).rstrip() for thing in things)
+    code = "\n\n".join(REFERENCE.sub("", inspect.getsource(thing)).rstrip() for thing in things)
     return Markdown(f"```python\n{code}\n```")
 
 

@@ -65,7 +65,7 @@ plotting.architecture(published_size)
 # convolves.
 
 # %% tags=["hide-input"]
-source(unet.unet, blocks.attention_gate)
+source(unet.unet, blocks.attended, blocks.attention_gate)
 
 # %% tags=["hide-input"]
 trained = build("unet", size=recipe.size, width=recipe.width)
