@@ -1,21 +1,18 @@
 """One contract for all four models, checked on every backend that is installed."""
 
 import json
-import os
-import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from brainseg.backend import BACKENDS, keras
+from brainseg.backend import keras
 from brainseg.errors import BrainsegError
 from brainseg.models import ARCHITECTURES, MODELS, TITLES, build, resolve_attention
 from brainseg.models.attention import attention_maps
 from brainseg.models.blocks import Style, channel_attention, spatial_attention
+from tests.backends import OTHER_BACKENDS, on_backend
 
 COUNTS = {  # as published: all parameters, trainable parameters
     "unet": (34_862_949, 34_862_949),
@@ -37,12 +34,6 @@ PARTS = {  # the layers of each kind of attention
     "channel": ("mean", "squeeze", "weights", "apply"),
     "spatial": ("merge", "map", "apply"),
 }
-OTHER_BACKENDS = [
-    pytest.param(name, marks=pytest.mark.skipif(not find_spec(package), reason=f"{name} is not installed"))
-    for name, package in BACKENDS.items()
-    if name != keras.backend.backend()
-]
-
 every_model = pytest.mark.parametrize("name", MODELS)
 every_variant = pytest.mark.parametrize("variant", VARIANTS, ids=str)
 every_attention = pytest.mark.parametrize(("name", "attention"), ATTENDED)
@@ -277,14 +268,6 @@ def test_impossible_arguments(arguments: dict[str, Any], message: str) -> None:
 
 def test_titles_name_every_model() -> None:
     assert set(TITLES) == set(MODELS) == {"unet", "linknet", "segnet", "deeplab"}
-
-
-def on_backend(backend: str, *command: str) -> str:
-    """Run Python in a process of its own with another backend; what it printed."""
-    environment = os.environ | {"KERAS_BACKEND": backend}
-    done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("backend", OTHER_BACKENDS)

@@ -1,0 +1,131 @@
+"""Maps from what a change of the image does to the score: the model is only asked, never differentiated."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+import cv2
+import numpy as np
+
+from brainseg.errors import BrainsegError
+from brainseg.saliency.region import Region, region_weights
+from brainseg.saliency.score import Array, score_of
+
+if TYPE_CHECKING:
+    from brainseg.backend import keras
+
+Thing = TypeVar("Thing")
+
+
+def occlusion(
+    model: "keras.Model",
+    images: Array,
+    region: Region = "predicted",
+    batch_size: int = 32,
+    *,
+    size: int = 8,
+    stride: int = 4,
+    fill: float = 0.0,
+) -> Array:
+    """What the score loses when a patch over the pixel is painted over, mean over patches; in logits, signed.
+
+    Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", section 4.2. The region is that of
+    the image as it is.
+
+    Parameters
+    ----------
+    model, images, region, batch_size
+        As :func:`brainseg.saliency.gradients.input_gradient`.
+    size
+        Side of the patches in pixels.
+    stride
+        Pixels from one patch to the next; at the edges patches are cut off.
+    fill
+        Grey value to paint with.
+
+    Raises
+    ------
+    BrainsegError
+        If the patches leave gaps or are larger than the image.
+    """
+    height, width = images.shape[1:3]
+    if not 1 <= stride <= size <= min(height, width):
+        raise BrainsegError(
+            f"received patches of {size} every {stride} pixels, expected 1 ≤ stride ≤ size ≤ {min(height, width)}"
+        )
+    weights, score = region_weights(model, images, region, batch_size), score_of(model)
+    starts = range(1 - stride, height, stride), range(1 - stride, width, stride)
+    patches = [(slice(max(0, y), y + size), slice(max(0, x), x + size)) for y in starts[0] for x in starts[1]]
+    loss, covered = np.zeros((len(images), height, width)), np.zeros((height, width))
+    before = score.value(images, weights, batch_size)
+    for i, image in enumerate(images):
+        for some in _batches(patches, batch_size):
+            painted = np.repeat(image[np.newaxis], len(some), axis=0)
+            for copy, patch in zip(painted, some, strict=True):
+                copy[patch] = fill
+            after = score.value(painted, np.repeat(weights[i : i + 1], len(some), axis=0), batch_size)
+            for patch, value in zip(some, after, strict=True):
+                loss[i][patch] += before[i] - value
+    for patch in patches:
+        covered[patch] += 1
+    return (loss / covered).astype(np.float32)
+
+
+def rise(
+    model: "keras.Model",
+    images: Array,
+    region: Region = "predicted",
+    batch_size: int = 32,
+    *,
+    masks: int = 500,
+    cells: int = 8,
+    keep: float = 0.5,
+    seed: int = 0,
+) -> Array:
+    """Mean score of the images in which a pixel stays visible, less the mean of all; in logits, signed.
+
+    Petsiuk, Das and Saenko 2018, "RISE", equation 6 and section 3.2: random coarse masks, enlarged smoothly and
+    shifted, darken the image. There the score is a probability; logits may be negative, so the mean score, which any
+    pixel would get, is taken off.
+
+    Parameters
+    ----------
+    model, images, region, batch_size
+        As :func:`brainseg.saliency.gradients.input_gradient`.
+    masks
+        Their number; all images get the same.
+    cells
+        Cells of a coarse mask in each direction.
+    keep
+        Probability that a cell is kept.
+    seed
+        Of the masks.
+    """
+    if masks < 2 or not 0 < keep < 1:
+        raise BrainsegError(f"received {masks} masks that keep {keep}, expected 2 or more, and a share between 0 and 1")
+    weights, score = region_weights(model, images, region, batch_size), score_of(model)
+    drawn = np.stack(list(_smooth_masks(images.shape[1:3], masks, cells, keep, np.random.default_rng(seed))))
+    values = np.empty((len(images), masks), np.float64)
+    for i, image in enumerate(images):
+        for rows in _batches(list(range(masks)), batch_size):
+            dimmed = image * drawn[rows][..., np.newaxis]
+            values[i, rows] = score.value(dimmed, np.repeat(weights[i : i + 1], len(rows), axis=0), batch_size)
+    centred = values - values.mean(axis=1, keepdims=True)
+    maps = np.tensordot(centred, drawn, axes=1) / drawn.sum(axis=0)
+    return np.asarray(maps, np.float32)
+
+
+def _smooth_masks(
+    shape: tuple[int, ...], number: int, cells: int, keep: float, random: np.random.Generator
+) -> Iterator[Array]:
+    height, width = shape
+    cell = -(-height // cells), -(-width // cells)
+    for _ in range(number):
+        coarse = (random.random((cells + 1, cells + 1)) < keep).astype(np.float32)
+        large = cv2.resize(coarse, ((cells + 1) * cell[1], (cells + 1) * cell[0]), interpolation=cv2.INTER_LINEAR)
+        y, x = (int(random.integers(side)) for side in cell)
+        yield np.asarray(large[y : y + height, x : x + width], np.float32)
+
+
+def _batches(things: list[Thing], batch_size: int) -> Iterator[list[Thing]]:
+    for i in range(0, len(things), batch_size):
+        yield things[i : i + batch_size]
