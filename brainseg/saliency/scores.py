@@ -1,0 +1,235 @@
+"""How good a saliency map is: does it point at the tumour, and is it faithful to the model.
+
+The first question is about tumours and needs their borders; the second is about the model and needs none. A map can be
+faithful to a model that looks in the wrong place, and point at a tumour by luck: so every table has :func:`controls`.
+"""
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import roc_auc_score
+
+from brainseg.errors import BrainsegError
+from brainseg.masks import binary_mask
+from brainseg.saliency.score import Array, score_of
+
+if TYPE_CHECKING:
+    from brainseg.backend import keras
+
+Scores = NDArray[np.float64]
+
+
+def energy_inside(maps: ArrayLike, masks: ArrayLike) -> Scores:
+    """Share of a map's positive values, by their sum, that lies inside the mask: 0 to 1, (n,).
+
+    Arras, Osman and Samek 2022, "CLEVR-XAI", relevance mass accuracy. NaN where a mask is empty or nothing is positive.
+    A map that is even everywhere has the mask's share of the image.
+
+    Examples
+    --------
+    >>> float(energy_inside([[[3.0, 1.0], [-2.0, 0.0]]], [[[1, 0], [1, 0]]])[0])
+    0.75
+    """
+    values, inside = _map_and_mask(maps, masks)
+    positive = np.maximum(values, 0)
+    total = positive.sum(axis=(1, 2))
+    known = (total > 0) & inside.any(axis=(1, 2))
+    shares: Scores = np.full(len(total), np.nan)
+    np.divide((positive * inside).sum(axis=(1, 2)), total, out=shares, where=known)
+    return shares
+
+
+def pointing_game(maps: ArrayLike, masks: ArrayLike) -> Scores:
+    """Whether the highest value of a map lies inside the mask: 1 or 0, (n,); of several highest, the share that does.
+
+    Zhang et al. 2018, "Top-down neural attention by excitation backprop", section 4.1. NaN where a mask is empty.
+
+    Examples
+    --------
+    >>> pointing_game([[[3.0, 1.0]], [[1.0, 1.0]]], [[[1, 0]], [[1, 0]]]).tolist()
+    [1.0, 0.5]
+    """
+    values, inside = _map_and_mask(maps, masks)
+    highest = values == values.max(axis=(1, 2), keepdims=True)
+    hits = (highest & inside).sum(axis=(1, 2)) / highest.sum(axis=(1, 2))
+    return np.where(inside.any(axis=(1, 2)), hits, np.nan)
+
+
+def localisation_auc(maps: ArrayLike, masks: ArrayLike) -> Scores:
+    """Probability that a pixel inside the mask has a higher value than one outside: 0 to 1, (n,); one half is chance.
+
+    It is the area under the curve of the share of the tumour found over the share of other pixels taken, when pixels
+    are taken from the highest value down. NaN where a mask is empty or full.
+
+    Examples
+    --------
+    >>> localisation_auc([[[3.0, 1.0], [2.0, 0.0]]], [[[1, 0], [0, 0]]]).tolist()
+    [1.0]
+    """
+    values, inside = _map_and_mask(maps, masks)
+    return np.array(
+        [
+            roc_auc_score(mask.ravel(), value.ravel()) if 0 < mask.sum() < mask.size else np.nan
+            for value, mask in zip(values, inside, strict=True)
+        ]
+    )
+
+
+def deletion(
+    model: "keras.Model", images: Array, maps: Array, region: Array, batch_size: int = 32, *, steps: int = 32
+) -> Scores:
+    """Mean tumour probability of the region while pixels go black, those with the highest map values first, (n,).
+
+    Petsiuk, Das and Saenko 2018, "RISE", section 4.1. The area under the curve over the share of black pixels, 0 to 1:
+    the lower, the better did the map name what the answer rests on.
+
+    Parameters
+    ----------
+    model, images, batch_size
+        As :func:`brainseg.saliency.explain`.
+    maps
+        (n, h, w); of pixels with equal values the upper, then the left one comes first.
+    region
+        Which pixels' probability is followed: their weights, (n, h, w).
+    steps
+        Points of the curve after the first.
+
+    Examples
+    --------
+    >>> from brainseg.models import build
+    >>> x = np.zeros((1, 16, 16, 3), np.float32)
+    >>> deletion(build("unet", size=16, width=2), x, x[..., 0], np.ones((1, 16, 16), np.float32)).shape
+    (1,)
+    """
+    return _curve_area(model, images, np.zeros_like(images), maps, region, batch_size, steps)
+
+
+def insertion(
+    model: "keras.Model", images: Array, maps: Array, region: Array, batch_size: int = 32, *, steps: int = 32
+) -> Scores:
+    """Mean tumour probability of the region while a blurred image becomes sharp, highest map values first, (n,).
+
+    The counterpart of :func:`deletion`, with the same arguments: the higher, the better. The image is blurred by a
+    Gaussian whose standard deviation is an eighth of its width.
+    """
+    sigma = images.shape[2] / 8
+    blurred = np.stack([cv2.GaussianBlur(image, (0, 0), sigma).reshape(image.shape) for image in images])
+    return _curve_area(model, blurred, images, maps, region, batch_size, steps)
+
+
+def sensitivity(
+    model: "keras.Model",
+    images: Array,
+    maps: Array,
+    region: Array,
+    batch_size: int = 32,
+    *,
+    share: float = 0.2,
+    cell: int = 4,
+    subsets: int = 64,
+    seed: int = 0,
+) -> Scores:
+    """Correlation between the map values of a random part of the image and what the score loses when it goes black.
+
+    Ancona et al. 2018, "Towards better understanding of gradient-based attribution methods", sensitivity-n, with the
+    logits of the region as score. Between -1 and 1, (n,); 1 where the map is right up to a factor, NaN where the map or
+    the loss is the same for all parts.
+
+    Parameters
+    ----------
+    model, images, maps, region, batch_size
+        As :func:`deletion`.
+    share
+        Share of the image's cells that go black together.
+    cell
+        Side of the cells in pixels.
+    subsets
+        Random parts of each image.
+    seed
+        Of the parts.
+    """
+    height, width = images.shape[1:3]
+    rows, columns = -(-height // cell), -(-width // cell)
+    number = max(1, round(share * rows * columns))
+    random, score = np.random.default_rng(seed), score_of(model)
+    before = score.value(images, region, batch_size)
+    scores = np.empty(len(images))
+    for i, image in enumerate(images):
+        parts = np.zeros((subsets, rows * columns), bool)
+        for part in parts:
+            part[random.choice(rows * columns, number, replace=False)] = True
+        black = parts.reshape(subsets, rows, columns).repeat(cell, 1).repeat(cell, 2)[:, :height, :width]
+        after = score.value(image * ~black[..., np.newaxis], np.repeat(region[i : i + 1], subsets, axis=0), batch_size)
+        scores[i] = _correlation(before[i] - after.astype(np.float64), (maps[i] * black).sum(axis=(1, 2)))
+    return scores
+
+
+def controls(images: Array, predicted: Array, seed: int = 0) -> dict[str, Array]:
+    """Maps that know nothing of the model's inside: a saliency map that they beat shows nothing new.
+
+    Parameters
+    ----------
+    images
+        (n, h, w, channels).
+    predicted
+        The model's own masks or probabilities, (n, h, w).
+    seed
+        Of the noise.
+
+    Returns
+    -------
+    dict
+        By name, (n, h, w) each, 0 or more: ``centre``, a blob in the middle of the image, with a standard deviation of
+        a quarter of its size; ``edges``, the magnitude of the image's slope (Sobel); ``predicted mask``; ``noise``,
+        even.
+
+    Examples
+    --------
+    >>> list(controls(np.zeros((1, 8, 8, 3), np.float32), np.zeros((1, 8, 8), np.float32)))
+    ['centre', 'edges', 'predicted mask', 'noise']
+    """
+    n, height, width = images.shape[:3]
+    y, x = (np.linspace(-2, 2, size, dtype=np.float32) for size in (height, width))
+    blob = np.exp(-(y[:, np.newaxis] ** 2 + x**2) / 2)
+    slopes = [[cv2.Sobel(image.mean(axis=-1), cv2.CV_32F, *order) for order in ((1, 0), (0, 1))] for image in images]
+    return {
+        "centre": np.repeat(blob[np.newaxis], n, axis=0),
+        "edges": np.stack([np.hypot(*both) for both in slopes]),
+        "predicted mask": predicted.astype(np.float32),
+        "noise": np.random.default_rng(seed).random((n, height, width), dtype=np.float32),
+    }
+
+
+def _map_and_mask(maps: ArrayLike, masks: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    values, inside = np.asarray(maps, np.float64), binary_mask(masks, "mask")
+    if values.ndim != 3 or values.shape != inside.shape:
+        raise BrainsegError(
+            f"received maps of shape {values.shape} and masks of {inside.shape}, expected both (n, h, w)"
+        )
+    return values, inside
+
+
+def _curve_area(
+    model: "keras.Model", start: Array, end: Array, maps: Array, region: Array, batch_size: int, steps: int
+) -> Scores:
+    """Area under the region's mean probability while pixels change from one image to the other, by their map values."""
+    if steps < 1:
+        raise BrainsegError(f"received steps={steps}, expected 1 or more")
+    score = score_of(model, output="probability")
+    shares = np.linspace(0, 1, steps + 1)
+    areas = np.empty(len(maps))
+    for i, values in enumerate(maps):
+        order = np.argsort(-values, axis=None, kind="stable")
+        place = np.empty(values.size, np.intp)
+        place[order] = np.arange(values.size)
+        changed = place.reshape(values.shape) < np.rint(shares * values.size)[:, np.newaxis, np.newaxis]
+        path = np.where(changed[..., np.newaxis], end[i], start[i])
+        weights = np.repeat(region[i : i + 1] / region[i].sum(), len(path), axis=0)
+        areas[i] = np.trapezoid(score.value(path, weights, batch_size), shares)
+    return areas
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else np.nan
