@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import spearmanr
 
+from brainseg.backend import keras
 from brainseg.errors import BrainsegError
+from brainseg.models import MODELS, build
+from brainseg.saliency import explain
+from brainseg.saliency.randomisation import randomised
 from brainseg.saliency.scores import (
     controls,
     deletion,
@@ -16,7 +21,9 @@ from brainseg.saliency.scores import (
     insertion,
     localisation_auc,
     pointing_game,
+    rank_correlation,
     sensitivity,
+    stability,
 )
 from tests.toy_models import SIZE, images, square, toy
 
@@ -107,3 +114,47 @@ def test_controls_know_nothing_of_the_model() -> None:
 def test_a_curve_needs_a_step() -> None:
     with pytest.raises(BrainsegError, match="received steps=0, expected 1 or more"):
         deletion(toy(), images(1), region(), region(), steps=0)
+
+
+@given(arrays(np.float64, (2, 2, 3, 3), elements=st.integers(-5, 5)))
+def test_rank_correlation_is_spearmans_of_the_magnitudes(pair: Any) -> None:
+    by_scipy = [
+        spearmanr(np.abs(a).ravel(), np.abs(b).ravel()).statistic if np.ptp(np.abs(a)) and np.ptp(np.abs(b)) else np.nan
+        for a, b in zip(*pair, strict=True)
+    ]
+    np.testing.assert_allclose(rank_correlation(*pair), by_scipy, atol=1e-9)
+
+
+def test_a_map_of_the_image_is_less_stable_the_more_noise_there_is() -> None:
+    x = images(3)
+    little, much = (stability(lambda x: x[..., 0], x, noise=noise) for noise in (0.01, 0.5))
+    assert (much < little).all()
+    assert stability(lambda x: np.broadcast_to(square(), x.shape[:3]), x) == pytest.approx(np.ones(3))
+    with pytest.raises(BrainsegError, match="received copies=0, expected 1 or more"):
+        stability(lambda x: x[..., 0], x, copies=0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_randomisation_goes_from_the_answer_to_the_image_and_leaves_the_model_alone(name: str) -> None:
+    model = build(name, size=32, width=4, normalisation="batch")
+    before = [weights.copy() for weights in model.get_weights()]
+    changed: list[int] = []
+    for _, copy in randomised(model):
+        moved = [not np.array_equal(a, b) for a, b in zip(before, copy.get_weights(), strict=True)]
+        changed.append(moved.index(True))
+        assert all(
+            np.array_equal(np.sort(a, None), np.sort(b, None)) for a, b in zip(before, copy.get_weights(), strict=True)
+        )
+    assert changed == sorted(changed, reverse=True)
+    assert changed[-1] == 0
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_a_gradient_follows_the_weights_and_edges_do_not() -> None:
+    keras.utils.set_random_seed(0)
+    x, model = images(2, size=32, channels=3), build("unet", size=32, width=4, normalisation="batch")
+    before = explain("gradient", model, x, "whole")
+    alike = [rank_correlation(before, explain("gradient", copy, x, "whole")).mean() for _, copy in randomised(model)]
+    assert alike[-1] < 0.7
+    edges = controls(x, np.ones((2, 32, 32), np.float32))["edges"]
+    assert rank_correlation(edges, controls(x, np.zeros((2, 32, 32), np.float32))["edges"]) == pytest.approx([1, 1])

@@ -1,14 +1,16 @@
-"""How good a saliency map is: does it point at the tumour, and is it faithful to the model.
+"""How good a saliency map is: does it point at the tumour, is it faithful to the model, is it stable.
 
-The first question is about tumours and needs their borders; the second is about the model and needs none. A map can be
+The first question is about tumours and needs their borders; the others are about the model and need none. A map can be
 faithful to a model that looks in the wrong place, and point at a tumour by luck: so every table has :func:`controls`.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from brainseg.errors import BrainsegError
@@ -164,6 +166,56 @@ def sensitivity(
         after = score.value(image * ~black[..., np.newaxis], np.repeat(region[i : i + 1], subsets, axis=0), batch_size)
         scores[i] = _correlation(before[i] - after.astype(np.float64), (maps[i] * black).sum(axis=(1, 2)))
     return scores
+
+
+def rank_correlation(maps: ArrayLike, others: ArrayLike) -> Scores:
+    """How alike two maps order the pixels by the strength of their values: Spearman's correlation, -1 to 1, (n,).
+
+    The sign of a value does not count, as in Adebayo et al. 2018, "Sanity checks for saliency maps", section 3. NaN
+    where a map is even.
+
+    Examples
+    --------
+    >>> rank_correlation([[[1.0, 2.0], [-3.0, 4.0]]], [[[0.1, 0.2], [0.3, 0.9]]]).tolist()
+    [1.0]
+    """
+    a, b = (np.abs(np.asarray(values, np.float64)) for values in (maps, others))
+    if a.shape != b.shape or a.ndim != 3:
+        raise BrainsegError(f"received maps of shape {a.shape} and {b.shape}, expected both (n, h, w)")
+    return np.array([_correlation(rankdata(x), rankdata(y)) for x, y in zip(a, b, strict=True)])
+
+
+def stability(
+    method: Callable[[Array], Array], images: Array, *, copies: int = 4, noise: float = 0.02, seed: int = 0
+) -> Scores:
+    """How little a map changes when the image does: mean :func:`rank_correlation` with maps of noisy copies, (n,).
+
+    Parameters
+    ----------
+    method
+        From images to maps, for example :func:`brainseg.saliency.explain` with all but the images given. The region
+        should be given as a mask: else it moves with the noise too.
+    images
+        (n, h, w, channels), 0 to 1.
+    copies
+        Noisy copies of each image.
+    noise
+        Standard deviation of the noise, as a share of the range of grey values; all channels get the same.
+    seed
+        Of the noise.
+
+    Examples
+    --------
+    >>> ramp = np.linspace(0, 1, 16, dtype=np.float32).reshape(1, 4, 4, 1)
+    >>> stability(lambda images: images[..., 0], ramp, noise=0.001).tolist()
+    [1.0]
+    """
+    if copies < 1:
+        raise BrainsegError(f"received copies={copies}, expected 1 or more")
+    random, before = np.random.default_rng(seed), method(images)
+    drawn = [noise * random.standard_normal((*images.shape[:3], 1), dtype=np.float32) for _ in range(copies)]
+    found = [rank_correlation(before, method(np.clip(images + added, 0, 1))) for added in drawn]
+    return np.asarray(np.mean(found, axis=0))
 
 
 def controls(images: Array, predicted: Array, seed: int = 0) -> dict[str, Array]:
