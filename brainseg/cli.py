@@ -12,6 +12,7 @@ from brainseg.errors import BrainsegError
 from brainseg.recipe import STEPS, recipe_at, scale_named
 
 if TYPE_CHECKING:
+    from brainseg.experiment import Experiment
     from brainseg.run import Record as RunRecord
 
 commands = typer.Typer(
@@ -156,6 +157,35 @@ def evaluate(
 
 
 @commands.command()
+def explain(
+    image: Annotated[Path, typer.Argument(help="JPEG, PNG, DICOM or NIfTI file with a slice.")],
+    model: Annotated[str, typer.Option("--model", help="unet, linknet, segnet or deeplab.")] = "unet",
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write; a PNG goes beside it.")] = Path(
+        "report.html"
+    ),
+    number: Annotated[
+        int | None, typer.Option("--slice", help="Which slice of a volume, from 0; else the middle one.")
+    ] = None,
+    dataset: DatasetName = "phantom",
+    data: DataFolder = None,
+    scale: ScaleName = "quick",
+    seed: Seed = 0,
+) -> None:
+    """Show what a corrected model marks in an image, what that rests on, and how sure it is; not a medical device."""
+    from brainseg.slices import read_slice
+
+    if output.suffix != ".html":
+        raise BrainsegError(f"received -o {output}, expected a name that ends in .html")
+    picture = read_slice(image, number)
+    run = _experiment(model, "corrected", "published", dataset, data, scale, seed).run(model, "corrected")
+    from brainseg.explanation import NOT_A_DEVICE, explain_slice, write_report
+
+    explanation = explain_slice(run, picture)
+    drawn = write_report(explanation, run, dataset, image.name, output)
+    typer.echo("\n".join([*explanation.sentences(), NOT_A_DEVICE, f"The report is {output}, its pictures {drawn}"]))
+
+
+@commands.command()
 def measure(
     size: Annotated[int, typer.Option(help="Height and width of the images in pixels.")] = 128,
     width: Annotated[int, typer.Option(help="Filters at full resolution.")] = 64,
@@ -173,11 +203,18 @@ def measure(
 def _result(
     model: str, step: str, attention: str, dataset: str, data: Path | None, scale: str, seed: int
 ) -> "RunRecord":
-    kind = None if attention == "none" else attention
-    recipe_at(step, model, scale_named(scale), seed, kind)  # a typing error should not cost the making of the phantom
+    experiment = _experiment(model, step, attention, dataset, data, scale, seed)
+    return experiment.result(model, step, None if attention == "none" else attention)
+
+
+def _experiment(
+    model: str, step: str, attention: str, dataset: str, data: Path | None, scale: str, seed: int
+) -> "Experiment":
+    """The experiment, after a look at the recipe: a typing error should not cost the making of the phantom."""
+    recipe_at(step, model, scale_named(scale), seed, None if attention == "none" else attention)
     from brainseg.experiment import Experiment
 
-    return Experiment(dataset, scale, seed, data).result(model, step, kind)
+    return Experiment(dataset, scale, seed, data)
 
 
 def _write_record(path: Path | None, record: dict[str, object]) -> None:

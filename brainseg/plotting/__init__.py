@@ -12,6 +12,7 @@ from brainseg.plotting.images import (
     predictions,
     side_by_side,
 )
+from brainseg.plotting.saliency import overlay, saliency_maps
 from brainseg.plotting.scores import before_after, forest, ladder
 
 __all__ = [
@@ -26,10 +27,12 @@ __all__ = [
     "ladder",
     "learning_curves",
     "montage",
+    "overlay",
     "pairing",
     "patients_across_splits",
     "predictions",
     "published_against_ours",
+    "saliency_maps",
     "side_by_side",
     "tumour_area",
 ]

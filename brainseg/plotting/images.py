@@ -49,10 +49,10 @@ def montage(
     outlines = outlines or {}
     figure, axes = _grid(len(images), columns, titled=titles is not None)
     for i, ax in enumerate(axes):
-        _slice(ax, images[i], {kind: masks[i] for kind, masks in outlines.items()})
+        slice_panel(ax, images[i], {kind: masks[i] for kind, masks in outlines.items()})
         if titles is not None:
             ax.set_title(titles[i], fontsize=9, fontweight="normal")
-    return _with_legend(figure, outlines)
+    return with_legend(figure, outlines)
 
 
 @styled
@@ -64,7 +64,7 @@ def box_against_border(image: Array, box: Array, border: Array, title: str = "")
     figure = plate(WIDTH * 0.58)
     whole, close = figure.subplots(1, 2)
     for ax in (whole, close):
-        _slice(ax, image, {"box": box, "border": border})
+        slice_panel(ax, image, {"box": box, "border": border})
     left, right, top, bottom = _window(np.logical_or(box, border), margin=0.25)
     close.set(xlim=(left, right), ylim=(bottom, top))
     frame = Rectangle((left, top), right - left, bottom - top, fill=False, ec="white", lw=0.9, ls=":")
@@ -73,7 +73,7 @@ def box_against_border(image: Array, box: Array, border: Array, title: str = "")
     close.set_title("close up", fontweight="normal")
     if title:
         figure.suptitle(title, fontsize=10.5, fontweight="bold")
-    return _with_legend(figure, ("box", "border"))
+    return with_legend(figure, ("box", "border"))
 
 
 @styled
@@ -93,13 +93,13 @@ def pairing(
     figure = plate(2 * side + 0.75, width=side * n)
     axes = figure.subplots(2, n, squeeze=False)
     for i in range(n):
-        _slice(axes[0, i], images[i], {"position": by_position[i]})
-        _slice(axes[1, i], images[i], {"box": by_id[i]})
+        slice_panel(axes[0, i], images[i], {"position": by_position[i]})
+        slice_panel(axes[1, i], images[i], {"box": by_id[i]})
         if titles is not None:
             axes[0, i].set_title(titles[i], fontsize=9, fontweight="normal")
     axes[0, 0].set_ylabel("by list position", fontsize=9.5)
     axes[1, 0].set_ylabel("by image id", fontsize=9.5)
-    return _with_legend(figure, ("position", "box"))
+    return with_legend(figure, ("position", "box"))
 
 
 @styled
@@ -138,10 +138,10 @@ def predictions(
         for ax in line[len(rows) :]:
             ax.remove()
         for ax, row in zip(line, rows, strict=False):
-            _slice(ax, images[row], {kind: truth[row], "prediction": probability[row] > threshold})
+            slice_panel(ax, images[row], {kind: truth[row], "prediction": probability[row] > threshold})
             ax.set_title(f"{score_name} {scores[row]:.2f}", fontsize=9, fontweight="normal")
         line[0].set_ylabel(name, fontsize=9.5)
-    return _with_legend(figure, (kind, "prediction"))
+    return with_legend(figure, (kind, "prediction"))
 
 
 def best_middle_worst(scores: Array, count: int) -> dict[str, list[int]]:
@@ -180,9 +180,9 @@ def attention_maps(images: Array, truth: Array, maps: Mapping[str, Array], score
     figure = plate(WIDTH / columns * len(cases) + 0.75)
     axes = figure.subplots(len(cases), columns, squeeze=False)
     for line, case in zip(axes, cases, strict=True):
-        _slice(line[0], images[case], {kind: truth[case]})
+        slice_panel(line[0], images[case], {kind: truth[case]})
         for ax, stack in zip(line[1:], maps.values(), strict=True):
-            _slice(ax, images[case], {kind: truth[case]})
+            slice_panel(ax, images[case], {kind: truth[case]})
             extent = _extent(images[case])
             overlay = ax.imshow(stack[case], cmap="inferno", norm=Normalize(0, 1), alpha=0.62, extent=extent)
     titles = [f"{name.replace('_', ' ')}, {stack.shape[1]} × {stack.shape[2]}" for name, stack in maps.items()]
@@ -191,7 +191,7 @@ def attention_maps(images: Array, truth: Array, maps: Mapping[str, Array], score
     bar = figure.colorbar(overlay, ax=axes[:, 1:], orientation="horizontal", shrink=0.6, aspect=40, pad=0.02)
     bar.set_label("opening: 0 closed, 1 open", fontsize=9)
     bar.outline.set_visible(False)
-    return _with_legend(figure, (kind,))
+    return with_legend(figure, (kind,))
 
 
 @styled
@@ -222,11 +222,11 @@ def side_by_side(
     axes = figure.subplots(len(answers), len(rows), squeeze=False)
     for line, (title, masks) in zip(axes, answers.items(), strict=True):
         for ax, row in zip(line, rows, strict=True):
-            _slice(ax, images[row], {kind: truth[row], "prediction": masks[row]})
+            slice_panel(ax, images[row], {kind: truth[row], "prediction": masks[row]})
             if scores:
                 ax.set_title(f"Dice {scores[title][row]:.2f}", fontsize=9, fontweight="normal")
         line[0].set_ylabel(title, fontsize=9.5)
-    return _with_legend(figure, (kind, "prediction"))
+    return with_legend(figure, (kind, "prediction"))
 
 
 def _grid(n: int, columns: int, titled: bool) -> tuple[Plate, list[Axes]]:
@@ -240,7 +240,8 @@ def _grid(n: int, columns: int, titled: bool) -> tuple[Plate, list[Axes]]:
     return figure, axes[:n]
 
 
-def _slice(ax: Axes, image: Array, outlines: Mapping[str, Array | None]) -> None:
+def slice_panel(ax: Axes, image: Array, outlines: Mapping[str, Array | None]) -> None:
+    """Show one slice, grey (h, w) or in colour (h, w, 3), with the outlines of masks by their kind."""
     ax.imshow(image, vmin=0, vmax=255)
     for kind, mask in outlines.items():
         if mask is not None and np.any(mask):
@@ -279,7 +280,8 @@ def _window(mask: Array, margin: float) -> tuple[float, float, float, float]:
     return x - half, x + half, y - half, y + half
 
 
-def _with_legend(figure: Plate, kinds: Iterable[str]) -> Plate:
+def with_legend(figure: Plate, kinds: Iterable[str]) -> Plate:
+    """Say below a figure which colour is which kind of mask."""
     handles = [Line2D([], [], color=MASK_COLOURS[kind], lw=2.4, label=MASK_TITLES[kind]) for kind in kinds]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), handlelength=1.4)

@@ -1,0 +1,124 @@
+"""Any picture of a slice as the models take it: JPEG, PNG, DICOM or NIfTI, of any size."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import nibabel
+import numpy as np
+import pydicom
+from nibabel.filebasedimages import ImageFileError
+from numpy.typing import ArrayLike, NDArray
+from pydicom.misc import is_dicom
+from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+
+from brainseg.errors import BrainsegError
+
+Slice = NDArray[np.uint8]
+
+
+def read_slice(path: Path, number: int | None = None) -> Slice:
+    """Read one grey slice, (h, w), 0 to 255.
+
+    A picture of eight bits is taken as it is. Anything else is spread linearly, its lowest value to 0 and its highest
+    to 255, as it was done with the study's images; a DICOM file's own window comes before that. A NIfTI volume is
+    turned until its axes run from left to right, back to front and foot to head, or nearly so, and cut across the last.
+    Its slices are shown as a radiologist sees them: the patient's right on the left, the front on top.
+
+    Parameters
+    ----------
+    path
+        A file; its content decides what it is, apart from NIfTI, which is known by ``.nii`` or ``.nii.gz``.
+    number
+        Which slice of a file with several, from 0; None: the middle one.
+
+    Raises
+    ------
+    BrainsegError
+        If the file is not there or is none of these, there is no such slice, or a value is not finite.
+    """
+    if not path.is_file():
+        raise BrainsegError(f"received {path}, which is no file: expected a JPEG, PNG, DICOM or NIfTI image")
+    if path.name.endswith((".nii", ".nii.gz")):
+        return _grey(_chosen(_nifti(path), number, path), path)
+    if is_dicom(path):
+        return _grey(_chosen(_dicom(path), number, path), path)
+    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_ANYDEPTH) if path.stat().st_size else None
+    if picture is None:
+        raise BrainsegError(f"{path} cannot be read: expected a JPEG, PNG, DICOM or NIfTI image")
+    return _grey(_chosen(picture[np.newaxis], number, path), path)
+
+
+def to_square(image: Slice, size: int) -> Slice:
+    """The image in the middle of a black square, resized bilinearly as the data sets are: (size, size).
+
+    Examples
+    --------
+    >>> to_square(np.full((2, 4), 9, np.uint8), 4)
+    array([[0, 0, 0, 0],
+           [9, 9, 9, 9],
+           [9, 9, 9, 9],
+           [0, 0, 0, 0]], dtype=uint8)
+    """
+    top, left, side = _frame(image.shape)
+    square = np.zeros((side, side), np.uint8)
+    square[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return np.asarray(cv2.resize(square, (size, size)), np.uint8)
+
+
+def from_square(values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """The inverse for a map (size, size) of what a model answered: resized and cut to an image's shape (h, w)."""
+    top, left, side = _frame(shape)
+    large = cv2.resize(np.asarray(values, np.float32), (side, side))
+    return np.asarray(large[top : top + shape[0], left : left + shape[1]], np.float32)
+
+
+def _frame(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Top and left of an image in its square, and the square's side."""
+    side = max(shape)
+    return (side - shape[0]) // 2, (side - shape[1]) // 2, side
+
+
+def _nifti(path: Path) -> NDArray[Any]:
+    try:
+        volume: Any = nibabel.as_closest_canonical(nibabel.load(path))  # type: ignore[no-untyped-call]
+        values = np.squeeze(volume.get_fdata(dtype=np.float32))
+    except (ImageFileError, OSError, EOFError) as error:
+        raise BrainsegError(f"{path} cannot be read as NIfTI: {error}") from error
+    if values.ndim not in (2, 3):
+        raise BrainsegError(f"{path} has the shape {values.shape}, expected a slice or a volume of slices")
+    stack = values.reshape(*values.shape[:2], -1)
+    return np.asarray(stack.transpose(2, 1, 0)[:, ::-1, ::-1])
+
+
+def _dicom(path: Path) -> NDArray[Any]:
+    content = pydicom.dcmread(path)
+    if "PixelData" not in content:
+        raise BrainsegError(f"{path} is a DICOM file without an image")
+    if content.get("SamplesPerPixel", 1) != 1:
+        raise BrainsegError(f"{path} is a DICOM file in colour, expected shades of grey")
+    try:
+        stored = content.pixel_array
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        raise BrainsegError(f"the image in {path} cannot be decoded, save it uncompressed: {error}") from error
+    values = np.asarray(apply_voi_lut(apply_modality_lut(stored, content), content), np.float32)
+    if content.get("PhotometricInterpretation") == "MONOCHROME1":
+        values = values.max() - values
+    return values if values.ndim == 3 else values[np.newaxis]
+
+
+def _chosen(stack: NDArray[Any], number: int | None, path: Path) -> NDArray[Any]:
+    chosen = len(stack) // 2 if number is None else number
+    if not 0 <= chosen < len(stack):
+        raise BrainsegError(f"received slice {number} of {path}, expected one from 0 to {len(stack) - 1}")
+    return np.asarray(stack[chosen])
+
+
+def _grey(values: NDArray[Any], path: Path) -> Slice:
+    if values.dtype == np.uint8:
+        return values
+    if not np.isfinite(values).all():
+        raise BrainsegError(f"{path} has values that are not finite")
+    low, high = float(values.min()), float(values.max())
+    spread = (values.astype(np.float64) - low) * (255 / (high - low) if high > low else 0)
+    return np.rint(spread).astype(np.uint8)
