@@ -24,8 +24,9 @@ LADDER = {model: [f"{model}-{step}-published" for step in TRAINED] for model in 
 ABLATION = {model: [f"{model}-corrected-{kind or 'none'}" for kind in ARCHITECTURES[model].attentions[1:]] for model in MODELS}
 BOTH_ENDS = {model: [runs[0], runs[-1]] for model, runs in LADDER.items()}
 EXPERIMENTS = {
-    "ladder": [*chain(*LADDER.values()), *(f"{model}-processed-published" for model in MODELS)],
-    "attention": [*(runs[-1] for runs in LADDER.values()), *chain(*ABLATION.values())],
+    "ladder": [f"runs/{run}" for run in chain(*LADDER.values(), (f"{model}-processed-published" for model in MODELS))],
+    "attention": [f"runs/{run}" for run in chain((runs[-1] for runs in LADDER.values()), *ABLATION.values())],
+    "saliency": [f"saliency/{model}" for model in MODELS],
 }
 RUNS = {
     "02_unet": BOTH_ENDS["unet"],
@@ -34,6 +35,7 @@ RUNS = {
     "05_deeplab": BOTH_ENDS["deeplab"],
     "06_comparison": [*chain(*BOTH_ENDS.values()), *LADDER["deeplab"][1:-1]],
     "07_morphology": [runs[-1] for runs in BOTH_ENDS.values()],
+    "08_saliency": [runs[-1] for runs in BOTH_ENDS.values()],
 }
 EXPERIMENT = config.get("experiment", "ladder")
 if EXPERIMENT not in EXPERIMENTS:
@@ -105,7 +107,7 @@ rule runs:
 
 rule results:
     input:
-        expand(str(OUT / "runs" / "{run}.json"), run=EXPERIMENTS[EXPERIMENT]),
+        expand(str(OUT / "{record}.json"), record=EXPERIMENTS[EXPERIMENT]),
     params:
         folder=f"results/{DATASET}-{SCALE}-{EXPERIMENT}",
     shell:
@@ -143,6 +145,16 @@ rule run:
     shell:
         "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention} "
         "{OPTIONS} --record {output}"
+
+
+rule saliency:
+    input:
+        sources("brainseg.saliency.evaluation"),
+        str(OUT / "runs" / "{model}-corrected-published.json"),
+    output:
+        str(OUT / "saliency" / "{model}.json"),
+    shell:
+        "brainseg saliency {wildcards.model} {OPTIONS} --record {output}"
 
 
 rule prepare:

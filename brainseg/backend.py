@@ -76,6 +76,7 @@ with _quiet():
         import tensorflow
 
         tensorflow.config.list_physical_devices()
+        tensorflow.get_logger().setLevel("ERROR")  # it warns where several models are traced one after another
 
 __all__ = ["BACKENDS", "choose_backend", "configure", "describe", "keras"]
 

@@ -186,6 +186,29 @@ def explain(
 
 
 @commands.command()
+def saliency(
+    model: ModelName,
+    images: Annotated[int, typer.Option(min=1, help="At most so many test images.")] = 30,
+    dataset: DatasetName = "phantom",
+    data: DataFolder = None,
+    scale: ScaleName = "quick",
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """Score every kind of saliency map of a corrected model on its test images, beside controls (minutes)."""
+    experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed)
+    from brainseg.run import columns
+    from brainseg.saliency.evaluation import SCORES, randomisation, score_maps
+
+    run = experiment.run(model, "corrected")
+    scores = score_maps(run, experiment.data, images, progress=True)
+    typer.echo(scores.groupby("map", sort=False)[list(SCORES)].mean().round(3).to_string())
+    destroyed = randomisation(run, experiment.data, progress=True)
+    about = {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}
+    _write_record(record, {**about, "scores": columns(scores), "randomisation": columns(destroyed)})
+
+
+@commands.command()
 def measure(
     size: Annotated[int, typer.Option(help="Height and width of the images in pixels.")] = 128,
     width: Annotated[int, typer.Option(help="Filters at full resolution.")] = 64,

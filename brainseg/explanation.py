@@ -20,6 +20,7 @@ from brainseg.models import TITLES
 from brainseg.plotting import overlay, saliency_maps
 from brainseg.plotting.style import MASK_COLOURS
 from brainseg.saliency import explain
+from brainseg.saliency.region import marked_or_whole
 from brainseg.slices import Slice, from_square, to_square
 from brainseg.train import MIRRORS, predict
 
@@ -111,12 +112,11 @@ def explain_slice(run: "Run", image: Slice, batch_size: int = 32) -> Explanation
     square = to_square(image, run.recipe.size)
     answer = predict(run.model, square[np.newaxis], run.recipe.preset.mirrored)
     probability = from_square(answer[0], shape := (image.shape[0], image.shape[1]))
-    mask = probability > THRESHOLD
-    region = answer > THRESHOLD if mask.any() else "whole"
+    region = marked_or_whole(answer)
     images = as_input(square[np.newaxis])
     maps = {method: explain(method, run.model, images, region, batch_size)[0] for method in SHOWN}
     maps = {method: from_square(values, shape) for method, values in maps.items()}
-    return Explanation(image, probability, mask, maps, _mirrored_dice(run, square))
+    return Explanation(image, probability, probability > THRESHOLD, maps, _mirrored_dice(run, square))
 
 
 def figure(explanation: Explanation) -> Figure:

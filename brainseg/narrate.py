@@ -16,7 +16,9 @@ from brainseg.data.prepare import Prepared
 from brainseg.evaluate import attention_effects, attention_table, generalisation, ladder_scores, ladder_table
 from brainseg.models import TITLES
 from brainseg.recipe import STEPS, Recipe, Training
+from brainseg.results import SaliencyRecord
 from brainseg.run import Record, Run
+from brainseg.saliency.evaluation import SCORES
 from brainseg.statistics import smallest_p
 from brainseg.study import PARAMETERS
 
@@ -178,6 +180,36 @@ def attention(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> I
             f"Gap between training and test Dice, mean of {len(both)} networks: {both[kind].mean():.3f} with {kind} "
             f"attention, {both['none'].mean():.3f} without."
         )
+
+
+def against_controls(compared: pd.DataFrame) -> Iterator[str]:
+    """Say which methods are better than the best control in most networks, and which are beaten by it, score by score.
+
+    Parameters
+    ----------
+    compared
+        As :func:`brainseg.saliency.tables.against_controls` gives it.
+    """
+    for score, rows in compared.groupby("score", sort=False):
+        share = {word: rows["verdict"].eq(word).groupby(rows["map"], sort=False).mean() for word in ("better", "worse")}
+        names = {word: ", ".join(map(str, found.index[found > 1 / 2])) for word, found in share.items()}
+        strongest = rows.drop_duplicates("model")["control"].value_counts().index[0]
+        yield (
+            f"*{SCORES[str(score)]}* (strongest control: {strongest}): better in more than half of the networks: "
+            f"{names['better'] or 'no method'}; beaten: {names['worse'] or 'no method'}."
+        )
+
+
+def saliency_recorded(record: SaliencyRecord) -> Iterator[str]:
+    """Say what recorded scores of saliency maps were made with."""
+    sizes = sorted({f"{run['recipe']['size']} × {run['recipe']['size']} pixels" for run in record.runs})
+    images = record.scores.groupby("model")["number"].nunique()
+    marks = record.scores.drop_duplicates(["model", "number"])["dice"]
+    yield (
+        f"Recorded: the study's images, {', '.join(sizes)}, corrected training, {len(record.runs)} networks, "
+        f"{images.min()} test images of each in which it marks something."
+    )
+    yield f"The mean Dice of the masks that are explained is {marks.mean():.2f}."
 
 
 def reachable(seeds: Iterable[int]) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -53,7 +55,54 @@ def recorded_runs(name: str) -> tuple[Record, ...]:
     BrainsegError
         If there is no such folder, or it is empty.
     """
+    return tuple(map(Record.from_json, _texts(name)))
+
+
+@dataclass(frozen=True, eq=False)
+class SaliencyRecord:
+    """What ``brainseg saliency`` found about the maps of several networks.
+
+    Attributes
+    ----------
+    runs
+        The networks' runs, without scores and history: ``name``, ``recipe`` and ``provenance`` of each.
+    scores
+        As :func:`brainseg.saliency.evaluation.score_maps` gives them, with the column ``model``.
+    randomisation
+        As :func:`brainseg.saliency.evaluation.randomisation` gives it, with the column ``model``.
+    """
+
+    runs: list[dict[str, Any]]
+    scores: pd.DataFrame
+    randomisation: pd.DataFrame
+
+
+@cache
+def recorded_saliency(name: str) -> SaliencyRecord:
+    """The scores of saliency maps of one recorded experiment.
+
+    Parameters
+    ----------
+    name
+        Name of a folder in ``results/``, for instance ``tumorseg-small-saliency``.
+
+    Raises
+    ------
+    BrainsegError
+        If there is no such folder, or it is empty.
+    """
+    contents = [json.loads(text) for text in _texts(name)]
+
+    def table(which: str) -> pd.DataFrame:
+        tables = [pd.DataFrame(content[which]).assign(model=content["recipe"]["model"]) for content in contents]
+        return pd.concat(tables, ignore_index=True)
+
+    runs = [{part: content[part] for part in ("name", "recipe", "provenance")} for content in contents]
+    return SaliencyRecord(runs, table("scores"), table("randomisation"))
+
+
+def _texts(name: str) -> list[str]:
     files = sorted((RESULTS / name).glob("*.json.gz"))
     if not files:
-        raise BrainsegError(f"received the name {name!r}, expected a folder with runs in {RESULTS}")
-    return tuple(Record.from_json(gzip.decompress(path.read_bytes()).decode()) for path in files)
+        raise BrainsegError(f"received the name {name!r}, expected a folder with records in {RESULTS}")
+    return [gzip.decompress(path.read_bytes()).decode() for path in files]

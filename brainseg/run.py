@@ -53,8 +53,8 @@ class Record:
             "recipe": self.recipe.to_dict(),
             "training": dataclasses.asdict(self.recipe.preset),
             "provenance": self.provenance,
-            "history": _columns(self.history),
-            "scores": _columns(self.scores),
+            "history": columns(self.history),
+            "scores": columns(self.scores),
         }
         lines = [f"{json.dumps(name)}: {json.dumps(part, ensure_ascii=False)}" for name, part in parts.items()]
         return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -167,6 +167,7 @@ def _read_scores(path: Path) -> pd.DataFrame:
     return scores.fillna(dict.fromkeys(texts, ""))
 
 
-def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+def columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """A table as JSON can hold it: its columns by name, numbers rounded to :data:`DECIMALS`, NaN as None."""
     rounded = table.round(DECIMALS).astype(object)
     return {str(name): rounded[name].where(table[name].notna(), None).tolist() for name in table}

@@ -73,7 +73,9 @@ def test_a_report_is_one_page_and_one_picture(tmp_path: Path, picture: Any, bias
     assert text.count("data:image/png;base64,") == 3 + len(SHOWN)
     assert "http" not in text
     assert drawn == page.with_suffix(".png")
-    assert cv2.imread(str(drawn)).shape[1] > 1000
+    picture_file = cv2.imread(str(drawn))
+    assert picture_file is not None
+    assert picture_file.shape[1] > 1000
     assert "one collection (Cheng 2017)" in html(explain_slice(run, picture), run, "tumorseg", "a")
 
 

@@ -56,6 +56,23 @@ def region_weights(
     return weights.astype(np.float32)
 
 
+def marked_or_whole(probability: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """What a network marks in each image, or the whole image where it marks nothing: a region that is never empty.
+
+    Parameters
+    ----------
+    probability
+        Of tumour, (n, h, w).
+
+    Examples
+    --------
+    >>> marked_or_whole(np.array([[[0.9, 0.1]], [[0.2, 0.1]]], np.float32)).tolist()
+    [[[True, False]], [[True, True]]]
+    """
+    marked = np.asarray(probability) > THRESHOLD
+    return np.where(marked.any(axis=(1, 2), keepdims=True), marked, True)
+
+
 def _named(name: str, model: "keras.Model", images: NDArray[np.float32], batch_size: int) -> NDArray[np.bool_]:
     if name not in NAMES:
         expected = ", ".join(map(repr, NAMES))

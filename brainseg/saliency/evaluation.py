@@ -1,0 +1,196 @@
+"""All saliency maps of a trained network on the same test images, scored beside the controls."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from brainseg.backend import keras
+from brainseg.batches import as_input
+from brainseg.data.prepare import Prepared
+from brainseg.errors import BrainsegError
+from brainseg.metrics import THRESHOLD, dice
+from brainseg.models.attention import attention_maps
+from brainseg.run import Run
+from brainseg.saliency import METHODS, explain
+from brainseg.saliency.randomisation import randomised
+from brainseg.saliency.score import Array
+from brainseg.saliency.scores import (
+    controls,
+    deletion,
+    energy_inside,
+    insertion,
+    localisation_auc,
+    pointing_game,
+    rank_correlation,
+    sensitivity,
+    stability,
+)
+
+SCORES: Mapping[str, str] = {
+    "energy": "energy inside the border",
+    "pointing": "pointing game",
+    "auc": "localisation AUC",
+    "deletion": "deletion",
+    "insertion": "insertion",
+    "sensitivity": "sensitivity",
+    "stability": "stability",
+}
+"""The scores of a map, and what tables call them. Of all but deletion, more is better."""
+
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"RISE": {"masks": 300}, "Grad-CAM as published": {"region": "whole"}}
+"""What is not left as it is for all methods when maps are scored."""
+
+RANDOMISED = tuple(name for name in METHODS if name not in ("occlusion", "RISE"))
+"""The methods whose maps are compared with those of a network that has lost what it learned; asking thousands of times,
+once for each of its parts, takes too long for the others."""
+
+COPIES = 2
+"""Noisy copies of an image, for the stability."""
+
+
+def methods_of(run: Run, images: Array) -> list[str]:
+    """The methods that a network can be explained with: all, but attention only where it has maps.
+
+    Parameters
+    ----------
+    run
+        The trained network.
+    images
+        At least one image that it takes, (n, h, w, channels).
+    """
+    return [name for name in METHODS if name != "attention" or attention_maps(run.model, images[:1])]
+
+
+def explainable_rows(run: Run, prepared: Prepared, number: int, seed: int = 0) -> NDArray[np.intp]:
+    """Rows of test images, drawn at random, whose tumour's border is known and in which the network marks something.
+
+    Parameters
+    ----------
+    run, prepared
+        A trained network, and the data that it was tested on.
+    number
+        At most so many.
+    seed
+        Of the choice.
+
+    Raises
+    ------
+    BrainsegError
+        If there is no such image.
+    """
+    rows = prepared.rows("test", run.recipe.split)
+    marked = (run.probability[rows] > THRESHOLD).any(axis=(1, 2))
+    known = np.asarray(prepared.masks["border"][rows]).any(axis=(1, 2))
+    rows = rows[marked & known]
+    if not len(rows):
+        raise BrainsegError(
+            f"{run.name} marks nothing in any test image whose border is known: there is nothing to explain"
+        )
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:number])
+
+
+def score_maps(
+    run: Run,
+    prepared: Prepared,
+    number: int = 30,
+    options: Mapping[str, Mapping[str, Any]] = OPTIONS,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Score the maps of all methods, and the controls, on the same test images.
+
+    Explained is the network's own mask; Grad-CAM as published explains the whole image. The localisation scores ask for
+    the tumour's border, so what a map gets for them is limited by how right the mask is; that is why it is among the
+    controls.
+
+    Parameters
+    ----------
+    run, prepared, number
+        As :func:`explainable_rows`.
+    options
+        Arguments by method that are not as they are for all.
+    batch_size
+        Images that are computed at once.
+    progress
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    DataFrame
+        One row for each map and image: ``map``, ``kind`` (method or control), ``number``, ``patient``,
+        ``tumour_type``, ``area`` (of the tumour, as a share of the image), ``dice`` (of the mask), and the scores of
+        :data:`SCORES`.
+    """
+    rows = explainable_rows(run, prepared, number)
+    images = as_input(prepared.images[rows])
+    region = (run.probability[rows] > THRESHOLD).astype(np.float32)
+    border = np.asarray(prepared.masks["border"][rows])
+
+    def method(name: str) -> Callable[[Array], Array]:
+        return lambda x: explain(
+            name, run.model, x, **{"region": region, "batch_size": batch_size, **options.get(name, {})}
+        )
+
+    def control(name: str) -> Callable[[Array], Array]:
+        return lambda x: controls(x, region)[name]
+
+    sources = {name: ("method", method(name)) for name in methods_of(run, images)}
+    sources |= {name: ("control", control(name)) for name in controls(images[:1], region[:1])}
+    about = prepared.table.iloc[rows][["number", "patient", "tumour_type"]].reset_index(drop=True)
+    about = about.assign(area=border.mean(axis=(1, 2)), dice=dice(region.astype(bool), border))
+    tables = []
+    for name, (kind, source) in tqdm(sources.items(), desc=f"maps of {run.recipe.model}", disable=not progress):
+        maps = source(images)
+        scores = {
+            "energy": energy_inside(maps, border),
+            "pointing": pointing_game(maps, border),
+            "auc": localisation_auc(maps, border),
+            "deletion": deletion(run.model, images, maps, region, batch_size),
+            "insertion": insertion(run.model, images, maps, region, batch_size),
+            "sensitivity": sensitivity(run.model, images, maps, region, batch_size),
+            "stability": stability(source, images, copies=COPIES),
+        }
+        tables.append(about.assign(**scores, map=name, kind=kind))
+    table = pd.concat(tables, ignore_index=True)
+    return table[["map", "kind", *about.columns, *SCORES]]
+
+
+def randomisation(
+    run: Run, prepared: Prepared, number: int = 8, batch_size: int = 32, progress: bool = False
+) -> pd.DataFrame:
+    """How much the maps stay the same while what the network has learned is destroyed, part by part from the answer up.
+
+    Parameters
+    ----------
+    run, prepared, number
+        As :func:`explainable_rows`.
+    batch_size, progress
+        As :func:`score_maps`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each method and part: ``map``, ``part`` (the last one that was destroyed), ``parts`` (how many were)
+        and ``correlation`` (mean over the images of :func:`brainseg.saliency.scores.rank_correlation`).
+    """
+    rows = explainable_rows(run, prepared, number)
+    images = as_input(prepared.images[rows])
+    region = (run.probability[rows] > THRESHOLD).astype(np.float32)
+    names = [name for name in methods_of(run, images) if name in RANDOMISED]
+
+    def maps(name: str, model: "keras.Model") -> Array:
+        return explain(name, model, images, **{"region": region, "batch_size": batch_size, **OPTIONS.get(name, {})})
+
+    before = {name: maps(name, run.model) for name in names}
+    table = []
+    parts = tqdm(randomised(run.model), desc=f"parts of {run.recipe.model}", disable=not progress)
+    for destroyed, (part, model) in enumerate(parts, start=1):
+        for name in names:
+            alike = rank_correlation(before[name], maps(name, model))
+            correlation = float(np.mean(alike[~np.isnan(alike)])) if not np.isnan(alike).all() else 0.0
+            table.append({"map": name, "part": part, "parts": destroyed, "correlation": correlation})
+    return pd.DataFrame(table)
