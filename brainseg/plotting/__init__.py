@@ -12,7 +12,7 @@ from brainseg.plotting.images import (
     predictions,
     side_by_side,
 )
-from brainseg.plotting.saliency import overlay, saliency_maps
+from brainseg.plotting.saliency import coloured, map_scores, overlay, randomisation, saliency_maps
 from brainseg.plotting.scores import before_after, forest, ladder
 
 __all__ = [
@@ -22,16 +22,19 @@ __all__ = [
     "before_after",
     "best_middle_worst",
     "box_against_border",
+    "coloured",
     "contingency",
     "forest",
     "ladder",
     "learning_curves",
+    "map_scores",
     "montage",
     "overlay",
     "pairing",
     "patients_across_splits",
     "predictions",
     "published_against_ours",
+    "randomisation",
     "saliency_maps",
     "side_by_side",
     "tumour_area",

@@ -5,24 +5,46 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from brainseg.models import TITLES
 from brainseg.plotting.images import Array, slice_panel, with_legend
-from brainseg.plotting.style import WIDTH, Plate, plate, styled
+from brainseg.plotting.scores import lines, model_point
+from brainseg.plotting.style import MODEL_COLOURS, SOFT, WIDTH, Plate, plate, styled
 
 STRONGEST = 99.5
 """Percentile of a map's positive values from which on its colour is full: single pixels do not set the scale."""
 
 
+def coloured(saliency: Array) -> NDArray[np.float64]:
+    """A saliency map in colour, (h, w, 4): red, green, blue and opacity, 0 to 1; the stronger, the more opaque.
+
+    Values of 0 and less are transparent, and each map has a scale of its own.
+
+    Examples
+    --------
+    >>> coloured(np.array([[-1.0, 0.0, 2.0]]))[..., 3].tolist()
+    [[0.0, 0.0, 1.0]]
+    """
+    positive = np.maximum(np.asarray(saliency, np.float64), 0)
+    highest = np.percentile(positive[positive > 0], STRONGEST) if positive.any() else 1.0
+    strength = np.minimum(positive / highest, 1)
+    return np.concatenate(
+        [matplotlib.colormaps["magma"](strength)[..., :3], np.sqrt(strength)[..., np.newaxis]], axis=-1
+    )
+
+
 def overlay(image: Array, saliency: Array, opacity: float = 0.85) -> NDArray[np.uint8]:
-    """A slice with a saliency map over it, (h, w, 3), 0 to 255.
+    """A slice with a saliency map over it, as :func:`coloured` has it: (h, w, 3), 0 to 255.
 
     Parameters
     ----------
     image
         Grey, (h, w), 0 to 255.
     saliency
-        (h, w); values of 0 and less stay grey, and each map has a scale of its own.
+        (h, w).
     opacity
         Of the strongest colour, 0 to 1.
 
@@ -31,12 +53,9 @@ def overlay(image: Array, saliency: Array, opacity: float = 0.85) -> NDArray[np.
     >>> overlay(np.full((1, 2), 100, np.uint8), np.array([[0.0, 1.0]]), opacity=1).tolist()
     [[[100, 100, 100], [252, 253, 191]]]
     """
-    positive = np.maximum(np.asarray(saliency, np.float64), 0)
-    highest = np.percentile(positive[positive > 0], STRONGEST) if positive.any() else 1.0
-    strength = np.minimum(positive / highest, 1)
-    colour = 255 * matplotlib.colormaps["magma"](strength)[..., :3]
-    share = opacity * np.sqrt(strength)[..., np.newaxis]
-    mixed: NDArray[np.uint8] = np.rint(share * colour + (1 - share) * np.asarray(image)[..., np.newaxis]).astype(
+    colour = coloured(saliency)
+    share = opacity * colour[..., 3:]
+    mixed: NDArray[np.uint8] = np.rint(share * 255 * colour[..., :3] + (1 - share) * image[..., np.newaxis]).astype(
         np.uint8
     )
     return mixed
@@ -89,3 +108,67 @@ def saliency_maps(
         for ax in places[panels:]:
             ax.remove()
     return with_legend(figure, outlines)
+
+
+@styled
+def map_scores(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
+    """Show the mean scores of all maps, one line a map, one mark a network, one panel a score; controls in grey.
+
+    Parameters
+    ----------
+    table
+        One row for each map and image: `map`, `kind` (`method` or `control`), `model` (key) and the scores.
+    scores
+        Which to show, and what to call them.
+    """
+    means = table.groupby(["kind", "map", "model"], sort=False)[list(scores)].mean().reset_index()
+    means = means.sort_values("kind", ascending=False, kind="stable")
+    maps, models = (list(dict.fromkeys(means[column])) for column in ("map", "model"))
+    controls = set(means.loc[means["kind"] == "control", "map"])
+    figure = plate(0.27 * len(maps) + 1.0)
+    axes = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+    for ax, (score, title) in zip(axes, scores.items(), strict=True):
+        for model in models:
+            values = means[means["model"] == model].set_index("map")[score].reindex(maps)
+            ax.plot(values, np.arange(len(maps)), zorder=3, alpha=0.85, **model_point(model))
+        lines(ax, maps)
+        ax.axhspan(len(maps) - len(controls) - 0.5, len(maps) - 0.5, color=SOFT, alpha=0.12, lw=0)
+        ax.set_title(title)
+    figure.legend(handles=_models(models), loc="outside lower center", ncols=len(models), handletextpad=0.3)
+    return figure
+
+
+@styled
+def randomisation(table: pd.DataFrame, columns: int = 4) -> Plate:
+    """Show how alike maps stay while parts of the network are destroyed, one panel a method, one line a network.
+
+    Parameters
+    ----------
+    table
+        One row for each network, method and part: `model` (key), `map`, `parts` (how many are destroyed) and
+        `correlation` with the map of the whole network.
+    columns
+        Panels in a row.
+    """
+    methods = dict(iter(table.groupby("map", sort=False)))
+    rows = -(-len(methods) // columns)
+    figure = plate(1.45 * rows + 0.6)
+    axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
+    models = list(dict.fromkeys(table["model"]))
+    for ax, (method, found) in zip(axes, methods.items(), strict=False):
+        for model, line in found.groupby("model", sort=False):
+            share = np.array([0, *line["parts"] / line["parts"].max()])
+            ax.plot(share, [1, *line["correlation"]], color=MODEL_COLOURS[str(model)], lw=1.4)
+        ax.axhline(0, color=SOFT, lw=0.8)
+        ax.set_title(method, fontsize=9, fontweight="normal")
+    for ax in axes[len(methods) :]:
+        ax.remove()
+    figure.supxlabel("share of the network's parts that are destroyed, from its answer up", fontsize=9.5)
+    figure.supylabel("rank correlation", fontsize=9.5)
+    handles = [Line2D([], [], color=MODEL_COLOURS[model], label=TITLES[model]) for model in models]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(models))
+    return figure
+
+
+def _models(models: Sequence[str]) -> list[Line2D]:
+    return [Line2D([], [], label=TITLES[model], **model_point(model)) for model in models]

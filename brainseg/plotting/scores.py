@@ -56,7 +56,7 @@ def forest(table: pd.DataFrame, xlabel: str = "difference in Dice", title: str =
         for place, row in enumerate(rows.to_dict("records")):
             ax.plot([row["low"], row["high"]], [place, place], color=INK, lw=1.6, zorder=2)
             ax.plot(row["mean"], place, zorder=3, **_point(row["low"] > 0 or row["high"] < 0))
-        _lines(ax, [f"{label} (n = {n})" for label, n in zip(rows["label"], rows["images"], strict=True)])
+        lines(ax, [f"{label} (n = {n})" for label, n in zip(rows["label"], rows["images"], strict=True)])
         ax.set_title(str(group))
     axes[-1].set_xlabel(f"{xlabel}, 95 % interval")
     texts = {True: "interval excludes zero", False: "interval includes zero"}
@@ -86,14 +86,14 @@ def ladder(table: pd.DataFrame) -> Plate:
             rows = table[(table["metric"] == metric) & (table["model"] == model)].set_index("title").reindex(steps)
             heights = np.arange(len(steps)) + SPACING * (place - (len(models) - 1) / 2)
             ax.hlines(heights, rows["low"], rows["high"], color=MODEL_COLOURS[model], lw=1.6, zorder=2)
-            ax.plot(rows["mean"], heights, zorder=3, **_model_point(model))
-        _lines(ax, [f"{number}. {step}" for number, step in enumerate(steps, 1)])
+            ax.plot(rows["mean"], heights, zorder=3, **model_point(model))
+        lines(ax, [f"{number}. {step}" for number, step in enumerate(steps, 1)])
         ax.hlines(np.arange(len(steps) - 1) + 0.5, 0, 1, transform=ax.get_yaxis_transform(), color=RULE, lw=0.7)
         ax.set_title(metric)
         ax.set_xlabel(f"95 % interval, n = {_range(table.loc[table['metric'] == metric, 'images'])}")
     axes[0].set_xlim(left=-0.02)
     figure.legend(
-        handles=[Line2D([], [], label=TITLES[model], **_model_point(model)) for model in models],
+        handles=[Line2D([], [], label=TITLES[model], **model_point(model)) for model in models],
         loc="outside lower center",
         ncols=4,
         columnspacing=1.4,
@@ -145,7 +145,7 @@ def before_after(before: ArrayLike, after: ArrayLike, score: str = "Dice") -> Pl
     return figure
 
 
-def _lines(ax: Axes, labels: list[str]) -> None:
+def lines(ax: Axes, labels: list[str]) -> None:
     """One line of the chart per label, from the top, with a grid that goes down."""
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
@@ -165,5 +165,6 @@ def _point(filled: bool) -> dict[str, Any]:
     return {"marker": "o", "ms": 6.5, "mew": 1.4, "mec": INK, "mfc": face, "ls": "none"}
 
 
-def _model_point(model: str) -> dict[str, Any]:
+def model_point(model: str) -> dict[str, Any]:
+    """How a network's score is marked."""
     return {"marker": MODEL_MARKERS[model], "ms": 5, "color": MODEL_COLOURS[model], "ls": "none"}
