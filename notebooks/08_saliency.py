@@ -1,0 +1,257 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Saliency
+#
+# The study shows a coloured map for each network and says that it follows the tumour. A {term}`saliency map` is meant to tell which pixels an answer depends on. It is easy to make one and
+# hard to know what it says: a map can look right and have nothing to do with the network. This chapter makes thirteen kinds of them, and then measures them. At the end of it you can
+#
+# - say which question a saliency map answers, and what its colours do not mean;
+# - measure whether a map points at the tumour, and whether it tells the truth about the network;
+# - name the controls that every map should be compared with, and recognise a map that does not need the network.
+
+# %% tags=["parameters"]
+dataset = "phantom"
+data = None
+scale = "quick"
+seed = 0
+
+# %%
+import numpy as np
+
+from brainseg import narrate, plotting
+from brainseg.batches import as_input
+from brainseg.display import items, source
+from brainseg.experiment import Experiment
+from brainseg.guidance import energy_outside
+from brainseg.models import MODELS, TITLES
+from brainseg.results import recorded_saliency
+from brainseg.saliency import METHODS, evaluation, explain, tables
+from brainseg.saliency.evaluation import SCORES
+from brainseg.saliency.gradients import input_gradient
+from brainseg.saliency.randomisation import randomised
+from brainseg.saliency.region import marked_or_whole
+from brainseg.saliency.scores import controls, deletion, energy_inside
+from brainseg.viewer import viewer
+
+experiment = Experiment(dataset, scale, seed, data)
+prepared = experiment.data
+runs = {name: experiment.run(name, "corrected") for name in MODELS}
+
+# %% [markdown]
+# ## What is explained
+#
+# A network for whole images has one answer, and a map explains that. Here there are thousands of answers, one for each pixel, so one has to say which of them are meant. In this chapter it is the
+# pixels that the network marks, unless it marks none; then it is the whole image. What is explained is the sum of their {term}`logits <logit>`: a logit is what the network computes before the last
+# step squeezes it into a probability, and it still changes where a probability has long come close to 1.
+#
+# The simplest map asks: if this pixel were a little brighter, how much would the sum change? That is a {term}`gradient`:
+
+# %% tags=["hide-input"]
+source(input_gradient)
+
+# %% [markdown]
+# ## One answer, thirteen maps
+#
+# All methods answer for the same pixels of the same image. They fall into four families. *Gradients* ask what a small change of brightness would do; SmoothGrad {cite:p}`smilkov2017` asks several noisy copies of the image,
+# and integrated gradients {cite:p}`sundararajan2017` go all the way from a black image. *Class activation maps* {cite:p}`selvaraju2017,vinogradova2020` show where the features of a layer are strong that speak for the answer. *Perturbations* hide a part of the image and
+# look what the answer loses {cite:p}`zeiler2014,petsiuk2018`. And *attention* shows what the network's own gates let through.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One test image under all thirteen maps of U-Net's answer, the image with its outline first. Bright: strong; where the image shows through, the map is weak, zero or negative. Each map has a scale of its own.", "name": "fig-thirteen"}, "image": {"alt": "One slice under thirteen different saliency maps, which differ strongly."}}
+unet = runs["unet"]
+scores = unet.scores["border_dice"].where(unet.scores["split"] == "test").to_numpy()
+cases = {name: rows[0] for name, rows in plotting.best_middle_worst(scores, 1).items()}
+rows = np.array(list(cases.values()))
+first = rows[:1]
+
+
+def maps_of(model, rows, methods):
+    images, region = as_input(prepared.images[rows]), marked_or_whole(runs[model].probability[rows])
+    known = [method for method in methods if method in evaluation.methods_of(runs[model], images)]
+    return {method: explain(method, runs[model].model, images, region) for method in known}
+
+
+def outlines(model, rows):
+    return {"border": prepared.masks["border"][rows], "prediction": runs[model].probability[rows] > 0.5}
+
+
+plotting.saliency_maps(prepared.images[first], maps_of("unet", first, METHODS), outlines("unet", first), columns=4)
+
+# %% [markdown]
+# The maps disagree, although they are of one network, one image and one answer. Some follow the edges of the image, some are blobs, some cover the marked pixels and some lie beside them. None of them is wrong: they answer different questions.
+# So the first question to a saliency map is *which one*, and the second is how anybody would notice if it were wrong.
+#
+# ## What the study showed
+#
+# The study has one image from the training set for each network, under a Grad-CAM map: features of one layer, weighted by the gradient of the mean probability of the whole image. Here is the same map for all four networks, on three test images: one
+# that U-Net marks well, one in the middle, and its worst.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Grad-CAM exactly as published, on three test images: the one that U-Net marks best, one in the middle, and its worst. The first column shows the border and what U-Net marks.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks."}}
+published = {TITLES[name]: maps_of(name, rows, ["Grad-CAM as published"]).popitem()[1] for name in MODELS}
+plotting.saliency_maps(prepared.images[rows], published, outlines("unet", rows), titles=list(cases))
+
+# %% [markdown]
+# A map of a layer with few pixels, enlarged to the image, is a blob wherever it lies. If tumours are often in the middle of the image, a blob in the middle will often touch one. Whether a map points at tumours better
+# than such a blob has to be measured.
+#
+# ## Look for yourself
+#
+# Every network, three images, and some of the methods. Turn the opacity down to see the slice under the map.
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+shown = ("gradient", "SmoothGrad", "Seg-Grad-CAM", "Grad-CAM as published", "occlusion", "attention")
+viewer(
+    prepared.images[rows],
+    [f"{name} case of U-Net" for name in cases],
+    {TITLES[name]: maps_of(name, rows, shown) for name in MODELS},
+    {TITLES[name]: run.probability[rows] > 0.5 for name, run in runs.items()},
+)
+
+# %% [markdown]
+# ## Three questions to a map
+#
+# **Does it point at the tumour?** Compared with the border that was drawn by hand: the share of the map's *energy inside the border*; whether its highest value lies inside (the *pointing game* {cite:p}`zhang2018`); and the *localisation AUC*, the probability that a pixel inside has a
+# higher value than one outside, of which one half is chance.
+#
+# **Is it true of the network?** That needs no border. *Deletion* {cite:p}`petsiuk2018`: paint pixels black, the strongest first; the faster the probability of the marked pixels falls, the better the map has named what they rest on. *Insertion*: the reverse, from a blurred image; here more is better.
+# *Sensitivity* {cite:p}`ancona2018`: do the values of a random part of the map say how much the answer loses without that part?
+#
+# **Is it stable?** Does the map stay when noise is added that a reader would not notice?
+#
+# In code, one of each of the first two:
+
+# %% tags=["hide-input"]
+source(energy_inside, deletion)
+
+# %% [markdown]
+# ### Controls
+#
+# A score means nothing by itself. Four maps are scored along with the others that know nothing of what happens in the network: a blob in the middle of the image, the image's own edges, noise, and the mask that the network predicts. The last is the hardest: if the mask itself points at the tumour just as well, a
+# saliency map has told us nothing about the place that the answer had not told already.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The four controls for the same image.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
+plotting.saliency_maps(
+    prepared.images[first],
+    controls(as_input(prepared.images[first]), np.asarray(unet.probability[first] > 0.5)),
+    outlines("unet", first),
+)
+
+# %% [markdown]
+# ## The scores, on the study's images
+
+# %% tags=["hide-input"]
+record = recorded_saliency("tumorseg-small-saliency")
+items(narrate.saliency_recorded(record))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Three scores of every map on the study's images, one mark a network; grey: the controls. Of deletion, less is better.", "name": "fig-map-scores"}, "image": {"alt": "Dot plot of localisation, deletion and insertion scores for thirteen methods and four controls."}}
+plotting.map_scores(record.scores, {name: SCORES[name] for name in ("energy", "deletion", "insertion")})
+
+# %% [markdown]
+# All seven scores, means over the images of a network and then over the four networks:
+
+# %% tags=["hide-input"]
+tables.averages(record.scores).rename(columns=dict(SCORES)).round(2)
+
+# %% [markdown]
+# Which methods beat the best of the four controls? Each is compared with it on the same images of the same network. *Better* or *worse* is counted where the 95 % interval of the difference excludes zero:
+
+# %% tags=["hide-input"]
+compared = tables.against_controls(record.scores)
+tables.verdicts(compared)
+
+# %% tags=["hide-input"]
+items(narrate.against_controls(compared))
+
+# %% [markdown]
+# A map that is beaten by a control is not useless, but it cannot be used for what the control does better. There is also a limit that no method passes: maps explain the network's mask, and where the mask is wrong a faithful map must point beside the tumour.
+# *Stability* is left out of the comparison, because a map that never changes, such as noise drawn once, is perfectly stable.
+#
+# ### Large and small tumours
+#
+# The study's fifth claim is that the maps of U-Net and DeepLab follow the tumour closely, those of SegNet and LinkNet less so, above all for small tumours. With the study's own method, the share of energy inside the border is:
+
+# %% tags=["hide-input"]
+own = record.scores[record.scores["map"] == "Grad-CAM as published"]
+tables.by_tumour(own, "energy", by="model").round(2)
+
+# %% [markdown]
+# And for all maps, as a mean over the networks:
+
+# %% tags=["hide-input"]
+tables.by_tumour(record.scores, "energy").round(2)
+
+# %% [markdown]
+# Read the last rows first. A map that is the same for every image has more energy inside large tumours, because they are larger. So a table like this needs its controls in it as well.
+#
+# ## Is it about the network at all?
+#
+# Here is a test that some well-known methods fail {cite:p}`adebayo2018`. Destroy what the network has learned: shuffle the weights of its last part, then of the part before it, and so on up to the first. A map that is about the network must change.
+# Below, U-Net loses one part after another from left to right.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Maps of U-Net's answer while its parts are destroyed one after another, from the answer up. A row that stays the same does not show what the network has learned.", "name": "fig-cascade"}, "image": {"alt": "Rows of maps for five methods; in each, the network is destroyed further from left to right."}}
+tested = ("gradient", "integrated gradients", "guided backpropagation", "Seg-Grad-CAM", "HiResCAM")
+region = marked_or_whole(unet.probability[first])
+cascade = {"learned": [explain(method, unet.model, as_input(prepared.images[first]), region)[0] for method in tested]}
+for part, model in randomised(unet.model):
+    if part in ("logits", "decoder_2", "decoder_4", "bottleneck", "encoder_1"):
+        cascade[part.replace("_", " ")] = [
+            explain(method, model, as_input(prepared.images[first]), region)[0] for method in tested
+        ]
+plotting.saliency_maps(
+    np.repeat(prepared.images[first], len(tested), axis=0),
+    cascade,
+    titles=[method.replace(" ", "\n", 1) for method in tested],
+)
+
+# %% [markdown]
+# The same in numbers, on the study's images: how alike are the maps before and after, by the order in which they put the pixels? One is the same order, zero is none in common.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rank correlation of maps with those of the whole network, while its parts are destroyed from the answer up, mean of eight test images of the study. A line that stays high belongs to a method that shows the image more than the network.", "name": "fig-randomisation"}, "image": {"alt": "Line charts, one for each method: rank correlation falls as parts of four networks are destroyed."}}
+plotting.randomisation(record.randomisation)
+
+# %% [markdown]
+# With everything destroyed, the mean correlation over the four networks is:
+
+# %% tags=["hide-input"]
+last = record.randomisation.sort_values("parts").groupby(["model", "map"], sort=False).tail(1)
+last.groupby("map")["correlation"].mean().sort_values().round(2).to_frame()
+
+# %% [markdown]
+# A product of a gradient with the image keeps the image, whatever becomes of the gradient. That is why such maps look convincing: what the eye recognises in them is the image.
+#
+# ## Saliency in training
+#
+# The study's README says that saliency maps are part of the training, so that a network learns to look at tumours. The notebook has no such step. What it could be is known: a term in the loss that
+# punishes gradients at pixels that should not matter {cite:p}`ross2017`. In this package it is the share of the gradient's energy that lies outside the tumour's border:
+
+# %% tags=["hide-input"]
+source(energy_outside)
+
+# %% [markdown]
+# `brainseg train unet --step corrected --guidance 0.1` trains with it. What it does to masks and maps has not been recorded yet, so the study's sixth claim stays open here. One thing can be said beforehand. A network that must not use what lies around a tumour cannot
+# compare the tumour with its surroundings, and that comparison is how radiologists see many of them. A map that stays inside the border may be bought with a worse answer.
+#
+# ## What a map cannot say
+#
+# - It shows what *this* network's answer depends on. It does not show where a tumour is; for that there is the answer, and its score.
+# - It does not make an answer trustworthy. Networks that find the wrong place have maps that look just as tidy.
+# - It has no scale of its own. Two maps can be compared only by a score that says what they are for.
+#
+# `brainseg explain IMAGE -o report.html` makes such maps for any slice, and says beside them what they do not mean.
+#
+# ## Exercises
+#
+# 1. A map is the same everywhere. Which values do its energy inside the border, its pointing game and its localisation AUC have, for a tumour that covers a tenth of the image?
+# 2. Explain the four corners of the image in place of the marked pixels: `explain("gradient", unet.model, images, mask_of_corners)`. What do you expect to see, and what do you see?
+# 3. Which control would you add for images in which most tumours lie on the left?
+# 4. Seg-Grad-CAM with another layer: `explain(..., layer="encoder_1_conv_2_relu")`. Does it point better or worse, and is it more or less faithful?
