@@ -35,6 +35,9 @@ StepName = Annotated[
     str, typer.Option("--step", help="How far from published to corrected; the comparison says what each is.")
 ]
 AttentionName = Annotated[str, typer.Option("--attention", help="published, gate, channel, spatial or none.")]
+Guidance = Annotated[
+    float, typer.Option("--guidance", help="Weight of the penalty on gradients outside the tumour; 0 is none.")
+]
 Record = Annotated[Path | None, typer.Option("--record", help="Write what was found or made to a small JSON file.")]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
 
@@ -130,10 +133,11 @@ def train(
     data: DataFolder = None,
     scale: ScaleName = "quick",
     seed: Seed = 0,
+    guidance: Guidance = 0.0,
     record: Record = None,
 ) -> None:
     """Train a model; a finished run is found again, an interrupted one goes on."""
-    result = _result(model, step, attention, dataset, data, scale, seed)
+    result = _result(model, step, attention, dataset, data, scale, seed, guidance)
     typer.echo(f"{model}, {STEPS[step]}: {len(result.history)} epochs, run {result.name}")
     _write_text(record, result.to_json())
 
@@ -224,17 +228,31 @@ def measure(
 
 
 def _result(
-    model: str, step: str, attention: str, dataset: str, data: Path | None, scale: str, seed: int
+    model: str,
+    step: str,
+    attention: str,
+    dataset: str,
+    data: Path | None,
+    scale: str,
+    seed: int,
+    guidance: float = 0.0,
 ) -> "RunRecord":
-    experiment = _experiment(model, step, attention, dataset, data, scale, seed)
-    return experiment.result(model, step, None if attention == "none" else attention)
+    experiment = _experiment(model, step, attention, dataset, data, scale, seed, guidance)
+    return experiment.result(model, step, None if attention == "none" else attention, guidance)
 
 
 def _experiment(
-    model: str, step: str, attention: str, dataset: str, data: Path | None, scale: str, seed: int
+    model: str,
+    step: str,
+    attention: str,
+    dataset: str,
+    data: Path | None,
+    scale: str,
+    seed: int,
+    guidance: float = 0.0,
 ) -> "Experiment":
     """The experiment, after a look at the recipe: a typing error should not cost the making of the phantom."""
-    recipe_at(step, model, scale_named(scale), seed, None if attention == "none" else attention)
+    recipe_at(step, model, scale_named(scale), seed, None if attention == "none" else attention, guidance)
     from brainseg.experiment import Experiment
 
     return Experiment(dataset, scale, seed, data)

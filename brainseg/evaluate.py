@@ -210,11 +210,11 @@ def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
 
 
 def by_attention(records: Iterable[Record]) -> dict[str, dict[str | None, list[Record]]]:
-    """Sort the runs with the corrected training, not post-processed, by model and kind of attention."""
+    """Sort the runs with the corrected training by model and attention; not those with guidance or post-processing."""
     sorted_in: dict[str, dict[str | None, list[Record]]] = {}
     for record in records:
         recipe = record.recipe
-        if recipe.training == "corrected" and recipe.postprocessing is None:
+        if recipe.training == "corrected" and recipe.guidance == 0 and recipe.postprocessing is None:
             sorted_in.setdefault(recipe.model, {}).setdefault(recipe.attention, []).append(record)
     return {
         model: {kind: kinds[kind] for kind in ARCHITECTURES[model].attentions if kind in kinds}

@@ -51,16 +51,20 @@ class Experiment:
         """Images and masks at the scale's size."""
         return self.dataset.prepared(self.scale.size, self.progress)
 
-    def recipe(self, model: str, step: str = "published", attention: str | None = "published") -> Recipe:
+    def recipe(
+        self, model: str, step: str = "published", attention: str | None = "published", guidance: float = 0.0
+    ) -> Recipe:
         """The recipe of a model at a step of the ladder (:data:`brainseg.recipe.STEPS`), at this scale."""
-        return recipe_at(step, model, self.scale, self.seed, attention)
+        return recipe_at(step, model, self.scale, self.seed, attention, guidance)
 
-    def run(self, model: str, step: str = "published", attention: str | None = "published") -> Run:
+    def run(
+        self, model: str, step: str = "published", attention: str | None = "published", guidance: float = 0.0
+    ) -> Run:
         """The run of such a recipe: from the store, or trained now."""
-        recipe = self.recipe(model, step, attention)
+        recipe = self.recipe(model, step, attention, guidance)
         return train(recipe, self.data, self.dataset.workspace / "runs", self.progress)
 
-    def result(self, model: str, step: str, attention: str | None = "published") -> Record:
+    def result(self, model: str, step: str, attention: str | None = "published", guidance: float = 0.0) -> Record:
         """What a step of the ladder results in: the run's record, after post-processing where the step has it."""
-        run = self.run(model, step, attention)
+        run = self.run(model, step, attention, guidance)
         return run if self.recipe(model, step, attention).postprocessing is None else postprocessed(run, self.data)

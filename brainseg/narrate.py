@@ -64,7 +64,8 @@ def protocol(recipe: Recipe) -> Iterator[str]:
     yield f"{recipe.width} filters at full resolution{seen}."
     yield f"At most {recipe.epochs} epochs, {stop}; the weights of the {kept} epoch are kept."
     yield f"Validation on {held}. The split is {split}."
-    yield f"Loss: {LOSSES[preset.loss]}. Optimiser: Adam, {_learning_rate(preset)}."
+    guidance = f" plus {recipe.guidance:g} times the guidance term" if recipe.guidance else ""
+    yield f"Loss: {LOSSES[preset.loss]}{guidance}. Optimiser: Adam, {_learning_rate(preset)}."
     yield f"{_augmentation(preset)} Labels: {LABELS[recipe.mask]}."
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -200,6 +201,8 @@ class Recipe:
         As in :class:`Scale`.
     seed
         Of the initial weights, the dropout, the augmentation and the order of the images.
+    guidance
+        Weight of the guidance term, see :mod:`brainseg.guidance`; 0: none.
 
     Raises
     ------
@@ -227,6 +230,7 @@ class Recipe:
     images_per_epoch: int | None
     scale_epochs: int
     seed: int
+    guidance: float = 0.0
 
     def __post_init__(self) -> None:
         resolve_attention(self.model, self.attention)
@@ -239,6 +243,8 @@ class Recipe:
         _expect("postprocessing", self.postprocessing, POSTPROCESSINGS)
         if self.batch_size < 1:
             raise BrainsegError(f"received a batch size of {self.batch_size}, expected 1 or more")
+        if not 0 <= self.guidance < math.inf:
+            raise BrainsegError(f"received a guidance of {self.guidance}, expected a finite number, 0 or more")
 
     @property
     def mask(self) -> str:
@@ -270,7 +276,10 @@ class Recipe:
     @property
     def id(self) -> str:
         """Eight hexadecimal digits that change with any field, and with the meaning of the training preset."""
-        content = json.dumps([self.to_dict(), dataclasses.asdict(self.preset)], sort_keys=True)
+        fields = self.to_dict() | {"guidance": float(self.guidance)}
+        if self.guidance == 0:
+            del fields["guidance"]  # as before there was guidance
+        content = json.dumps([fields, dataclasses.asdict(self.preset)], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
     def to_dict(self) -> dict[str, Any]:
@@ -363,16 +372,28 @@ def ladder(model: str, scale: Scale, seed: int = 0, attention: str | None = "pub
     return recipes
 
 
-def recipe_at(step: str, model: str, scale: Scale, seed: int = 0, attention: str | None = "published") -> Recipe:
-    """The recipe of a model at one step of the ladder.
+def recipe_at(
+    step: str,
+    model: str,
+    scale: Scale,
+    seed: int = 0,
+    attention: str | None = "published",
+    guidance: float = 0.0,
+) -> Recipe:
+    """The recipe of a model at one step of the ladder, trained with guidance if that is not 0.
 
     Raises
     ------
     BrainsegError
-        If there is no such step, or as :func:`published`.
+        If there is no such step, the guidance is negative or not finite, or as :func:`published`.
+
+    Examples
+    --------
+    >>> recipe_at("borders", "unet", SCALES["quick"], guidance=0.5).guidance
+    0.5
     """
     _expect("step", step, tuple(STEPS))
-    return ladder(model, scale, seed, attention)[step]
+    return dataclasses.replace(ladder(model, scale, seed, attention)[step], guidance=guidance)
 
 
 def _expect(field: str, value: str | None, known: tuple[str | None, ...]) -> None:

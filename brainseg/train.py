@@ -24,6 +24,7 @@ from brainseg.backend import configure, describe, keras
 from brainseg.batches import Batches, as_input, augment
 from brainseg.data.prepare import Prepared
 from brainseg.errors import BrainsegError
+from brainseg.guidance import Guided, without_guidance
 from brainseg.losses import loss
 from brainseg.metrics import THRESHOLD
 from brainseg.models import build
@@ -131,6 +132,8 @@ def compiled(recipe: Recipe, steps_per_epoch: int) -> "keras.Model":
         normalisation=preset.normalisation,
         seed=recipe.seed,
     )
+    if recipe.guidance > 0:
+        model = Guided(model, recipe.guidance)
     model.compile(
         optimizer=keras.optimizers.Adam(_learning_rate(preset, recipe.epochs, steps_per_epoch)),
         loss=loss(preset.loss),
@@ -286,6 +289,7 @@ def _finish(state: _State, recipe: Recipe, prepared: Prepared, folder: Path) -> 
     """Predict with the weights that the recipe keeps, and write the run."""
     if recipe.preset.monitor == "dice":
         state.model.set_weights(state.best)
+    model = without_guidance(state.model)
     history = pd.DataFrame(state.history)
     history.insert(0, "epoch", np.arange(1, len(history) + 1))
     provenance = {
@@ -295,6 +299,6 @@ def _finish(state: _State, recipe: Recipe, prepared: Prepared, folder: Path) -> 
         "seconds": round(state.seconds, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    probability = predict(state.model, prepared.images, recipe.preset.mirrored)
-    write_run(folder, recipe, prepared, state.model, history, probability, provenance)
+    probability = predict(model, prepared.images, recipe.preset.mirrored)
+    write_run(folder, recipe, prepared, model, history, probability, provenance)
     state.path.unlink()

@@ -46,6 +46,7 @@ def test_a_recipe_survives_the_way_through_json(model: str) -> None:
         {"images_per_epoch": None},
         {"scale_epochs": 99},
         {"seed": 1},
+        {"guidance": 0.1},
     ],
     ids=str,
 )
@@ -71,6 +72,9 @@ def test_pairing_and_labels_choose_the_mask() -> None:
         ({"scoring": "best"}, "received scoring 'best', expected one of: published, per_image"),
         ({"postprocessing": "test"}, "received postprocessing 'test', expected one of: None, validation"),
         ({"batch_size": 0}, "batch size of 0"),
+        ({"guidance": -0.1}, "received a guidance of -0.1, expected a finite number, 0 or more"),
+        ({"guidance": float("inf")}, "received a guidance of inf"),
+        ({"guidance": float("nan")}, "received a guidance of nan"),
     ],
 )
 def test_what_does_not_go_together_is_refused(change: dict[str, Any], message: str) -> None:
@@ -120,3 +124,26 @@ def test_unknown_scales_and_fields_are_refused() -> None:
         scale_named("huge")
     with pytest.raises(BrainsegError, match="received fields modell for a recipe, expected model"):
         Recipe.from_dict({"modell": "unet"})
+
+
+def test_a_recipe_without_guidance_keeps_the_name_that_it_had_before_there_was_any() -> None:
+    assert recipe_at("published", "unet", SCALES["full"]).id == "c0e7a934"
+    assert recipe_at("corrected", "deeplab", SCALES["quick"], guidance=0).id == "36d54328"
+
+
+def test_recipes_written_before_there_was_guidance_have_none() -> None:
+    recipe = recipe_at("corrected", "unet", SCALES["quick"])
+    fields = recipe.to_dict()
+    assert list(fields)[-1] == "guidance"
+    del fields["guidance"]
+    assert Recipe.from_dict(fields) == recipe
+
+
+def test_guidance_changes_the_name_and_survives_the_way_through_json() -> None:
+    recipe = recipe_at("corrected", "unet", SCALES["quick"], guidance=0.5)
+    assert (
+        len({recipe.id, dataclasses.replace(recipe, guidance=1.0).id, dataclasses.replace(recipe, guidance=0.0).id})
+        == 3
+    )
+    assert dataclasses.replace(recipe, guidance=1).id == dataclasses.replace(recipe, guidance=1.0).id
+    assert Recipe.from_dict(recipe.to_dict()) == recipe

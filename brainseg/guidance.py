@@ -1,0 +1,155 @@
+"""Guidance: training that penalises a network for answering inside a tumour's border with what it sees outside it.
+
+The term is after Ross, Hughes and Doshi-Velez 2017, "Right for the right reasons", equation 1. They add the squared
+gradients at the pixels that should not matter, so a network can lower their term by making all of its gradients small.
+Here it is the share of the squared gradients that falls on those pixels, which has no unit and does not change when all
+gradients shrink alike. And they differentiate the sum of the logarithms of all class probabilities; here it is the sum
+of the logits in the tumour, which is what the saliency maps of this package explain.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from brainseg.backend import keras
+
+SMALLEST = 1e-12
+"""Added to the energy of an image, in squared logits per unit of grey, so that an energy of zero divides too."""
+
+
+def energy_outside(model: "keras.Model", images: Any, masks: Any) -> Any:
+    """Share of the gradient's energy that lies outside the mask, for each image; 0 to 1.
+
+    The gradient is that of the sum of the logits over the mask with respect to the grey values, its energy the sum of
+    its squares over the pixels. It is computed as a prediction is: without dropout, and with the moving statistics of
+    batch normalisation, which count as constants.
+
+    Parameters
+    ----------
+    model
+        One of the book's models: its layer ``logits`` has the shape (n, h, w, 1).
+    images
+        What the model takes, (n, h, w, channels), 0 to 1. Its channels are copies of the grey value.
+    masks
+        (n, h, w, 1), 0 or 1.
+
+    Returns
+    -------
+    tensor of float32
+        (n,), of the backend, and differentiable with respect to the weights of the model. An image with an empty mask,
+        or with a gradient of zero, has 0.
+
+    Examples
+    --------
+    A mean over 3 × 3 pixels sees the pixels around a mask of one pixel as much as that one: eight ninths are outside.
+
+    >>> import numpy as np
+    >>> image = keras.Input((5, 5, 1))
+    >>> mean = keras.layers.Conv2D(1, 3, padding="same", kernel_initializer="ones", name="logits")
+    >>> masks = np.zeros((1, 5, 5, 1), np.float32)
+    >>> masks[0, 2, 2] = 1
+    >>> share = energy_outside(keras.Model(image, mean(image)), np.zeros_like(masks), masks)
+    >>> round(float(share[0]), 4), round(8 / 9, 4)
+    (0.8889, 0.8889)
+    """
+    return _share_outside(_up_to_logits(model), images, masks)
+
+
+class Guided(keras.Model):  # type: ignore[misc]
+    """A model whose loss in training has the guidance term added; it shares its layers with the model that it is of.
+
+    The term is the weight times the mean of :func:`energy_outside` over the images of a batch. The loss of a validation
+    does not have it.
+
+    Parameters
+    ----------
+    model
+        One of the book's models, not compiled.
+    weight
+        Of the term.
+    """
+
+    def __init__(self, model: "keras.Model", weight: float) -> None:
+        super().__init__(model.input, model.output, name=model.name)
+        head = _up_to_logits(model)
+        self._term = lambda images, masks: weight * keras.ops.mean(_share_outside(head, images, masks))
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """The loss that the model was compiled with, and in training the guidance term."""
+        plain = super().compute_loss(x, y, y_pred, sample_weight, training)
+        return plain + self._term(x, y) if training else plain
+
+
+def without_guidance(model: "keras.Model") -> "keras.Model":
+    """The plain model that shares its layers with a guided one; any other model as it is.
+
+    Only a plain model can be saved and loaded by who does not have :class:`Guided`.
+
+    Examples
+    --------
+    >>> from brainseg.models import build
+    >>> model = build("deeplab", size=16, width=2)
+    >>> without_guidance(model) is model, type(without_guidance(Guided(model, 1.0))) is type(model)
+    (True, True)
+    """
+    return keras.Model(model.input, model.output, name=model.name) if isinstance(model, Guided) else model
+
+
+def _up_to_logits(model: "keras.Model") -> "keras.Model":
+    return keras.Model(model.input, model.get_layer("logits").output)
+
+
+def _share_outside(head: "keras.Model", images: Any, masks: Any) -> Any:
+    ops = keras.ops
+    images, masks = (ops.convert_to_tensor(array, "float32") for array in (images, masks))
+    gradient = _GRADIENTS[keras.backend.backend()](head, images, masks)
+    energy = ops.square(ops.sum(gradient, axis=-1, keepdims=True))
+    outside, everywhere = ops.sum((1 - masks) * energy, axis=(1, 2, 3)), ops.sum(energy, axis=(1, 2, 3))
+    return outside / (everywhere + SMALLEST)
+
+
+def _sum_over(logits: Any, masks: Any) -> Any:
+    """Over all images at once: none has a part in the gradient of another."""
+    return keras.ops.sum(logits * masks)
+
+
+def _tensorflow(head: "keras.Model", images: Any, masks: Any) -> Any:
+    import tensorflow as tf
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(images)
+        score = _sum_over(head(images, training=False), masks)
+    return tape.gradient(score, images)
+
+
+def _jax(head: "keras.Model", images: Any, masks: Any) -> Any:
+    import jax
+
+    weights = [variable.value for variable in head.trainable_variables]
+    # In the step of a training, the moving statistics follow from the weights; the other backends do not look back.
+    others = [jax.lax.stop_gradient(variable.value) for variable in head.non_trainable_variables]
+
+    def score(x: Any) -> Any:
+        logits, _ = head.stateless_call(weights, others, x, training=False)
+        return _sum_over(logits, masks)
+
+    return jax.grad(score)(images)
+
+
+def _torch(head: "keras.Model", images: Any, masks: Any) -> Any:
+    import torch
+
+    differentiable = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = images.detach().requires_grad_()
+        score = _sum_over(head(x, training=False), masks)
+        (gradient,) = torch.autograd.grad(score, x, create_graph=differentiable)
+    return gradient
+
+
+_GRADIENTS: Mapping[str, Callable[["keras.Model", Any, Any], Any]] = {
+    "tensorflow": _tensorflow,
+    "jax": _jax,
+    "torch": _torch,
+}
