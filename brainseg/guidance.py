@@ -78,7 +78,7 @@ class Guided(keras.Model):  # type: ignore[misc]
     ) -> Any:
         """The loss that the model was compiled with, and in training the guidance term."""
         plain = super().compute_loss(x, y, y_pred, sample_weight, training)
-        return plain + self._term(x, y) if training else plain
+        return plain + self._term(x, y) if training else plain  # type: ignore[no-untyped-call]
 
 
 def without_guidance(model: "keras.Model") -> "keras.Model":

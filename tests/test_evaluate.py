@@ -114,6 +114,7 @@ def test_attention_is_compared_with_none_on_the_same_images() -> None:
     kinds = {None: 0.5, "gate": 0.6, "channel": 0.5}
     runs = [record(recipe_at("corrected", "unet", SMALL, attention=kind), dice) for kind, dice in kinds.items()]
     runs.append(record(published("unet", SMALL)))
+    runs.append(record(recipe_at("corrected", "unet", SMALL, guidance=1.0), 0.1))
     table = evaluate.attention_table(evaluate.by_attention(runs)).loc["U-Net"]
     assert table.index.tolist() == ["gate", "none", "channel"]
     assert table.loc["gate", "Dice − none"] == pytest.approx(0.1)

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,13 @@ def test_protocol_names_what_is_validated_on(model: str) -> None:
     text = " ".join(narrate.protocol(published(model, SCALES["full"])))
     assert ("last fifth" in text) == (model in {"segnet", "deeplab"})
     assert "128 × 128 pixels, 32 in a batch" in text
+
+
+def test_protocol_names_the_guidance() -> None:
+    recipe = published("unet", SCALES["full"])
+    assert "Loss: binary cross-entropy. " in " ".join(narrate.protocol(recipe))
+    guided = " ".join(narrate.protocol(replace(recipe, guidance=0.5)))
+    assert "Loss: binary cross-entropy plus 0.5 times the guidance term. " in guided
 
 
 def test_the_published_dice_is_the_training_dice_of_the_log() -> None:
