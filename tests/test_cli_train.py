@@ -77,6 +77,14 @@ def test_wrong_input_is_one_line_and_status_2(
     assert not (tmp_path / "work").exists()
 
 
+def test_a_negative_guidance_is_refused_before_anything_is_made(
+    brainseg: Brainseg, capsys: Captured, tmp_path: Path
+) -> None:
+    assert brainseg("train", "unet", "--guidance", "-1") == 2
+    assert capsys.readouterr().err == "Error: received a guidance of -1.0, expected a finite number, 0 or more\n"
+    assert not (tmp_path / "work").exists()
+
+
 def test_help_names_every_command_and_version_the_version(brainseg: Brainseg, capsys: Captured) -> None:
     assert brainseg("--help") == 0
     shown = capsys.readouterr().out
