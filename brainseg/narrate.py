@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.data.prepare import Prepared
-from brainseg.evaluate import attention_effects, attention_table, generalisation, ladder_scores, ladder_table
+from brainseg.evaluate import attention_effects, attention_table, generalisation, ladder_table
 from brainseg.models import TITLES
 from brainseg.recipe import STEPS, Recipe, Training
 from brainseg.results import SaliencyRecord
@@ -155,15 +155,6 @@ def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str
             f"*{step}*: the reported Dice goes {changes['reported']}, Dice on borders {changes['on borders']} "
             f"(means of {len(complete)} networks)."
         )
-
-
-def blind(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str]:
-    """Say at which steps the networks find nothing in the test images that all steps share."""
-    table = ladder_scores(results).query("metric == 'Dice'")
-    for model in results:
-        steps = table.loc[(table["model"] == model) & (table["mean"] < NOTHING), "title"]
-        if len(steps):
-            yield f"{TITLES[model]} finds nothing at: {'; '.join(steps)}."
 
 
 def attention(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> Iterator[str]:

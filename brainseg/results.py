@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from brainseg.errors import BrainsegError
+from brainseg.models import MODELS
 from brainseg.run import Record
 from brainseg.sources import PACKAGE
 
@@ -91,7 +92,7 @@ def recorded_saliency(name: str) -> SaliencyRecord:
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    contents = [json.loads(text) for text in _texts(name)]
+    contents = sorted(map(json.loads, _texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"]))
 
     def table(which: str) -> pd.DataFrame:
         tables = [pd.DataFrame(content[which]).assign(model=content["recipe"]["model"]) for content in contents]

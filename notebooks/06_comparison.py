@@ -219,12 +219,7 @@ evaluate.ladder_table(study).round(2)
 plotting.ladder(evaluate.ladder_scores(study))
 
 # %% tags=["hide-input"]
-items([*narrate.climb(study), *narrate.blind(study)])
-
-# %% [markdown]
-# Where a network finds nothing, its training was stopped early, before it had found its first tumour: the published training watches the validation loss, and a network that answers
-# "no tumour" everywhere improves it very slowly. At the study's full scale, with more images in an epoch, it gets past that point. So a step at which a network is blind says
-# nothing about the steps around it; compare the others.
+items(narrate.climb(study))
 
 # %% [markdown]
 # And live, on the images that this copy of the book was made with, for the network that trains fastest:

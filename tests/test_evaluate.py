@@ -161,9 +161,3 @@ def test_sentences_name_what_was_recorded(climbed: dict[str, dict[str, list[Reco
     sentences = list(narrate.climb(climbed))
     assert len(sentences) == 6
     assert "the reported Dice goes from 0.33 to 0.33" in sentences[0]
-
-
-def test_networks_that_find_nothing_are_named() -> None:
-    recipes = ladder("unet", SMALL)
-    results = {"unet": {step: [record(recipes[step], dice)] for step, dice in (("published", -1.0), ("borders", 0.5))}}
-    assert list(narrate.blind(results)) == ["U-Net finds nothing at: as published."]

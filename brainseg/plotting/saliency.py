@@ -1,6 +1,7 @@
 """Pictures of saliency: colour where a map is strong, the slice where it is not."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -133,13 +134,13 @@ def map_scores(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
             ax.plot(values, np.arange(len(maps)), zorder=3, alpha=0.85, **model_point(model))
         lines(ax, maps)
         ax.axhspan(len(maps) - len(controls) - 0.5, len(maps) - 0.5, color=SOFT, alpha=0.12, lw=0)
-        ax.set_title(title)
+        ax.set_title(fill(title, 16), fontsize=9.5)
     figure.legend(handles=_models(models), loc="outside lower center", ncols=len(models), handletextpad=0.3)
     return figure
 
 
 @styled
-def randomisation(table: pd.DataFrame, columns: int = 4) -> Plate:
+def randomisation(table: pd.DataFrame, columns: int = 3) -> Plate:
     """Show how alike maps stay while parts of the network are destroyed, one panel a method, one line a network.
 
     Parameters
@@ -152,7 +153,7 @@ def randomisation(table: pd.DataFrame, columns: int = 4) -> Plate:
     """
     methods = dict(iter(table.groupby("map", sort=False)))
     rows = -(-len(methods) // columns)
-    figure = plate(1.45 * rows + 0.6)
+    figure = plate(1.35 * rows + 0.6)
     axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     models = list(dict.fromkeys(table["model"]))
     for ax, (method, found) in zip(axes, methods.items(), strict=False):

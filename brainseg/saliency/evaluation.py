@@ -175,7 +175,8 @@ def randomisation(
     -------
     DataFrame
         One row for each method and part: ``map``, ``part`` (the last one that was destroyed), ``parts`` (how many were)
-        and ``correlation`` (mean over the images of :func:`brainseg.saliency.scores.rank_correlation`).
+        and ``correlation`` (mean over the images of :func:`brainseg.saliency.scores.rank_correlation`; NaN where the
+        maps of all of them are even).
     """
     rows = explainable_rows(run, prepared, number)
     images = as_input(prepared.images[rows])
@@ -191,6 +192,6 @@ def randomisation(
     for destroyed, (part, model) in enumerate(parts, start=1):
         for name in names:
             alike = rank_correlation(before[name], maps(name, model))
-            correlation = float(np.mean(alike[~np.isnan(alike)])) if not np.isnan(alike).all() else 0.0
+            correlation = float(np.nan if np.isnan(alike).all() else np.nanmean(alike))
             table.append({"map": name, "part": part, "parts": destroyed, "correlation": correlation})
     return pd.DataFrame(table)
