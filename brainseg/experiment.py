@@ -19,7 +19,7 @@ class Experiment:
     dataset
         ``"phantom"`` or ``"tumorseg"``.
     scale
-        Name of a scale: ``"quick"``, ``"laptop"`` or ``"full"``.
+        Name of a scale, see :data:`brainseg.recipe.SCALES`.
     seed
         Seed of every training run.
     data
