@@ -220,14 +220,16 @@ plotting.saliency_maps(
 plotting.randomisation(record.randomisation)
 
 # %% [markdown]
-# With everything destroyed, the mean correlation over the four networks is:
+# With everything destroyed, the mean correlation over the networks is as follows. Where the maps of a network have become even, it is left out.
 
 # %% tags=["hide-input"]
 last = record.randomisation.sort_values("parts").groupby(["model", "map"], sort=False).tail(1)
 last.groupby("map")["correlation"].mean().sort_values().round(2).to_frame()
 
 # %% [markdown]
-# A product of a gradient with the image keeps the image, whatever becomes of the gradient. That is why such maps look convincing: what the eye recognises in them is the image.
+# The two kinds of Grad-CAM change most, as they should. The gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: explained are the marked pixels, and these depend most on themselves and
+# their neighbours, whatever the weights are. A product with the image also keeps the image, and what the eye recognises in such a map is the image. So a map on the tumour is no evidence that the network has
+# learned anything about tumours. For that the network must be asked otherwise: by its answers on images that it has not seen.
 #
 # ## Saliency in training
 #
@@ -239,7 +241,7 @@ source(energy_outside)
 
 # %% [markdown]
 # `brainseg train unet --step corrected --guidance 0.1` trains with it. What it does to masks and maps has not been recorded yet, so the study's sixth claim stays open here. One thing can be said beforehand. A network that must not use what lies around a tumour cannot
-# compare the tumour with its surroundings, and that comparison is how radiologists see many of them. A map that stays inside the border may be bought with a worse answer.
+# compare the tumour with its surroundings. A map that stays inside the border may be bought with a worse answer.
 #
 # ## What a map cannot say
 #

@@ -95,7 +95,8 @@ def saliency_maps(
     panels = len(maps) + 1
     columns = min(columns or panels, panels)
     lines = -(-panels // columns)
-    figure = plate(len(images) * lines * (WIDTH / columns + 0.2) + 0.35 * bool(outlines))
+    titled = len(images) * lines if lines > 1 else 1
+    figure = plate(len(images) * lines * (WIDTH / columns + 0.02) + 0.2 * titled + 0.35 * bool(outlines))
     axes = figure.subplots(len(images) * lines, columns, squeeze=False)
     for i, image in enumerate(images):
         places: list[Any] = list(axes[i * lines : (i + 1) * lines].flat)
