@@ -139,7 +139,7 @@ source(energy_inside, deletion)
 # A score means nothing by itself. Four maps are scored along with the others that know nothing of what happens in the network: a blob in the middle of the image, the image's own edges, noise, and the mask that the network predicts. The last is the hardest: if the mask itself points at the tumour just as well, a
 # saliency map has told us nothing about the place that the answer had not told already.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The four controls for the same image.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The four controls for the same image. None of them knows what happens in the network, and the third knows only its answer.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
 plotting.saliency_maps(
     prepared.images[first],
     controls(as_input(prepared.images[first]), np.asarray(unet.probability[first] > 0.5)),
