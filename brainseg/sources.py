@@ -1,7 +1,8 @@
 """Which source files a module depends on, and a fingerprint of them.
 
 A result is current only as long as the code that made it has not changed. That code is the module that was called
-and every module of this package that it imports, directly or not; an unrelated module does not count.
+and every module of this package that it imports, directly or not, with the page template of the same name that a module
+may have beside it; an unrelated module does not count.
 """
 
 import ast
@@ -42,7 +43,7 @@ def fingerprint(paths: Iterable[Path]) -> str:
 
 
 def code_fingerprint(paths: Iterable[Path]) -> str:
-    """SHA-256 over what Python files do: comments, docstrings and layout do not count.
+    """SHA-256 over what Python files do: comments, docstrings and layout do not count. Of other files all counts.
 
     So that a result need not be made again because a sentence about it was mended.
 
@@ -53,8 +54,10 @@ def code_fingerprint(paths: Iterable[Path]) -> str:
     """
     digest = hashlib.sha256()
     for path in paths:
-        tree = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
-        digest.update(hashlib.sha256(ast.dump(tree).encode()).digest())
+        content = path.read_bytes()
+        if path.suffix == ".py":
+            content = ast.dump(_without_docstrings(ast.parse(content))).encode()
+        digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
 
@@ -98,6 +101,8 @@ def _files_of(module: str) -> Iterator[Path]:
             yield folder / "__init__.py"
         elif (file := folder / f"{name}.py").is_file():
             yield file
+            if (template := file.with_suffix(".html")).is_file():
+                yield template
             return
         else:
             return
@@ -105,6 +110,8 @@ def _files_of(module: str) -> Iterator[Path]:
 
 def _imports(path: Path) -> Iterator[str]:
     """Dotted names that a file imports anywhere; ``from a import b`` may name a module ``a.b``."""
+    if path.suffix == ".html":
+        return
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

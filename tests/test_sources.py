@@ -30,6 +30,17 @@ def test_a_script_depends_on_what_it_imports_even_inside_a_function(tmp_path: Pa
     assert PACKAGE / "errors.py" in imported_files(script)
 
 
+def test_a_template_belongs_to_its_module(tmp_path: Path) -> None:
+    found = source_files("brainseg.viewer")
+    assert PACKAGE / "viewer.html" in found
+    assert PACKAGE / "explanation.html" not in found
+    template = tmp_path / "page.html"
+    template.write_text("<p># one</p>")
+    before = code_fingerprint([template])
+    template.write_text("<p># two</p>")
+    assert code_fingerprint([template]) != before
+
+
 def test_the_fingerprint_changes_with_any_byte(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("one")
