@@ -10,9 +10,11 @@ in somebody's home does not travel with the book.
 
 import importlib.util
 import os
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from brainseg.errors import BrainsegError
 
@@ -78,7 +80,7 @@ with _quiet():
         tensorflow.config.list_physical_devices()
         tensorflow.get_logger().setLevel("ERROR")  # it warns where several models are traced one after another
 
-__all__ = ["BACKENDS", "choose_backend", "configure", "describe", "keras"]
+__all__ = ["BACKENDS", "choose_backend", "configure", "describe", "keras", "processor"]
 
 
 def configure(seed: int, threads: int | None = None) -> None:
@@ -127,7 +129,7 @@ def configure(seed: int, threads: int | None = None) -> None:
 def describe() -> dict[str, str]:
     """What computes: backend, versions, device and the settings that change the last digits."""
     backend = keras.backend.backend()
-    device = "CPU"
+    device = processor()
     if backend == "tensorflow":
         import tensorflow as tf
 
@@ -140,7 +142,7 @@ def describe() -> dict[str, str]:
         import jax
 
         version = jax.__version__
-        device = jax.devices()[0].device_kind
+        device = device if jax.default_backend() == "cpu" else jax.devices()[0].device_kind
         threads = os.cpu_count()
     else:
         import torch
@@ -156,3 +158,11 @@ def describe() -> dict[str, str]:
         "threads": str(threads),
         "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"],
     }
+
+
+def processor() -> str:
+    """The name of this machine's processor."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

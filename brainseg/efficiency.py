@@ -3,7 +3,6 @@
 import datetime
 import math
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from brainseg.backend import describe, keras
+from brainseg.backend import describe, keras, processor
 from brainseg.errors import BrainsegError
 from brainseg.models import MODELS, build
 
@@ -240,7 +239,7 @@ def machine() -> dict[str, str | int | float]:
     """
     return {
         **describe(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count() or 1,
         "load": round(os.getloadavg()[0], 2),
         "date": datetime.date.today().isoformat(),
@@ -290,10 +289,3 @@ def _own_peak_mb() -> float:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

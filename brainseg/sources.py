@@ -7,6 +7,7 @@ may have beside it; an unrelated module does not count.
 
 import ast
 import hashlib
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -59,6 +60,24 @@ def code_fingerprint(paths: Iterable[Path]) -> str:
             content = ast.dump(_without_docstrings(ast.parse(content))).encode()
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
+
+
+def commit() -> str:
+    """Commit that the package was checked out at, with ``-dirty`` if files have changed since; else ``"unknown"``.
+
+    Examples
+    --------
+    >>> commit() == "unknown" or len(commit().removesuffix("-dirty")) == 40
+    True
+    """
+    # Else a checkout that the package was merely installed into would answer.
+    if not (PACKAGE.parent / ".git").exists():
+        return "unknown"
+    command = ["git", "-C", str(PACKAGE.parent), "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -30,7 +30,7 @@ from brainseg.metrics import THRESHOLD
 from brainseg.models import build
 from brainseg.recipe import VALIDATION_SHARE, Recipe, Training
 from brainseg.run import Run, write_run
-from brainseg.sources import code_fingerprint, source_files
+from brainseg.sources import code_fingerprint, commit, source_files
 
 STATE = "state.npz"
 PREDICTED_AT_ONCE = 32
@@ -295,6 +295,7 @@ def _finish(state: _State, recipe: Recipe, prepared: Prepared, folder: Path) -> 
     provenance = {
         "data": prepared.fingerprint,
         "code": code_fingerprint(source_files(__name__)),
+        "commit": commit(),
         "made_with": describe() | {"python": platform.python_version(), "machine": platform.machine()},
         "seconds": round(state.seconds, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
