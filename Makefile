@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test reference results lock clean help
+.PHONY: book test verify reference results lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -28,11 +28,14 @@ book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, S
 	$(SNAKEMAKE) book
 	@echo "The book is ready: open build/$(DATASET)-$(SCALE)-$(SEED)/book/_build/html/index.html"
 
-test: $(READY) ## Lint, types, unit tests, and the committed notebooks re-executed and compared
+test: $(READY) ## Lint, types and unit tests
 	ruff check . && ruff format --check . && mypy
 	pytest -n $(CORES) --dist worksteal
+
+verify: $(READY) ## Execute all chapters anew, compare every output, judge every claim: build/report/index.html
 	$(SNAKEMAKE) runs
-	pytest --nbval --nbval-current-env -W default notebooks
+	pytest --nbval --nbval-current-env -W default -n $(CORES) --dist loadscope \
+		--report build/report --junitxml build/report/junit.xml notebooks/*.ipynb verification
 
 reference: $(READY) ## Execute the chapters on the phantom and make the results the committed notebooks
 	$(SNAKEMAKE) reference

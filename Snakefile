@@ -8,9 +8,10 @@ calls this file; called directly: .venv/bin/snakemake --cores 2 [-n] [--config d
 from itertools import chain
 from pathlib import Path
 
+from brainseg.book.inputs import input_files
 from brainseg.data.dataset import phantom_folder
 from brainseg.models import ARCHITECTURES, MODELS
-from brainseg.sources import imported_files, source_files
+from brainseg.sources import source_files
 
 DATASET = config.get("dataset", "phantom")
 SCALE = config.get("scale", "quick")
@@ -19,6 +20,7 @@ LOCK = "requirements.lock"
 WORK = Path("build")
 OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
 BOOK = OUT / "book"
+PREPARED = str(OUT / "prepared.json")
 TRAINED = ("published", "paired", "borders", "patients", "corrected")  # the steps of the ladder that need a training
 LADDER = {model: [f"{model}-{step}-published" for step in TRAINED] for model in MODELS}
 ABLATION = {model: [f"{model}-corrected-{kind or 'none'}" for kind in ARCHITECTURES[model].attentions[1:]] for model in MODELS}
@@ -60,7 +62,8 @@ def sources(*modules):
 
 
 def chapter_sources(wildcards):
-    return [str(path.relative_to(Path.cwd())) for path in imported_files(Path(f"notebooks/{wildcards.chapter}.py"))]
+    files = input_files(Path(f"notebooks/{wildcards.chapter}.py"), Path(LOCK))
+    return [str(path.resolve().relative_to(Path.cwd())) for path in files]
 
 
 def data_files(wildcards):
@@ -81,16 +84,13 @@ rule book:
         notebooks=expand(str(BOOK / "notebooks" / "{chapter}.ipynb"), chapter=CHAPTERS),
         pages=PAGES,
         settings=["_config.yml", "_toc.yml"],
+        prepared=PREPARED,
         checks=sources("brainseg.book.__main__"),
     output:
         str(BOOK / "_build" / "html" / "index.html"),
-    params:
-        checks=" && ".join(
-            f"python -m brainseg.book check {BOOK}/notebooks/{name}.ipynb notebooks/{name}.py {PARAMETERS}"
-            for name in CHAPTERS
-        ),
     shell:
-        "{params.checks} && python -m brainseg.book stage {BOOK} && "
+        "python -m brainseg.book check {input.notebooks} --prepared {input.prepared} {PARAMETERS} && "
+        "python -m brainseg.book stage {BOOK} && "
         "jupyter-book build -W -n --keep-going --all {BOOK} && "
         "python -m brainseg.book site {BOOK}/_build/html _toc.yml"
 
@@ -124,22 +124,22 @@ rule reference:
 
 rule chapter:
     input:
-        "notebooks/{chapter}.py",
         chapter_sources,
-        LOCK,
-        sorted(str(path) for path in Path("results").rglob("*") if path.is_file()),
-        str(OUT / "prepared.json"),
+        sources("brainseg.book.chapters"),
         lambda wildcards: expand(str(OUT / "runs" / "{run}.json"), run=RUNS.get(wildcards.chapter, [])),
+        prepared=PREPARED,
     output:
-        str(BOOK / "notebooks" / "{chapter}.ipynb"),
+        notebook=str(BOOK / "notebooks" / "{chapter}.ipynb"),
+        provenance=str(BOOK / "notebooks" / "{chapter}.json"),
     shell:
-        "python -m brainseg.book execute notebooks/{wildcards.chapter}.py {output} {PARAMETERS}"
+        "python -m brainseg.book execute notebooks/{wildcards.chapter}.py {output.notebook} "
+        "--prepared {input.prepared} {PARAMETERS}"
 
 
 rule run:
     input:
         sources("brainseg.experiment"),
-        str(OUT / "prepared.json"),
+        PREPARED,
     output:
         str(OUT / "runs" / "{model}-{step}-{attention}.json"),
     shell:
@@ -162,7 +162,7 @@ rule prepare:
         sources("brainseg.data.prepare"),
         data_files,
     output:
-        str(OUT / "prepared.json"),
+        PREPARED,
     shell:
         "brainseg data prepare {DATA} --scale {SCALE} --record {output}"
 

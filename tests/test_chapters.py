@@ -1,9 +1,12 @@
+import base64
+import json
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from brainseg.book.chapters import check_executed, execute_chapter, inputs_hash, problems, read_chapter
+from brainseg.book.chapters import check_executed, execute_chapter, problems, read_chapter, source_of
+from brainseg.book.inputs import inputs
 from brainseg.errors import BrainsegError
 
 CHAPTER = """\
@@ -61,22 +64,77 @@ def test_a_failing_cell_stops_the_build_and_is_named(source: Path, lock: Path, t
     assert not target.exists()
 
 
-@pytest.mark.parametrize("change", ["source", "lock", "parameters"])
-def test_a_notebook_older_than_its_inputs_is_refused(source: Path, lock: Path, tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("source", "01_chapter.py has changed"),
+        ("lock", "requirements.lock has changed"),
+        ("parameters", r"the parameters are \{'word': 'real'\} in place of \{\}"),
+        ("data", "the data set is 02 in place of 01"),
+    ],
+)
+def test_a_notebook_older_than_its_inputs_is_refused_and_what_changed_is_named(
+    source: Path, lock: Path, tmp_path: Path, change: str, words: str
+) -> None:
     target = tmp_path / "out.ipynb"
-    execute_chapter(source, target, lock, {})
+    execute_chapter(source, target, lock, {}, "01")
+    check_executed(target, source, lock, {}, "01")
+    check_executed(target, source, lock, {})
     if change == "source":
         source.write_text(CHAPTER + "\n# more\n")
     if change == "lock":
         lock.write_text("numpy==3\n")
-    with pytest.raises(BrainsegError, match="stale"):
-        check_executed(target, source, lock, {"word": "real"} if change == "parameters" else {})
+    parameters = {"word": "real"} if change == "parameters" else {}
+    with pytest.raises(BrainsegError, match=f"it is stale: {words}"):
+        check_executed(target, source, lock, parameters, "02" if change == "data" else "01")
 
 
-def test_the_hash_covers_the_modules_that_the_chapter_imports(source: Path, lock: Path) -> None:
-    with_import = inputs_hash(source, lock, {})
-    source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.sources"))
-    assert inputs_hash(source, lock, {}) != with_import
+def test_inputs_are_the_modules_that_the_chapter_imports_and_the_results_if_it_reads_any(
+    source: Path, lock: Path, tmp_path: Path
+) -> None:
+    record = tmp_path / "results" / "runs" / "one.json.gz"
+    record.parent.mkdir(parents=True)
+    record.write_bytes(b"1")
+    files = inputs(source, lock, {})["files"]
+    assert {"01_chapter.py", "requirements.lock", "brainseg/errors.py"} <= set(files)
+    assert "results/runs/one.json.gz" not in files
+    source.write_text(CHAPTER.replace("brainseg.errors import BrainsegError", "brainseg.results import BrainsegError"))
+    assert "results/runs/one.json.gz" in inputs(source, lock, {})["files"]
+
+
+def test_what_differs_each_time_stands_beside_the_notebook(source: Path, lock: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.ipynb"
+    execute_chapter(source, target, lock, {}, "01")
+    provenance = json.loads(target.with_suffix(".json").read_text())
+    assert provenance["chapter"] == "01_chapter"
+    assert provenance["seconds"] > 0
+    assert provenance["inputs"] == inputs(source, lock, {}, "01")
+    assert {"keras", "backend", "device", "python"} <= set(provenance["made_with"])
+
+
+FIGURE = """
+# %% mystnb={"figure": {"caption": "A dot.", "name": "fig-dot"}}
+import matplotlib.pyplot as plt
+_ = plt.plot([1], [1], "o")
+"""
+
+
+def test_figures_say_where_they_are_from(source: Path, lock: Path, tmp_path: Path) -> None:
+    source.write_text(CHAPTER + FIGURE)
+    target = tmp_path / "out.ipynb"
+    execute_chapter(source, target, lock, {})
+    cell = nbformat.read(target, as_version=4).cells[-1]
+    assert cell.metadata.mystnb.figure.caption == "A dot. *01_chapter, cell-04*"
+    assert source_of(base64.b64decode(cell.outputs[0].data["image/png"])) == "01_chapter, cell-04"
+    check_executed(target, source, lock, {})
+
+
+def test_a_picture_of_another_cell_is_found(source: Path, lock: Path, tmp_path: Path) -> None:
+    source.write_text(CHAPTER + FIGURE)
+    target = tmp_path / "out.ipynb"
+    execute_chapter(source, target, lock, {})
+    notebook = nbformat.read(target, as_version=4)
+    assert problems(notebook, chapter="02_other") == ["cell-04 shows a picture of 01_chapter, cell-04"]
 
 
 def test_what_is_wrong_with_a_notebook_is_said(source: Path) -> None:

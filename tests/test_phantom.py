@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from brainseg.data.checksums import changed_files
 from brainseg.data.cheng import Border, read_borders
 from brainseg.data.coco import Image, Split, pair_by_position, read_dataset
 from brainseg.data.phantom import make_phantom
@@ -285,7 +286,8 @@ def test_same_seed_gives_same_bytes_in_another_process_with_one_thread_and_anoth
 
 
 def test_folder_is_made_with_its_parents_and_nothing_else(root: Path) -> None:
-    assert {path.name for path in root.iterdir()} == {"tumorseg-coco", "cheng2017"}
+    assert {path.name for path in root.iterdir()} == {"tumorseg-coco", "cheng2017", "SHA256SUMS"}
+    assert changed_files(root) == []
     assert [path.name for path in root.parent.iterdir()] == [root.name]
 
 

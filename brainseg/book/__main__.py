@@ -1,5 +1,6 @@
 """What the Snakefile calls: ``python -m brainseg.book execute|check|site``."""
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -15,18 +16,21 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 LOCK = Path("requirements.lock")
 Parameters = Annotated[list[str], typer.Option("--parameter", help="NAME=VALUE, VALUE in the form of Python or text.")]
+PreparedData = Annotated[Path, typer.Option("--prepared", help="What `brainseg data prepare --record` wrote.")]
 
 
 @app.command()
-def execute(source: Path, target: Path, parameter: Parameters = []) -> None:  # noqa: B006 (Typer copies it)
+def execute(source: Path, target: Path, prepared: PreparedData, parameter: Parameters = []) -> None:  # noqa: B006
     """Execute the chapter SOURCE and write the notebook TARGET."""
-    execute_chapter(source, target, LOCK, _parameters(parameter))
+    execute_chapter(source, target, LOCK, _parameters(parameter), _fingerprint(prepared))
 
 
 @app.command()
-def check(notebook: Path, source: Path, parameter: Parameters = []) -> None:  # noqa: B006
-    """Refuse NOTEBOOK if it has errors, or is older than what it was made from."""
-    check_executed(notebook, source, LOCK, _parameters(parameter))
+def check(notebooks: list[Path], prepared: PreparedData, parameter: Parameters = []) -> None:  # noqa: B006
+    """Refuse NOTEBOOKS that have errors, or are older than what they were made from."""
+    for notebook in notebooks:
+        source = Path("notebooks", f"{notebook.stem}.py")
+        check_executed(notebook, source, LOCK, _parameters(parameter), _fingerprint(prepared))
 
 
 @app.command()
@@ -45,6 +49,10 @@ def site(folder: Path, toc: Path) -> None:
     found += [f"broken link: {link}" for link in broken_links(folder)]
     if found:
         raise BrainsegError("\n".join([f"{folder} is not complete:", *found]))
+
+
+def _fingerprint(prepared: Path) -> str:
+    return str(json.loads(prepared.read_text(encoding="utf-8"))["fingerprint"])
 
 
 def _parameters(pairs: list[str]) -> dict[str, str | int]:

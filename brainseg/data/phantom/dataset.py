@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from brainseg.data.checksums import write_checksums
 from brainseg.data.phantom.scanner import PLANES, Slice, new_subject, scan_series
 from brainseg.data.phantom.tumours import TYPES
 from brainseg.errors import BrainsegError
@@ -64,9 +65,10 @@ class Record:
 def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640, progress: bool = False) -> Path:
     """Write a synthetic brain-tumour data set in the layout of the real one.
 
-    Under `root` come `tumorseg-coco/{train,valid,test}` (grey JPEGs, one COCO file each) and
-    `cheng2017/annotations.coco.json` (tumour borders, types and patients). The same arguments give the same
-    files on one machine, whatever its number of cores; another processor may round a grey value differently.
+    Under `root` come `tumorseg-coco/{train,valid,test}` (grey JPEGs, one COCO file each),
+    `cheng2017/annotations.coco.json` (tumour borders, types and patients) and the list of checksums `SHA256SUMS`. The
+    same arguments give the same files on one machine, whatever its number of cores; another processor may round a grey
+    value differently.
 
     Parameters
     ----------
@@ -107,6 +109,7 @@ def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640,
     try:
         _write_borders(staging / "cheng2017", records)
         _write_splits(staging / "tumorseg-coco", images, size, rng)
+        write_checksums(staging)
         staging.chmod(0o755)
         staging.replace(root)
     finally:

@@ -1,0 +1,49 @@
+"""Whether the files of a data set are still as they were made: its list of checksums."""
+
+import hashlib
+from pathlib import Path
+
+from brainseg.errors import BrainsegError
+
+CHECKSUMS = "SHA256SUMS"
+"""Name of the list, in the folder of the data set; ``sha256sum --check`` reads it too."""
+
+
+def write_checksums(root: Path) -> None:
+    """Write the list for all files under ``root``."""
+    lines = [f"{digest}  {name}\n" for name, digest in _digests(root).items()]
+    (root / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+
+
+def changed_files(root: Path) -> list[str]:
+    """Files under ``root`` that are not as the list says: one phrase each, such as ``a/b.jpg has changed``.
+
+    Raises
+    ------
+    BrainsegError
+        If there is no list.
+
+    Examples
+    --------
+    >>> root = getfixture("tmp_path")
+    >>> _ = (root / "a").write_text("one"), (root / "b").write_text("two")
+    >>> write_checksums(root)
+    >>> _ = (root / "a").write_text("another"), (root / "b").unlink(), (root / "c").write_text("three")
+    >>> changed_files(root)
+    ['a has changed', 'b is missing', 'c has been added']
+    """
+    path = root / CHECKSUMS
+    if not path.is_file():
+        raise BrainsegError(f"{root} has no {CHECKSUMS}: make the data set anew")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    known, found = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}, _digests(root)
+    return [
+        f"{name} {'is missing' if name not in found else 'has been added' if name not in known else 'has changed'}"
+        for name in sorted({*known, *found})
+        if known.get(name) != found.get(name)
+    ]
+
+
+def _digests(root: Path) -> dict[str, str]:
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != CHECKSUMS)
+    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

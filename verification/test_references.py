@@ -1,0 +1,58 @@
+"""The committed notebooks are executed, free of errors, compared nearly whole, and belong to the code as it is."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from brainseg.book.chapters import check_executed
+from brainseg.book.report import IGNORED_TAG
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LOCK = REPOSITORY / "requirements.lock"
+CHAPTERS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.py"))
+IGNORED_AT_MOST = 0.05
+"""Share of code cells whose outputs may be left out of the comparison."""
+
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+
+
+def cells(chapter: Path) -> list[nbformat.NotebookNode]:
+    notebook = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4)
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_every_chapter_has_a_reference_and_nothing_else_has() -> None:
+    assert len(CHAPTERS) == 8
+    references = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+    assert references == [chapter.with_suffix(".ipynb") for chapter in CHAPTERS]
+
+
+@each_chapter
+def test_reference_is_current_and_sound(chapter: Path) -> None:
+    check_executed(chapter.with_suffix(".ipynb"), chapter, LOCK, {})
+
+
+@each_chapter
+def test_reference_holds_no_trace_of_the_machine(chapter: Path) -> None:
+    text = chapter.with_suffix(".ipynb").read_text(encoding="utf-8")
+    for trace in ("/home/", "/root/", str(REPOSITORY), "it/s", "epoch/s"):
+        assert trace not in text
+
+
+@each_chapter
+def test_figures_have_captions_and_a_text_for_those_who_do_not_see_them(chapter: Path) -> None:
+    names = []
+    for cell in cells(chapter):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            names.append(cell.metadata["mystnb"]["figure"]["name"])
+            assert len(cell.metadata["mystnb"]["figure"]["caption"]) > 40
+            assert len(cell.metadata["mystnb"]["image"]["alt"]) > 20
+    assert names
+    assert len(names) == len(set(names))
+
+
+def test_nearly_every_cell_is_compared() -> None:
+    tags = [cell.metadata.get("tags", []) for chapter in CHAPTERS for cell in cells(chapter)]
+    ignored = sum(IGNORED_TAG in of_cell for of_cell in tags)
+    assert ignored <= IGNORED_AT_MOST * len(tags), f"{ignored} of {len(tags)} cells are not compared"
