@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test verify reference results lock clean help
+.PHONY: book test verify vary reference results lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -37,8 +37,12 @@ verify: $(READY) ## Execute all chapters anew, compare every output, judge every
 	pytest --nbval --nbval-current-env -W default -n $(CORES) --dist loadscope \
 		--report build/report --junitxml build/report/junit.xml notebooks/*.ipynb verification
 
+vary: $(READY) ## After make book: one chapter again, in the same way and with other arithmetic
+	pytest -n $(CORES) -W default verification/vary.py
+
 reference: $(READY) ## Execute the chapters on the phantom and make the results the committed notebooks
 	$(SNAKEMAKE) reference
+	python -m brainseg.book manifests
 
 results: $(READY) ## Run an EXPERIMENT, ladder, attention or saliency, and keep its scores (DATASET, DATA, SCALE, SEED)
 	$(SNAKEMAKE) results

@@ -1,4 +1,4 @@
-"""What the Snakefile calls: ``python -m brainseg.book execute|check|site``."""
+"""What the Snakefile calls: ``python -m brainseg.book execute|check|stage|site|manifests``."""
 
 import json
 import shutil
@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from brainseg.book.chapters import check_executed, execute_chapter
+from brainseg.book.crate import CRATE, MANIFEST, crate, manifest
 from brainseg.book.site import broken_links, missing_pages
+from brainseg.book.status import status
 from brainseg.errors import BrainsegError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
@@ -35,11 +37,19 @@ def check(notebooks: list[Path], prepared: PreparedData, parameter: Parameters =
 
 @app.command()
 def stage(folder: Path) -> None:
-    """Copy the book's pages and settings to FOLDER, beside the executed notebooks."""
+    """Put the book's pages and settings, and the page about this copy, into FOLDER, where its chapters are."""
     shutil.rmtree(folder / "book", ignore_errors=True)
     shutil.copytree("book", folder / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, folder)
+    (folder / "book" / "status-tables.txt").write_text(status(folder.parent, LOCK), encoding="utf-8")
+
+
+@app.command()
+def manifests() -> None:
+    """Write ro-crate-metadata.json and codecheck.yml: what the repository holds, and what to reproduce."""
+    Path(CRATE).write_text(crate(Path.cwd()), encoding="utf-8")
+    Path(MANIFEST).write_text(manifest(Path.cwd()), encoding="utf-8")
 
 
 @app.command()

@@ -1,0 +1,109 @@
+"""The status page: when, how long, from what and on what each chapter of this copy of the book was executed."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "scipy",
+    "scikit-learn",
+    "scikit-image",
+    "opencv-python-headless",
+    "matplotlib",
+    "seaborn",
+    "jupyter-book",
+    "jupytext",
+    "papermill",
+    "nbval",
+    "snakemake",
+)
+"""The packages whose versions are shown; the lock has all."""
+
+
+def status(folder: Path, lock: Path) -> str:
+    """The tables of the status page, in MyST's Markdown.
+
+    Parameters
+    ----------
+    folder
+        Where a copy of the book is made: it holds ``prepared.json``, the records of the runs in ``runs``, and the
+        executed chapters with their provenance in ``book/notebooks``.
+    lock
+        The file with the locked environment.
+    """
+    chapters = [json.loads(path.read_text()) for path in sorted((folder / "book" / "notebooks").glob("[0-9]*.json"))]
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "runs").glob("*.json"))]
+    prepared = json.loads((folder / "prepared.json").read_text())
+    parts = {
+        "This copy": _copy(folder.name, prepared, chapters, lock),
+        "Chapters": _table(
+            ("Chapter", "Executed, UTC", "Seconds", "Slowest cell", "Made from"), map(_chapter, chapters)
+        ),
+        "Training runs": _table(
+            ("Run", "Epochs", "Seconds", "Finished, UTC", "Computed on", "Commit"), map(_run, runs)
+        ),
+        "Versions": _table(("Package", "Version"), ((name, version(name)) for name in PACKAGES)),
+    }
+    return "\n".join(f"## {title}\n\n{text}\n" for title, text in parts.items())
+
+
+def digest(inputs: Mapping[str, Any]) -> str:
+    """One name, eight hexadecimal digits, for everything that a chapter was made from.
+
+    Examples
+    --------
+    >>> digest({"files": {"a.py": "01"}, "parameters": {}, "data": None})
+    'd98ca548'
+    """
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _copy(name: str, prepared: Mapping[str, Any], chapters: Sequence[Mapping[str, Any]], lock: Path) -> str:
+    made = chapters[0]["made_with"]
+    rows = {
+        "Data set, scale and seed": name,
+        "Images": f"{prepared['images']}, fingerprint `{prepared['fingerprint']}`",
+        "Commit": ", ".join(f"`{commit}`" for commit in sorted({chapter["commit"] for chapter in chapters})),
+        "Lock": f"`requirements.lock`, SHA-256 `{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}…`",
+        "Python": f"{made['python']} on {made['machine']}",
+        "Keras": f"{made['keras']}, backend {made['backend']}",
+        "Processor": f"{made['device']}; {made['threads']} thread, oneDNN {'on' if made['onednn'] == '1' else 'off'}",
+    }
+    return _table(("", ""), rows.items())
+
+
+def _chapter(chapter: Mapping[str, Any]) -> Iterator[str]:
+    cell, seconds = next(iter(chapter["slowest"].items()))
+    yield f"[{chapter['chapter']}](/notebooks/{chapter['chapter']})"
+    yield _time(chapter["started"])
+    yield f"{chapter['seconds']:.0f}"
+    yield f"{cell}, {seconds:.0f} s"
+    yield f"{len(chapter['inputs']['files'])} files, `{digest(chapter['inputs'])}`"
+
+
+def _run(run: Mapping[str, Any]) -> Iterator[str]:
+    made = run["provenance"]
+    recipe = run["recipe"]
+    yield f"{recipe['model']}, `{run['name']}`"
+    yield str(len(run["history"]["epoch"]))
+    yield f"{made['seconds']:.0f}"
+    yield _time(made["finished"])
+    yield str(made["made_with"]["device"])
+    yield f"`{made['commit'][:8]}`"
+
+
+def _time(text: str) -> str:
+    return text[:16].replace("T", " ")
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [list(head), *map(list, rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

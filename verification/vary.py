@@ -1,0 +1,53 @@
+"""What the same machine gives twice, and what other arithmetic changes: one chapter, its networks trained anew.
+
+Not part of ``make verify``, which it would make half as long again: ``make vary`` runs it, after ``make book``.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from brainseg.book.comparison import TRAINED_TAG, compare
+from brainseg.data.dataset import default_workspace, open_dataset
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CHAPTER = "05_deeplab"
+IN_THE_BOOK = default_workspace() / "phantom-quick-0" / "book" / "notebooks" / f"{CHAPTER}.ipynb"
+VARIANTS = {
+    "other number of threads": {"TF_NUM_INTRAOP_THREADS": "2", "OMP_NUM_THREADS": "2"},
+    "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+}
+
+
+def executed(workspace: Path, **environment: str) -> Path:
+    """The chapter, executed in a workspace that has the phantom and nothing else."""
+    phantom = open_dataset("phantom").root
+    (workspace / "data").mkdir(parents=True)
+    (workspace / "data" / phantom.name).symlink_to(phantom)
+    target = workspace / f"{CHAPTER}.ipynb"
+    command = [sys.executable, "-m", "brainseg.book", "execute", f"notebooks/{CHAPTER}.py", str(target)]
+    prepared = IN_THE_BOOK.parents[2] / "prepared.json"
+    variables = os.environ | {"BRAINSEG_WORKSPACE": str(workspace)} | environment
+    subprocess.run([*command, "--prepared", str(prepared)], cwd=REPOSITORY, env=variables, check=True)
+    return target
+
+
+def test_same_machine_gives_the_same_bytes(tmp_path: Path) -> None:
+    assert executed(tmp_path / "again").read_bytes() == IN_THE_BOOK.read_bytes()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_other_arithmetic_stays_within_the_tolerances(tmp_path: Path, variant: str) -> None:
+    cells = nbformat.read(executed(tmp_path / "varied", **VARIANTS[variant]), as_version=4).cells
+    references = nbformat.read(REPOSITORY / "notebooks" / f"{CHAPTER}.ipynb", as_version=4).cells
+    found = {
+        reference.id: compare(reference.outputs, cell.outputs, TRAINED_TAG in cell.metadata.get("tags", []))
+        for reference, cell in zip(references, cells, strict=True)
+        if cell.cell_type == "code" and "nbval-ignore-output" not in cell.metadata.get("tags", [])
+    }
+    differences = [f"{name}: {one.message}" for name, compared in found.items() for one in compared if not one.agrees]
+    assert differences == []
