@@ -19,7 +19,7 @@ CHAPTER = {
     "started": "2026-01-02T03:04:05+00:00",
     "seconds": 12.3,
     "slowest": {"cell-07": 4.0, "cell-03": 2.0},
-    "commit": "0123456789",
+    "commit": "0123456789-dirty",
     "made_with": MADE,
     "inputs": {"files": {"a.py": "01", "b.py": "02"}, "parameters": {}, "data": "ab"},
 }
@@ -50,10 +50,11 @@ def test_the_page_says_when_how_long_on_what_and_from_what(folder: Path, tmp_pat
     lines = status(folder, lock).splitlines()
     assert "| Data set, scale and seed | phantom-quick-0 |" in lines
     assert "| Images | 421, fingerprint `abcd` |" in lines
+    assert "| Commit | `01234567` with changes |" in lines
     assert "| Processor | A processor; 1 thread, oneDNN off |" in lines
     assert "| unet, `unet-64-one-two` | 3 | 62 | 2026-01-02 03:00 | A processor | `01234567` |" in lines
-    chapter = next(line for line in lines if line.startswith("| [01_data]"))
-    assert chapter.startswith("| [01_data](/notebooks/01_data) | 2026-01-02 03:04 | 12 | cell-07, 4 s | 2 files, `")
+    chapter = next(line for line in lines if line.startswith("| [](/notebooks/01"))
+    assert chapter.startswith("| [](/notebooks/01_data) | 2026-01-02 03:04 | 12 | cell-07, 4 s | 2 files, `")
 
 
 def test_the_packages_that_are_shown_are_all_in_the_lock(folder: Path, tmp_path: Path) -> None:

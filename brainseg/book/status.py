@@ -70,7 +70,7 @@ def _copy(name: str, prepared: Mapping[str, Any], chapters: Sequence[Mapping[str
     rows = {
         "Data set, scale and seed": name,
         "Images": f"{prepared['images']}, fingerprint `{prepared['fingerprint']}`",
-        "Commit": ", ".join(f"`{commit}`" for commit in sorted({chapter["commit"] for chapter in chapters})),
+        "Commit": ", ".join(sorted({_commit(chapter["commit"]) for chapter in chapters})),
         "Lock": f"`requirements.lock`, SHA-256 `{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}…`",
         "Python": f"{made['python']} on {made['machine']}",
         "Keras": f"{made['keras']}, backend {made['backend']}",
@@ -81,7 +81,7 @@ def _copy(name: str, prepared: Mapping[str, Any], chapters: Sequence[Mapping[str
 
 def _chapter(chapter: Mapping[str, Any]) -> Iterator[str]:
     cell, seconds = next(iter(chapter["slowest"].items()))
-    yield f"[{chapter['chapter']}](/notebooks/{chapter['chapter']})"
+    yield f"[](/notebooks/{chapter['chapter']})"
     yield _time(chapter["started"])
     yield f"{chapter['seconds']:.0f}"
     yield f"{cell}, {seconds:.0f} s"
@@ -96,7 +96,11 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
     yield f"{made['seconds']:.0f}"
     yield _time(made["finished"])
     yield str(made["made_with"]["device"])
-    yield f"`{made['commit'][:8]}`"
+    yield _commit(made["commit"])
+
+
+def _commit(name: str) -> str:
+    return f"`{name[:8]}`" + (" with changes" if name.endswith("-dirty") else "")
 
 
 def _time(text: str) -> str:

@@ -1,0 +1,25 @@
+"""Every claim gets a verdict, and none that this book itself makes is wrong."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from brainseg.audit.claim import Claim
+from brainseg.audit.evidence import Evidence
+from brainseg.audit.ledger import evaluate, failures, read_claims
+from brainseg.experiment import Experiment
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    """Recorded results, and the runs of this copy of the book."""
+    return Evidence(experiment=Experiment())
+
+
+@pytest.mark.parametrize("claim", read_claims(), ids=lambda claim: claim.id)
+def test_claim(claim: Claim, evidence: Evidence, record_property: Callable[[str, object], None]) -> None:
+    table = evaluate([claim], evidence)
+    found = json.loads(table.to_json(orient="records"))[0] | {"failed": not failures(table).empty}
+    record_property("claim", found)
+    assert not found["failed"], f"{claim.quote!r} is {found['verdict']}: {found['why']}"
