@@ -224,7 +224,9 @@ def measure(
     machine = efficiency.machine()
     table = efficiency.measure(size=size, width=width, progress=True)
     typer.echo(table.set_index("model").astype(object).T.to_string(float_format="{:.1f}".format))
-    _write_record(record, {"models": table.to_dict("records"), "machine": [machine]})
+    attention = efficiency.attention_parameters(size=size, width=width)
+    tables = {"models": table, "attention": attention}
+    _write_record(record, {name: rows.to_dict("records") for name, rows in tables.items()} | {"machine": [machine]})
 
 
 def _result(

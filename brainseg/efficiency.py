@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from brainseg.backend import describe, keras, processor
 from brainseg.errors import BrainsegError
-from brainseg.models import MODELS, build
+from brainseg.models import ARCHITECTURES, MODELS, build
 
 QUARTILES = {"q1": 25, "median": 50, "q3": 75}
 """The names of the quartiles in this module's columns, and their percentages."""
@@ -229,6 +229,42 @@ def measure(
             row |= {f"batch_{batch_size}_{quartile}_ms": times[f"call_{quartile}_ms"] for quartile in QUARTILES}
             row[f"batch_{batch_size}_memory_mb"] = peak_memory_mb(name, size, width, batch_size)
         rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def attention_parameters(names: Sequence[str] = MODELS, size: int = 128, width: int = 64) -> pd.DataFrame:
+    """Count the parameters of the models with every kind of attention that they can have.
+
+    The defaults are the study's size.
+
+    Parameters
+    ----------
+    names, size, width
+        As for :func:`measure`.
+
+    Returns
+    -------
+    DataFrame
+        One row per model and kind: ``model``, ``attention`` (``none`` without any), ``parameters``.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`measure`.
+
+    Examples
+    --------
+    >>> attention_parameters(["deeplab"], size=16, width=2)
+         model attention  parameters
+    0  deeplab      none        4375
+    1  deeplab   channel        4451
+    2  deeplab   spatial        4474
+    """
+    rows = [
+        {"model": name, "attention": kind or "none", "parameters": build(name, size, 3, width, kind).count_params()}
+        for name in names
+        for kind in ARCHITECTURES[name].attentions
+    ]
     return pd.DataFrame(rows)
 
 

@@ -56,7 +56,7 @@ def recorded_runs(name: str) -> tuple[Record, ...]:
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    return tuple(map(Record.from_json, _texts(name)))
+    return tuple(map(Record.from_json, recorded_texts(name)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ def recorded_saliency(name: str) -> SaliencyRecord:
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    contents = sorted(map(json.loads, _texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"]))
+    contents = sorted(map(json.loads, recorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"]))
 
     def table(which: str) -> pd.DataFrame:
         tables = [pd.DataFrame(content[which]).assign(model=content["recipe"]["model"]) for content in contents]
@@ -102,7 +102,14 @@ def recorded_saliency(name: str) -> SaliencyRecord:
     return SaliencyRecord(runs, table("scores"), table("randomisation"))
 
 
-def _texts(name: str) -> list[str]:
+def recorded_texts(name: str) -> list[str]:
+    """The contents of all files of a folder in ``results/``, as JSON, in the order of their names.
+
+    Raises
+    ------
+    BrainsegError
+        If there is no such folder, or it is empty.
+    """
     files = sorted((RESULTS / name).glob("*.json.gz"))
     if not files:
         raise BrainsegError(f"received the name {name!r}, expected a folder with records in {RESULTS}")

@@ -11,6 +11,7 @@ import pytest
 from brainseg import cli, efficiency, results
 from brainseg.backend import keras
 from brainseg.efficiency import (
+    attention_parameters,
     keras_alone_mb,
     latency,
     layer_costs,
@@ -20,7 +21,7 @@ from brainseg.efficiency import (
     peak_resident_mb,
 )
 from brainseg.errors import BrainsegError
-from brainseg.models import MODELS, build
+from brainseg.models import MODELS, build, resolve_attention
 from brainseg.study import PARAMETERS
 
 layers = keras.layers
@@ -158,6 +159,7 @@ def test_measure_on_the_command_line_records_what_the_book_reads(
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     tables = results.recorded("costs")
     assert tables["models"]["model"].tolist() == list(MODELS)
+    assert set(tables["attention"]["model"]) == set(MODELS)
     assert str(tables["machine"].loc[0, "backend"]).startswith(keras.backend.backend())
     assert {"processor", "cores", "load", "date"} < set(tables["machine"])
 
@@ -166,3 +168,11 @@ def test_the_recorded_costs_are_those_of_the_published_models() -> None:
     models = results.recorded("efficiency")["models"].set_index("model")
     assert models["parameters"].to_dict() == PARAMETERS
     assert models["multiply_adds"].to_dict() == {name: multiply_adds(build(name)) for name in MODELS}
+
+
+def test_of_the_recorded_kinds_of_attention_the_published_one_has_the_published_parameters() -> None:
+    kinds = results.recorded("efficiency")["attention"].set_index(["model", "attention"])["parameters"]
+    for name, parameters in PARAMETERS.items():
+        assert kinds[name, resolve_attention(name) or "none"] == parameters
+    fresh = attention_parameters(["deeplab"])
+    assert fresh["parameters"].tolist() == kinds["deeplab"].loc[fresh["attention"]].tolist()

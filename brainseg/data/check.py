@@ -36,6 +36,7 @@ VALIDATION_SPLIT = 0.2
 SPLIT_PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
 
 _NAMED = 3
+_NOT_CLOSED = "valid"  # the split whose masks the published steps do not close
 _OVERLAPS = ["dice", "iou", "box_is_tumour", "tumour_in_box"]
 
 Finding = tuple[str, int, int, str]
@@ -55,9 +56,10 @@ class Report:
         ``tumour_type`` (None without a border), ``category`` (of the first annotation, None if there is none),
         ``annotations`` (how many), ``label_position`` (of the image whose annotation the published pairing gives
         this image, -1 if none), ``label_dice`` (that annotation against the image's own label), ``box`` and
-        ``border`` (areas), ``published`` (area of the mask that the published steps make, 128 pixels wide), ``dice``
-        and ``iou`` of box and border, ``box_is_tumour`` (share of the box inside the border), ``tumour_in_box``
-        (share of the area inside the border that the box covers), ``readable``, ``content`` (digest of the file).
+        ``border`` (areas), ``published`` (area of the mask that the published steps make, 128 pixels wide), ``closed``
+        (number of its pixels that the closing among these steps changes), ``dice`` and ``iou`` of box and border,
+        ``box_is_tumour`` (share of the box inside the border), ``tumour_in_box`` (share of the area inside the border
+        that the box covers), ``readable``, ``content`` (digest of the file).
         Numbers are NaN where a mask that they need does not exist.
     pairing : DataFrame
         Runs of images that the published pairing gives another image's annotation: ``split``, ``first`` and ``last``
@@ -231,7 +233,7 @@ def _measure(region: _Region) -> dict[str, Any]:
         "label_dice": _overlaps(_published_label(region), box)["dice"],
         "box": _area(box),
         "border": _area(border),
-        "published": _published_area(region),
+        **_published_mask(region),
         **_overlaps(box, border),
         "readable": _readable(image),
         "content": hashlib.sha256(image.path.read_bytes()).hexdigest(),
@@ -252,10 +254,13 @@ def _published_label(region: _Region) -> RunLengths | None:
     return region.published.encoded(region.image.height, region.image.width)
 
 
-def _published_area(region: _Region) -> float:
+def _published_mask(region: _Region) -> dict[str, float]:
     if region.published is None or not region.published.polygons:
-        return np.nan
-    return float(published_mask(region.published, region.image, PUBLISHED_SIZE, region.split).mean())
+        return {"published": np.nan, "closed": np.nan}
+    mask, unclosed = (
+        published_mask(region.published, region.image, PUBLISHED_SIZE, split) for split in (region.split, _NOT_CLOSED)
+    )
+    return {"published": float(mask.mean()), "closed": float(np.count_nonzero(mask != unclosed))}
 
 
 def _area(mask: RunLengths | None) -> float:
@@ -406,6 +411,8 @@ def _label_findings(images: pd.DataFrame, dataset: dict[str, Split]) -> Iterator
         found = [(image, split) for split, image, annotation in labels if holds(annotation, image)]
         named = [f"{split} {image.number}" for image, split in found]
         yield finding, len(found), len(labels), "" if len(found) == len(labels) else _some(named)
+    changed = images[images["closed"] > 0]
+    yield "labels that the published closing changes", len(changed), int(images["closed"].count()), _numbers(changed)
 
 
 def _labels(dataset: dict[str, Split]) -> Iterator[tuple[str, Image, Annotation]]:

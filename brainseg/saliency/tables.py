@@ -96,6 +96,23 @@ def verdicts(compared: pd.DataFrame) -> pd.DataFrame:
     return table.loc[compared["map"].unique(), compared["score"].unique()].rename(columns=dict(SCORES))
 
 
+def sizes(scores: pd.DataFrame) -> pd.Series:
+    """Say of each image, by its number, in which third by size its tumour is, see :data:`SIZES`.
+
+    Parameters
+    ----------
+    scores
+        As for :func:`averages`.
+
+    Examples
+    --------
+    >>> sizes(pd.DataFrame({"number": [7, 8, 9], "area": [0.1, 0.3, 0.2]})).to_dict()
+    {7: 'smallest third', 8: 'largest third', 9: 'middle third'}
+    """
+    tumours = scores.drop_duplicates("number").set_index("number")["area"]
+    return pd.cut(tumours, [-np.inf, *tumours.quantile([1 / 3, 2 / 3]), np.inf], labels=SIZES).astype(str)
+
+
 def by_tumour(scores: pd.DataFrame, name: str, by: str = "map") -> pd.DataFrame:
     """Mean of one score for each type of tumour and for each third of the tumours by their size.
 
@@ -113,9 +130,7 @@ def by_tumour(scores: pd.DataFrame, name: str, by: str = "map") -> pd.DataFrame:
     DataFrame
         One row for each map or network; columns: types of tumour, then :data:`SIZES`; a mean over all images.
     """
-    tumours = scores.drop_duplicates("number").set_index("number")["area"]
-    size = pd.cut(tumours, [-np.inf, *tumours.quantile([1 / 3, 2 / 3]), np.inf], labels=SIZES).astype(str)
-    table = scores.assign(size=scores["number"].map(size))
+    table = scores.assign(size=scores["number"].map(sizes(scores)))
     parts = [table.pivot_table(name, by, group, sort=False) for group in ("tumour_type", "size")]
     known = [
         [kind for kind in wanted if kind in part]

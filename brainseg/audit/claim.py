@@ -1,0 +1,55 @@
+"""A claim: who says what, where, how it is tested, and what a difference is allowed to be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MAKERS = ("study", "book")
+GROUPS = ("table", "words", "book")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One entry of the claims ledger.
+
+    Attributes
+    ----------
+    id
+        Its name, in lower case with hyphens.
+    maker
+        ``"study"`` or ``"book"``: a book about claims makes some itself.
+    quote
+        The exact words.
+    place
+        Where they stand.
+    published
+        The number that is claimed, if it is one.
+    test
+        Name of the test, see :data:`brainseg.audit.verdicts.TESTS`.
+    arguments
+        What the test takes besides the claim and the evidence.
+    tolerance
+        The largest difference that counts as none. Which difference that is, the test says.
+    reason
+        Why it is this large.
+    shown_in
+        Chapter and section that show it, as ``NN_name: Heading``.
+    """
+
+    id: str
+    maker: str
+    quote: str
+    place: str
+    test: str
+    tolerance: float
+    reason: str
+    shown_in: str
+    published: float | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def group(self) -> str:
+        """``"table"`` for an entry of the study's table, ``"words"`` for its other claims, ``"book"`` for this book's."""
+        if self.maker == "book":
+            return "book"
+        return "table" if self.test.startswith("table_") else "words"

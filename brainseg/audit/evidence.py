@@ -1,0 +1,210 @@
+"""What the tests of claims look at: recorded results, the study's own numbers, and what a reader has at hand."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pandas as pd
+
+from brainseg import evaluate, results
+from brainseg.data.check import check
+from brainseg.errors import BrainsegError
+from brainseg.recipe import SCALES
+from brainseg.run import Record
+from brainseg.saliency import tables
+from brainseg.study import published_last_epoch, published_table
+
+if TYPE_CHECKING:
+    from brainseg.experiment import Experiment
+
+CHECK, EFFICIENCY = "tumorseg-check", "efficiency"
+LADDER, ATTENTION, SALIENCY = "tumorseg-small-ladder", "tumorseg-quick-attention", "tumorseg-small-saliency"
+GUIDANCE, FULL = "tumorseg-quick-guidance", "tumorseg-full-*"
+"""Names in ``results/`` of what was recorded on the study's images."""
+
+T = TypeVar("T")
+
+LIVE = "the phantom of this copy"
+
+Steps = Mapping[str, Mapping[str, Sequence[Record]]]
+Kinds = Mapping[str, Mapping[str | None, Sequence[Record]]]
+
+
+class Untestable(BrainsegError):
+    """What a test needs is not there; the message says what that is."""
+
+
+class Evidence:
+    """Loads what is asked for, once, and notes where it came from.
+
+    Parameters
+    ----------
+    data
+        Folder of the study's images. With it, what is claimed of them is measured anew; without it, what was recorded
+        of them is read.
+    experiment
+        For the claims that are tested live; without it these cannot be tested.
+
+    Attributes
+    ----------
+    used
+        Names of what has been looked at; whoever evaluates claims empties it before each.
+    """
+
+    def __init__(self, data: str | Path | None = None, experiment: "Experiment | None" = None) -> None:
+        self.used: dict[str, None] = {}
+        self._data = None if data is None else Path(data)
+        self._experiment = experiment
+
+    def published(self) -> pd.DataFrame:
+        """The study's table, see :func:`brainseg.study.published_table`."""
+        self._note("the study's table")
+        return published_table()
+
+    def log(self) -> pd.DataFrame:
+        """The last lines of the study's logs, see :func:`brainseg.study.published_last_epoch`."""
+        self._note("the study's logs")
+        return published_last_epoch()
+
+    def check(self, table: str) -> pd.DataFrame:
+        """A table of :func:`brainseg.data.check.check` about the study's images: measured now, or recorded."""
+        self._note(CHECK if self._data is None else "the study's images")
+        return self._checked[table]
+
+    def efficiency(self, table: str) -> pd.DataFrame:
+        """A table that ``brainseg measure`` recorded."""
+        self._note(EFFICIENCY)
+        return results.recorded(EFFICIENCY)[table]
+
+    def ladder(self) -> Steps:
+        """Recorded runs by model and step of the ladder."""
+        return self._noted(LADDER, self._ladder)
+
+    def attention(self) -> Kinds:
+        """Recorded runs by model and kind of attention."""
+        return self._noted(ATTENTION, self._attention)
+
+    def saliency(self) -> results.SaliencyRecord:
+        """Recorded scores of saliency maps."""
+        return self._noted(SALIENCY, results.recorded_saliency(SALIENCY))
+
+    def ladder_table(self) -> pd.DataFrame:
+        """What each step of the ladder would report, and what it is worth."""
+        return self._noted(LADDER, self._ladder_table)
+
+    def differences(self) -> pd.DataFrame:
+        """Differences in Dice between the networks with the corrected training."""
+        return self._noted(LADDER, self._differences)
+
+    def attention_effects(self) -> pd.DataFrame:
+        """Differences in Dice of each kind of attention from none."""
+        return self._noted(ATTENTION, self._attention_effects)
+
+    def processing(self) -> pd.DataFrame:
+        """What post-processing changes in Dice, one row per network."""
+        return self._noted(LADDER, self._processing)
+
+    def against_controls(self) -> pd.DataFrame:
+        """Saliency methods beside the best control, in the energy inside the border."""
+        return self._noted(SALIENCY, self._against_controls)
+
+    def guidance(self) -> pd.DataFrame:
+        """Recorded scores of the maps of networks trained with and without guidance.
+
+        Returns
+        -------
+        DataFrame
+            As :attr:`brainseg.results.SaliencyRecord.scores`, with the columns ``guidance`` and ``seed``.
+
+        Raises
+        ------
+        Untestable
+            If none were recorded.
+        """
+        contents = [json.loads(text) for text in self._texts(GUIDANCE)]
+        maps = [content for content in contents if "map" in content["scores"]]
+        if not maps:
+            raise Untestable(
+                f"No scores of maps after training with saliency are recorded (results/{GUIDANCE}), and the study's "
+                "notebook has no such training."
+            )
+        self._note(GUIDANCE)
+        fields = ("model", "guidance", "seed")
+        return pd.concat(
+            pd.DataFrame(content["scores"]).assign(**{name: content["recipe"][name] for name in fields})
+            for content in maps
+        )
+
+    def full(self, model: str, attention: str | None) -> list[Record]:
+        """Recorded runs of a network as published, at the study's own size; one for each seed, or none."""
+        size, width = SCALES["full"].size, SCALES["full"].width
+        runs = [
+            run
+            for name in sorted(folder.name for folder in results.RESULTS.glob(FULL))
+            for run in results.recorded_runs(name)
+            if (run.recipe.model, run.recipe.attention) == (model, attention)
+            and (run.recipe.size, run.recipe.width, run.recipe.mask) == (size, width, "position")
+        ]
+        if runs:
+            self._note(FULL)
+        return runs
+
+    def live(self) -> "Experiment":
+        """The experiment of this copy of the book.
+
+        Raises
+        ------
+        Untestable
+            If there is none.
+        """
+        if self._experiment is None:
+            raise Untestable("This is shown live, on the phantom: brainseg claims --live.")
+        return self._noted(LIVE, self._experiment)
+
+    @cached_property
+    def _checked(self) -> Mapping[str, pd.DataFrame]:
+        if self._data is None:
+            return results.recorded(CHECK)
+        return {name: pd.DataFrame(rows) for name, rows in check(self._data).to_dict().items()}
+
+    @cached_property
+    def _ladder(self) -> Steps:
+        return evaluate.by_step(results.recorded_runs(LADDER))
+
+    @cached_property
+    def _attention(self) -> Kinds:
+        return evaluate.by_attention(results.recorded_runs(ATTENTION))
+
+    @cached_property
+    def _ladder_table(self) -> pd.DataFrame:
+        return evaluate.ladder_table(self.ladder())
+
+    @cached_property
+    def _differences(self) -> pd.DataFrame:
+        return evaluate.model_differences(self.ladder(), "corrected")
+
+    @cached_property
+    def _attention_effects(self) -> pd.DataFrame:
+        return evaluate.attention_effects(self.attention())
+
+    @cached_property
+    def _processing(self) -> pd.DataFrame:
+        steps = {model: runs for model, runs in self.ladder().items() if "processed" in runs}
+        before, after = ({model: runs[step] for model, runs in steps.items()} for step in ("corrected", "processed"))
+        return evaluate.processing_table(before, after)
+
+    @cached_property
+    def _against_controls(self) -> pd.DataFrame:
+        return tables.against_controls(self.saliency().scores, ["energy"])
+
+    def _texts(self, name: str) -> list[str]:
+        return results.recorded_texts(name) if (results.RESULTS / name).is_dir() else []
+
+    def _noted(self, name: str, evidence: T) -> T:
+        self._note(name)
+        return evidence
+
+    def _note(self, name: str) -> None:
+        self.used[name] = None

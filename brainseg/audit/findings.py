@@ -1,0 +1,208 @@
+"""Measurements behind what this book itself claims: each gives one number, from records or live."""
+
+import numpy as np
+import pandas as pd
+
+from brainseg.audit.consistency import broadcast_iou, implied_mean_iou
+from brainseg.audit.evidence import Evidence
+from brainseg.audit.order import shown_before_trained
+from brainseg.audit.verdicts import measurement
+from brainseg.models import MODELS
+from brainseg.published_metrics import background_scores, broadcast_scores, published_scores
+from brainseg.recipe import STEPS, TRAININGS, VALIDATION_SHARE
+from brainseg.statistics import smallest_p
+from brainseg.study import PARAMETERS
+
+DIGITS = 4
+"""Decimals that the study prints."""
+
+
+@measurement
+def found(evidence: Evidence, finding: str, field: str = "count") -> float:
+    """A finding of ``brainseg data check``: its ``count``, or the ``total`` that it is of."""
+    return float(evidence.check("findings").set_index("finding").loc[finding, field])
+
+
+@measurement
+def pairing(evidence: Evidence, field: str) -> float:
+    """A column of the only stretch of the study's lists in which labels slip."""
+    (row,) = evidence.check("pairing").to_dict("records")
+    return float(row[field])
+
+
+@measurement
+def shifted_in_validation(evidence: Evidence) -> float:
+    """Share of the last fifth of the training list that the published pairing gives the label of another image."""
+    (row,) = evidence.check("pairing").to_dict("records")
+    areas = evidence.check("areas").set_index(["split", "mask"])["images"]
+    first = int(areas["train", "published"] * (1 - VALIDATION_SHARE))
+    held = int(areas["train", "published"]) - first
+    return float((row["last"] - max(first, row["first"]) + 1) / held)
+
+
+@measurement
+def agreement(evidence: Evidence, field: str) -> float:
+    """Box against border, mean over all images."""
+    return float(evidence.check("agreement").set_index("split").loc["all", field])
+
+
+@measurement
+def leakage(evidence: Evidence, first: str, second: str, field: str) -> float:
+    """What a split knows of another one, see :attr:`brainseg.data.check.Report.patients`."""
+    return float(evidence.check("patients").set_index(["first", "second"]).loc[(first, second), field])
+
+
+@measurement
+def blank_mask(evidence: Evidence, split: str, score: str) -> float:
+    """What a mask without any tumour scores on the published labels: ``accuracy`` or ``mean_iou``."""
+    areas = evidence.check("areas").set_index(["split", "mask"])
+    return float(areas.loc[(split, "published"), f"background_{score}"])
+
+
+@measurement
+def validations_at_half_the_background(evidence: Evidence) -> float:
+    """Number of networks whose logged validation mean IoU is half the background of these images, to the last digit."""
+    halves = evidence.check("areas").set_index(["split", "mask"])["background_mean_iou"]
+    log, held = evidence.log()["val_mean_iou"], {"valid": "valid", "last_fifth": "last fifth of train"}
+    splits = {model: held[TRAININGS["published"][model].validation] for model in MODELS}
+    return float(sum(round(halves[split, "published"], DIGITS) == log[model] for model, split in splits.items()))
+
+
+@measurement
+def validation_of_a_blank_mask(evidence: Evidence, model: str, split: str) -> float:
+    """Largest difference of a network's logged validation accuracy and mean IoU from those of a blank mask."""
+    blank, log = evidence.check("areas").set_index(["split", "mask"]).loc[(split, "published")], evidence.log().loc[model]
+    return float(max(abs(round(blank[f"background_{name}"], DIGITS) - log[f"val_{name}"]) for name in ("accuracy", "mean_iou")))
+
+
+@measurement
+def baselines_below_blank(evidence: Evidence) -> float:
+    """Number of published baseline accuracies below that of a mask without any tumour, on the training images."""
+    blank = evidence.check("areas").set_index(["split", "mask"]).loc[("train", "published"), "background_accuracy"]
+    return float((evidence.published()["accuracy_baseline"] < blank).sum())
+
+
+@measurement
+def training_values_quoted(evidence: Evidence) -> float:
+    """Number of networks whose published Dice is the training value of the last logged epoch, to the last digit."""
+    return float((evidence.published()["dice"] == evidence.log()["dice"]).sum())
+
+
+@measurement
+def logged_gap(evidence: Evidence, model: str) -> float:
+    """Training minus validation Dice in the last logged epoch."""
+    log = evidence.log().loc[model]
+    return float(log["dice"] - log["val_dice"])
+
+
+@measurement
+def smallest_implied_mean_iou(evidence: Evidence) -> float:
+    """The smallest mean IoU that accuracy and Dice of a column of the published table imply."""
+    table = evidence.published()
+    columns = [table[[f"accuracy{end}", f"dice{end}"]].to_numpy() for end in ("", "_baseline")]
+    return float(min(implied_mean_iou(*row) for column in columns for row in column))
+
+
+@measurement
+def stretched_iou(evidence: Evidence, dice: float, rows: int) -> float:
+    """The "IoU" that belongs to a printed "Dice" if shapes were stretched."""
+    return broadcast_iou(dice, rows)
+
+
+@measurement
+def pictures_of_other_weights(evidence: Evidence) -> float:
+    """Number of networks whose pictures were made before the training whose numbers are quoted."""
+    return float(len(shown_before_trained()))
+
+
+@measurement
+def matching_parameters(evidence: Evidence) -> float:
+    """Number of networks that have exactly the printed number of parameters."""
+    counts = evidence.efficiency("models").set_index("model")["parameters"]
+    return float(sum(counts[model] == printed for model, printed in PARAMETERS.items()))
+
+
+@measurement
+def size_ratio(evidence: Evidence, model: str, to: str) -> float:
+    """Parameters of a network as a share of those of another, as the study prints them."""
+    return PARAMETERS[model] / PARAMETERS[to]
+
+
+@measurement
+def ladder_change(evidence: Evidence, step: str, column: str) -> float:
+    """Change of a Dice at a step of the ladder, mean over networks: ``reported`` or ``on borders``."""
+    table = evidence.ladder_table().xs(column, axis=1, level=1).mean(axis=1)
+    steps = list(STEPS)
+    after, before = (STEPS[steps[steps.index(step) - back]] for back in (0, 1))
+    return float(table[after] - table[before])
+
+
+@measurement
+def differences_between_networks(evidence: Evidence) -> float:
+    """Number of pairs of networks whose Dice differs by an interval that excludes zero."""
+    return float(_excluding(evidence.differences()))
+
+
+@measurement
+def effects_of_attention(evidence: Evidence, side: str) -> float:
+    """Number of differences from no attention whose interval lies ``above`` or ``below`` zero."""
+    effects = evidence.attention_effects()
+    return float((effects["low"] > 0).sum() if side == "above" else (effects["high"] < 0).sum())
+
+
+@measurement
+def gains_of_postprocessing(evidence: Evidence) -> float:
+    """Largest gain in Dice by post-processing."""
+    return float(evidence.processing()["change"].max())
+
+
+@measurement
+def methods_beating_controls(evidence: Evidence) -> float:
+    """Number of pairs of network and saliency method with more energy inside the border than the best control."""
+    return float((evidence.against_controls()["verdict"] == "better").sum())
+
+
+@measurement
+def alike_after_destruction(evidence: Evidence, method: str) -> float:
+    """Rank correlation of maps of a network with those of its destroyed copy, mean over the networks."""
+    table = evidence.saliency().randomisation.sort_values("parts")
+    last = table[table["map"] == method].groupby("model").tail(1)
+    return float(last["correlation"].mean())
+
+
+@measurement
+def smallest_p_of(evidence: Evidence, seeds: int) -> float:
+    """The smallest p value that a two-sided test over so many paired seeds can give."""
+    return smallest_p(seeds)
+
+
+@measurement
+def live_mean_iou_spread(evidence: Evidence) -> float:
+    """How far mean IoU can tell labels, their opposite and a blank sheet apart, all given as probabilities."""
+    truth = _test_labels(evidence, "box")
+    answers = [np.where(truth, 0.99, 0.01), np.where(truth, 0.01, 0.99), np.zeros(truth.shape)]
+    return float(np.ptp([published_scores(answer, truth)["mean_iou"] for answer in answers]))
+
+
+@measurement
+def live_half_the_background(evidence: Evidence) -> float:
+    """Difference of the mean IoU of a blank sheet from half the share of background."""
+    truth = _test_labels(evidence, "box")
+    return abs(background_scores(truth)["mean_iou"] - (1 - float(truth.mean())) / 2)
+
+
+@measurement
+def live_stretched_pairs(evidence: Evidence) -> float:
+    """Largest difference of a stretched "IoU" from what the stretched "Dice" beside it says it must be."""
+    masks = [mask for mask in _test_labels(evidence, "box") if mask.any()]
+    pairs = [broadcast_scores(prediction, truth) for prediction, truth in zip(masks, masks[1:] + masks[:1], strict=True)]
+    return float(max(abs(broadcast_iou(pair["dice"], len(masks[0])) - pair["iou"]) for pair in pairs))
+
+
+def _test_labels(evidence: Evidence, mask: str) -> np.ndarray:
+    prepared = evidence.live().data
+    return np.asarray(prepared.masks[mask][prepared.rows("test")])
+
+
+def _excluding(table: pd.DataFrame) -> int:
+    return int(((table["low"] > 0) | (table["high"] < 0)).sum())
