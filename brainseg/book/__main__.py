@@ -1,4 +1,4 @@
-"""What the Snakefile calls: ``python -m brainseg.book execute|check|site``."""
+"""What the Snakefile calls: ``python -m brainseg.book execute|check|stage|site``, and ``cards``."""
 
 import shutil
 import sys
@@ -45,6 +45,14 @@ def site(folder: Path, toc: Path) -> None:
     found += [f"broken link: {link}" for link in broken_links(folder)]
     if found:
         raise BrainsegError("\n".join([f"{folder} is not complete:", *found]))
+
+
+@app.command()
+def cards(target: Path = Path("book/models.md")) -> None:
+    """Write the page of model cards from the records that are shipped with the weights."""
+    from brainseg.book.cards import available, page
+
+    target.write_text(page(available()), encoding="utf-8")
 
 
 def _parameters(pairs: list[str]) -> dict[str, str | int]:
