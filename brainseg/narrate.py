@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.data.prepare import Prepared
-from brainseg.evaluate import attention_effects, attention_table, generalisation, ladder_table
+from brainseg.evaluate import attention_effects, attention_table, ladder_table
 from brainseg.models import TITLES
 from brainseg.recipe import STEPS, Recipe, Training
 from brainseg.results import SaliencyRecord
@@ -119,15 +119,6 @@ def test(run: Run, prepared: Prepared) -> Iterator[str]:
     by_type = labelled.groupby("tumour_type")["dice"].agg(["mean", "size"])
     kinds = [f"{row['mean']:.2f} for {kind} (n = {row['size']:.0f})" for kind, row in by_type.iterrows()]
     yield f"By type of tumour: {', '.join(kinds)}."
-
-
-def corrected(published: Record, corrected: Record) -> Iterator[str]:
-    """Say how two trainings score against the tumours' borders, each on its own images."""
-    yield "Every score here is against the tumours' borders, whatever was learnt from."
-    for name, run in {"published": published, "corrected": corrected}.items():
-        means = generalisation([run])
-        own = f"on its own training images {means['training']:.2f}, on its own test images {means['test']:.2f}"
-        yield f"Trained as {name}: mean Dice {own}."
 
 
 def recorded(records: Sequence[Record]) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""Numbers recorded on the real images, which a reader of the book need not have."""
+"""Numbers recorded on the real images, which a reader of the book need not have, beside live ones."""
 
 import gzip
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import pandas as pd
 
 from brainseg.errors import BrainsegError
-from brainseg.models import MODELS
+from brainseg.evaluate import by_step, collect
+from brainseg.models import MODELS, TITLES
+from brainseg.recipe import SCALES, STEPS, Recipe
 from brainseg.run import Record
 from brainseg.sources import PACKAGE
+from brainseg.statistics import bootstrap_mean
 
 RESULTS = PACKAGE.parent / "results"
 
@@ -56,7 +60,7 @@ def recorded_runs(name: str) -> tuple[Record, ...]:
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    return tuple(map(Record.from_json, recorded_texts(name)))
+    return tuple(map(Record.from_json, recordedrecorded_texts(name)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +96,9 @@ def recorded_saliency(name: str) -> SaliencyRecord:
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    contents = sorted(map(json.loads, recorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"]))
+    contents = sorted(
+        map(json.loads, recordedrecorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"])
+    )
 
     def table(which: str) -> pd.DataFrame:
         tables = [pd.DataFrame(content[which]).assign(model=content["recipe"]["model"]) for content in contents]
@@ -100,6 +106,101 @@ def recorded_saliency(name: str) -> SaliencyRecord:
 
     runs = [{part: content[part] for part in ("name", "recipe", "provenance")} for content in contents]
     return SaliencyRecord(runs, table("scores"), table("randomisation"))
+
+
+IMAGES = {"phantom": "phantom", "tumorseg": "the study's images"}
+"""What a table calls the images of a data set."""
+
+
+def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], dataset: str) -> pd.DataFrame:
+    """A network as published and corrected: as recorded on the study's images, and as trained for this page.
+
+    Parameters
+    ----------
+    recorded
+        Runs on the study's images; those of networks that are not among the live ones are left out.
+    live
+        Runs that a chapter has just asked for.
+    dataset
+        What these were trained on.
+
+    Returns
+    -------
+    DataFrame
+        One row per run, by network, where its numbers are from, and training. Columns: ``training images`` and ``test
+        images``, the mean Dice against the tumours' borders on the run's own images, the latter with its 95 % interval;
+        ``run``, its name.
+    """
+    sides = [(by_step(recorded), None), (by_step(live), dataset)]
+    rows = [
+        {
+            "network": TITLES[model],
+            "numbers": origin(record, trained_on),
+            "trained as": step,
+            "training images": f"{collect([record], 'border_dice', 'train')['value'].mean():.2f}",
+            "test images": str(bootstrap_mean(collect([record], "border_dice"))),
+            "run": record.name,
+        }
+        for model in sides[1][0]
+        for results, trained_on in sides
+        for step in ("published", "corrected")
+        for record in results.get(model, {}).get(step, [])
+    ]
+    return pd.DataFrame(rows).set_index(["network", "numbers", "trained as"])
+
+
+def origin(record: Record, dataset: str | None = None) -> str:
+    """Say where the numbers of a run are from.
+
+    Parameters
+    ----------
+    record
+        The run.
+    dataset
+        What it was trained on, if that was for this page; None: it is recorded, and was trained on the study's images.
+
+    Examples
+    --------
+    >>> origin(recorded_runs("tumorseg-small-ladder")[0])
+    "recorded: the study's images, small, CPU, 2026-11-24"
+    >>> origin(recorded_runs("tumorseg-small-ladder")[0], "phantom")
+    'live: phantom, small'
+    """
+    if dataset is not None:
+        return f"live: {IMAGES[dataset]}, {_scale(record.recipe)}"
+    device, day = record.provenance["made_with"]["device"], record.provenance["finished"][:10]
+    return f"recorded: {IMAGES['tumorseg']}, {_scale(record.recipe)}, {device}, {day}"
+
+
+def run_names(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
+    """Which runs a table of results comes from, by the last part of their names.
+
+    Parameters
+    ----------
+    results
+        By model, by step or kind of attention: runs that differ in their seed.
+
+    Returns
+    -------
+    DataFrame
+        One row per step or kind, one column per model; empty texts where there is no run.
+    """
+    names = {
+        TITLES[model]: {
+            STEPS.get(kind or "", kind or "none"): ", ".join(record.name.split("-")[3] for record in records)
+            for kind, records in kinds.items()
+        }
+        for model, kinds in results.items()
+    }
+    return pd.DataFrame(names).fillna("").rename_axis("run")
+
+
+def _scale(recipe: Recipe) -> str:
+    sizes = (recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs)
+    for scale in SCALES.values():
+        if sizes == (scale.size, scale.width, scale.batch_size, scale.images_per_epoch, scale.epochs):
+            return scale.name
+    return f"{recipe.size} px, width {recipe.width}"
 
 
 def recorded_texts(name: str) -> list[str]:

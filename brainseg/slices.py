@@ -16,6 +16,9 @@ from brainseg.errors import BrainsegError
 
 Slice = NDArray[np.uint8]
 
+COLOUR = 0.1
+"""A picture is in colour if its red, green and blue differ anywhere by more than this share of its brightest value."""
+
 
 def read_slice(path: Path, number: int | None = None) -> Slice:
     """Read one grey slice, (h, w), 0 to 255.
@@ -35,18 +38,32 @@ def read_slice(path: Path, number: int | None = None) -> Slice:
     Raises
     ------
     BrainsegError
-        If the file is not there or is none of these, there is no such slice, or a value is not finite.
+        If the file is not there, is none of these or is in colour, or if there is no such slice, or its values are not
+        finite or all equal.
     """
+    if path.is_dir():
+        raise BrainsegError(f"received {path}, which is a folder: name the images in it, for instance {path}/*.png")
     if not path.is_file():
         raise BrainsegError(f"received {path}, which is no file: expected a JPEG, PNG, DICOM or NIfTI image")
-    if path.name.endswith((".nii", ".nii.gz")):
+    if _is_nifti(path):
         return _grey(_chosen(_nifti(path), number, path), path)
     if is_dicom(path):
         return _grey(_chosen(_dicom(path), number, path), path)
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_ANYDEPTH) if path.stat().st_size else None
-    if picture is None:
-        raise BrainsegError(f"{path} cannot be read: expected a JPEG, PNG, DICOM or NIfTI image")
-    return _grey(_chosen(picture[np.newaxis], number, path), path)
+    return _grey(_chosen(_picture(path), number, path), path)
+
+
+def is_upright(path: Path) -> bool:
+    """Whether a file's format shows a head upright, front or crown on top: DICOM and NIfTI do.
+
+    The study's images, which the networks learnt from, do not: they are Cheng's slices transposed, so that the front or
+    the crown lies on the left.
+
+    Examples
+    --------
+    >>> is_upright(Path("head.nii.gz"))
+    True
+    """
+    return _is_nifti(path) or (path.is_file() and is_dicom(path))
 
 
 def to_square(image: Slice, size: int) -> Slice:
@@ -79,6 +96,22 @@ def _frame(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return (side - shape[0]) // 2, (side - shape[1]) // 2, side
 
 
+def _is_nifti(path: Path) -> bool:
+    return path.name.endswith((".nii", ".nii.gz"))
+
+
+def _picture(path: Path) -> NDArray[Any]:
+    read = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+    picture = cv2.imdecode(np.fromfile(path, np.uint8), read) if path.stat().st_size else None
+    if picture is None:
+        raise BrainsegError(f"{path} cannot be read: expected a JPEG, PNG, DICOM or NIfTI image")
+    if picture.ndim == 3:
+        if float(np.ptp(picture, axis=-1).max()) > COLOUR * float(picture.max()):
+            raise BrainsegError(f"{path} is a picture in colour, expected shades of grey")
+        picture = picture[..., 1]
+    return np.asarray(picture)[np.newaxis]
+
+
 def _nifti(path: Path) -> NDArray[Any]:
     try:
         volume: Any = nibabel.as_closest_canonical(nibabel.load(path))  # type: ignore[no-untyped-call]
@@ -87,7 +120,7 @@ def _nifti(path: Path) -> NDArray[Any]:
         raise BrainsegError(f"{path} cannot be read as NIfTI: {error}") from error
     if values.ndim not in (2, 3):
         raise BrainsegError(f"{path} has the shape {values.shape}, expected a slice or a volume of slices")
-    stack = values.reshape(*values.shape[:2], -1)
+    stack = values[..., np.newaxis] if values.ndim == 2 else values
     return np.asarray(stack.transpose(2, 1, 0)[:, ::-1, ::-1])
 
 
@@ -108,6 +141,8 @@ def _dicom(path: Path) -> NDArray[Any]:
 
 
 def _chosen(stack: NDArray[Any], number: int | None, path: Path) -> NDArray[Any]:
+    if not stack.size:
+        raise BrainsegError(f"{path} is empty: it has no slices")
     chosen = len(stack) // 2 if number is None else number
     if not 0 <= chosen < len(stack):
         raise BrainsegError(f"received slice {number} of {path}, expected one from 0 to {len(stack) - 1}")
@@ -115,10 +150,12 @@ def _chosen(stack: NDArray[Any], number: int | None, path: Path) -> NDArray[Any]
 
 
 def _grey(values: NDArray[Any], path: Path) -> Slice:
-    if values.dtype == np.uint8:
-        return values
     if not np.isfinite(values).all():
         raise BrainsegError(f"{path} has values that are not finite")
     low, high = float(values.min()), float(values.max())
-    spread = (values.astype(np.float64) - low) * (255 / (high - low) if high > low else 0)
+    if low == high:
+        raise BrainsegError(f"the slice of {path} is empty: all its pixels are {low:g}; choose another with --slice")
+    if values.dtype == np.uint8:
+        return values
+    spread = (values.astype(np.float64) - low) * (255 / (high - low))
     return np.rint(spread).astype(np.uint8)

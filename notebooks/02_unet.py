@@ -36,6 +36,7 @@ from brainseg.experiment import Experiment
 from brainseg.metrics import THRESHOLD
 from brainseg.models import blocks, build, unet
 from brainseg.models.attention import attention_maps
+from brainseg.results import recorded_and_live, recorded_runs
 
 experiment = Experiment(dataset, scale, seed, data)
 recipe = experiment.recipe("unet")
@@ -167,8 +168,12 @@ items(narrate.protocol(experiment.recipe("unet", "corrected")))
 # %%
 corrected = experiment.run("unet", "corrected")
 
+# %% [markdown]
+# Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
+# on the study's images, then live, from the two runs of this page.
+
 # %% tags=["hide-input", "nbval-ignore-output"]
-items(narrate.corrected(run, corrected))
+recorded_and_live(recorded_runs("tumorseg-small-ladder"), [run, corrected], dataset)
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by U-Net trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 common, both = evaluate.common_test(prepared), {"as published": run, "corrected": corrected}

@@ -38,7 +38,7 @@ from brainseg.metrics import dice, iou
 from brainseg.models import MODELS, TITLES
 from brainseg.published_metrics import broadcast_scores, published_scores
 from brainseg.recipe import STEPS
-from brainseg.results import recorded, recorded_runs
+from brainseg.results import recorded, recorded_and_live, recorded_runs, run_names
 from brainseg.study import MEASURES, published_last_epoch, published_table
 
 experiment = Experiment(dataset, scale, seed, data)
@@ -215,6 +215,12 @@ items(narrate.recorded(study_runs))
 # %% tags=["hide-input"]
 evaluate.ladder_table(study).round(2)
 
+# %% [markdown]
+# The runs behind it, and behind all further tables of the corrected training, by the last part of the names that they have in `results/tumorseg-small-ladder`:
+
+# %% tags=["hide-input"]
+run_names(study)
+
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's images: Dice and IoU against the tumours' borders, on the same test images at every step, with 95 % intervals over patients and images.", "name": "fig-ladder-study"}, "image": {"alt": "Dice and IoU of four networks at each of seven steps from published to corrected, recorded on the study's images."}}
 plotting.ladder(evaluate.ladder_scores(study))
 
@@ -226,7 +232,7 @@ items(narrate.climb(study))
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 live = evaluate.by_step(experiment.result("deeplab", step) for step in STEPS)
-evaluate.ladder_table(live).round(2)
+evaluate.ladder_table(live).round(2).assign(run=run_names(live)[TITLES["deeplab"]])
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "The same for DeepLab on the images of this copy of the book. With few test images the intervals are wide.", "name": "fig-ladder-live"}, "image": {"alt": "Dice and IoU of DeepLab at each of seven steps from published to corrected, trained for this page."}}
 plotting.ladder(evaluate.ladder_scores(live))
@@ -257,6 +263,12 @@ pairs.drop(columns="label").set_index(pairs["label"].rename("pair")).round(3)
 # %% tags=["hide-input", "nbval-ignore-output"]
 corrected = evaluate.by_step(experiment.run(name, "corrected") for name in MODELS)
 evaluate.scoreboard(corrected, "corrected").drop("HD95, px")
+
+# %% [markdown]
+# Both ends of the road for all four, recorded and live: mean Dice against the tumours' borders on each run's own training and test images, and the name of the run.
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+recorded_and_live(study_runs, [*runs.values(), *(experiment.run(name, "corrected") for name in MODELS)], dataset)
 
 # %% [markdown]
 # ### What a few seeds cannot show
@@ -291,6 +303,12 @@ plotting.forest(evaluate.attention_effects(ablation), xlabel="Dice with attentio
 
 # %% tags=["hide-input"]
 evaluate.attention_table(ablation).round(3)
+
+# %% [markdown]
+# The runs behind both, in `results/tumorseg-quick-attention`:
+
+# %% tags=["hide-input"]
+run_names(ablation)
 
 # %% tags=["hide-input"]
 items(narrate.attention(ablation))

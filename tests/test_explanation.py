@@ -12,7 +12,8 @@ import pytest
 
 from brainseg import cli
 from brainseg.backend import keras
-from brainseg.explanation import NOT_A_DEVICE, SHOWN, explain_slice, html, write_report
+from brainseg.explanation import SHOWN, explain_slice, html, write_report
+from brainseg.prediction import NOT_A_DEVICE
 from brainseg.recipe import SCALES, recipe_at
 from tests.data_fixtures import write_dataset
 
@@ -90,8 +91,9 @@ def test_the_command_says_in_words_what_it_writes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("BRAINSEG_WORKSPACE", str(tmp_path / "work"))
-    cv2.imwrite(str(tmp_path / "slice.jpg"), np.full((48, 48), 90, np.uint8))
+    cv2.imwrite(str(tmp_path / "slice.jpg"), np.eye(48, dtype=np.uint8) * 90)
     options = ["--dataset", "tumorseg", "--data", write_dataset(tmp_path / "data"), "--model", "deeplab"]
+    options += ["--scale", "quick"]
     page = tmp_path / "page.html"
     assert brainseg(monkeypatch, "explain", tmp_path / "slice.jpg", *options, "-o", page) == 0
     printed = capsys.readouterr().out
@@ -111,6 +113,7 @@ def test_the_command_says_in_words_what_it_writes(
         ),
         (["{image}", "-o", "report.pdf"], "received -o report.pdf, expected a name that ends in .html"),
         (["{image}", "--slice", "7"], "received slice 7 of"),
+        (["{image}", "--seed", "1"], "received --seed without --scale: add it, or leave both out"),
     ],
 )
 def test_wrong_input_is_one_line_and_status_2(
@@ -121,7 +124,7 @@ def test_wrong_input_is_one_line_and_status_2(
     message: str,
 ) -> None:
     monkeypatch.setenv("BRAINSEG_WORKSPACE", str(tmp_path / "work"))
-    cv2.imwrite(str(tmp_path / "slice.png"), np.zeros((8, 8), np.uint8))
+    cv2.imwrite(str(tmp_path / "slice.png"), np.eye(8, dtype=np.uint8))
     assert brainseg(monkeypatch, "explain", *(a.format(image=tmp_path / "slice.png") for a in arguments)) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith(f"Error: {message}")

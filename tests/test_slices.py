@@ -14,7 +14,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
 from brainseg.errors import BrainsegError
-from brainseg.slices import from_square, read_slice, to_square
+from brainseg.slices import from_square, is_upright, read_slice, to_square
 
 RAMP = np.arange(20, dtype=np.uint8).reshape(4, 5)
 SPREAD = np.rint(RAMP * (255 / 19)).astype(np.uint8)
@@ -49,8 +49,6 @@ def test_a_picture_of_eight_bits_is_taken_as_it_is(tmp_path: Path, suffix: str) 
 def test_sixteen_bits_are_spread(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "slice.png"), RAMP.astype(np.uint16) * 1000 + 500)
     np.testing.assert_array_equal(read_slice(tmp_path / "slice.png"), SPREAD)
-    cv2.imwrite(str(tmp_path / "flat.png"), np.full((4, 5), 700, np.uint16))
-    assert read_slice(tmp_path / "flat.png").max() == 0
 
 
 def test_dicom_is_read_with_its_slope_its_window_and_its_polarity(tmp_path: Path) -> None:
@@ -82,7 +80,8 @@ def test_nifti_is_shown_as_a_radiologist_sees_it_however_it_is_stored(tmp_path: 
     assert shown.shape == (5, 6)
     assert np.argwhere(shown).tolist() == [[1, 4]]
     assert shown.max() == 255
-    assert read_slice(path, 0).max() == 0
+    with pytest.raises(BrainsegError, match=r"is empty: all its pixels are 0; choose another with --slice"):
+        read_slice(path, 0)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +110,35 @@ def test_a_dicom_file_that_is_no_grey_image_is_refused(tmp_path: Path) -> None:
     nibabel.save(values, tmp_path / "nan.nii")
     with pytest.raises(BrainsegError, match="values that are not finite"):
         read_slice(tmp_path / "nan.nii")
+
+
+def test_a_picture_in_colour_is_refused_and_one_of_three_equal_channels_is_not(tmp_path: Path) -> None:
+    grey = np.repeat(100 + RAMP[..., np.newaxis], 3, axis=-1)
+    cv2.imwrite(str(tmp_path / "grey.png"), grey)
+    np.testing.assert_array_equal(read_slice(tmp_path / "grey.png"), 100 + RAMP)
+    cv2.imwrite(str(tmp_path / "sky.png"), grey + np.array([90, 0, 0], np.uint8))
+    with pytest.raises(BrainsegError, match=r"sky.png is a picture in colour, expected shades of grey"):
+        read_slice(tmp_path / "sky.png")
+
+
+def test_what_has_no_pixels_or_one_value_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "flat.png"), np.full((4, 5), 700, np.uint16))
+    with pytest.raises(BrainsegError, match=r"flat.png is empty: all its pixels are 700"):
+        read_slice(tmp_path / "flat.png")
+    for shape in ((4, 5, 0), (0, 4, 5)):
+        nothing = nibabel.Nifti1Image(np.zeros(shape, np.int16), np.eye(4))  # type: ignore[no-untyped-call]
+        nibabel.save(nothing, tmp_path / "none.nii")
+        with pytest.raises(BrainsegError, match=r"none.nii is empty: it has no slices"):
+            read_slice(tmp_path / "none.nii")
+    with pytest.raises(BrainsegError, match=r"which is a folder: name the images in it, for instance .*/\*\.png"):
+        read_slice(tmp_path)
+
+
+def test_medical_formats_show_a_head_upright_pictures_as_the_study_has_them(tmp_path: Path) -> None:
+    assert is_upright(dicom(tmp_path / "no suffix", RAMP))
+    assert is_upright(tmp_path / "head.nii.gz")
+    cv2.imwrite(str(tmp_path / "slice.png"), RAMP)
+    assert not is_upright(tmp_path / "slice.png")
 
 
 @given(st.integers(1, 40), st.integers(1, 40))

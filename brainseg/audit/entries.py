@@ -75,7 +75,9 @@ def _published(claim: Claim, evidence: Evidence, model: str, metric: str, baseli
     """The value of the entry; it must be the one in the study's table."""
     entry = float(evidence.published().loc[model, f"{metric}_baseline" if baseline else metric])
     if claim.published is None or abs(claim.published - entry) > PRINTED:
-        raise BrainsegError(f"claim {claim.id}: received the published value {claim.published}, expected {entry}, as in the study's table")
+        raise BrainsegError(
+            f"claim {claim.id}: received the published value {claim.published}, expected {entry}, as in the study's table"
+        )
     return claim.published
 
 

@@ -71,8 +71,13 @@ def validations_at_half_the_background(evidence: Evidence) -> float:
 @measurement
 def validation_of_a_blank_mask(evidence: Evidence, model: str, split: str) -> float:
     """Largest difference of a network's logged validation accuracy and mean IoU from those of a blank mask."""
-    blank, log = evidence.check("areas").set_index(["split", "mask"]).loc[(split, "published")], evidence.log().loc[model]
-    return float(max(abs(round(blank[f"background_{name}"], DIGITS) - log[f"val_{name}"]) for name in ("accuracy", "mean_iou")))
+    blank, log = (
+        evidence.check("areas").set_index(["split", "mask"]).loc[(split, "published")],
+        evidence.log().loc[model],
+    )
+    return float(
+        max(abs(round(blank[f"background_{name}"], DIGITS) - log[f"val_{name}"]) for name in ("accuracy", "mean_iou"))
+    )
 
 
 @measurement
@@ -195,7 +200,9 @@ def live_half_the_background(evidence: Evidence) -> float:
 def live_stretched_pairs(evidence: Evidence) -> float:
     """Largest difference of a stretched "IoU" from what the stretched "Dice" beside it says it must be."""
     masks = [mask for mask in _test_labels(evidence, "box") if mask.any()]
-    pairs = [broadcast_scores(prediction, truth) for prediction, truth in zip(masks, masks[1:] + masks[:1], strict=True)]
+    pairs = [
+        broadcast_scores(prediction, truth) for prediction, truth in zip(masks, masks[1:] + masks[:1], strict=True)
+    ]
     return float(max(abs(broadcast_iou(pair["dice"], len(masks[0])) - pair["iou"]) for pair in pairs))
 
 

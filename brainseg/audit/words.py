@@ -47,7 +47,12 @@ def attention_improves(claim: Claim, evidence: Evidence, kind: str = "gate") -> 
 def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
     """Reproduced if the network's Dice is above that of each other one, with intervals above the tolerance."""
     pairs = evidence.differences()
-    margins = pd.concat([_oriented(pairs, TITLES[model], f"{TITLES[model]} − ", 1), _oriented(pairs, TITLES[model], f" − {TITLES[model]}", -1)])
+    margins = pd.concat(
+        [
+            _oriented(pairs, TITLES[model], f"{TITLES[model]} − ", 1),
+            _oriented(pairs, TITLES[model], f" − {TITLES[model]}", -1),
+        ]
+    )
     clear = int((margins["low"] > claim.tolerance).sum())
     why = (
         f"Its mean Dice is {margins['mean'].min():+.3f} from that of the next network; of {len(margins)} differences from "
@@ -127,7 +132,9 @@ def guidance_draws_maps_to_tumours(claim: Claim, evidence: Evidence, method: str
     for model, of_model in own.groupby("model"):
         strongest = of_model["guidance"].max()
         if of_model["guidance"].min() != 0 or strongest == 0:
-            raise Untestable(f"For {TITLES[str(model)]}, runs with and without saliency in training are not both recorded.")
+            raise Untestable(
+                f"For {TITLES[str(model)]}, runs with and without saliency in training are not both recorded."
+            )
         with_it, without = (of_model[of_model["guidance"] == weight] for weight in (strongest, 0))
         gains[str(model)] = paired_difference(with_it, without)
     above = sum(gain.low > claim.tolerance for gain in gains.values())
@@ -144,7 +151,10 @@ def attention_reduces_overfitting(claim: Claim, evidence: Evidence, kind: str = 
     """Reproduced if the gap between training and test Dice shrinks in every network; needs networks that overfit."""
     runs = {model: kinds for model, kinds in evidence.attention().items() if kind in kinds}
     gaps = pd.DataFrame(
-        {model: {name: generalisation(kinds[key])["gap"] for name, key in (("with", kind), ("without", None))} for model, kinds in runs.items()}
+        {
+            model: {name: generalisation(kinds[key])["gap"] for name, key in (("with", kind), ("without", None))}
+            for model, kinds in runs.items()
+        }
     ).T
     change = float((gaps["with"] - gaps["without"]).mean())
     if (gaps["without"] <= claim.tolerance).any():
@@ -154,7 +164,9 @@ def attention_reduces_overfitting(claim: Claim, evidence: Evidence, kind: str = 
         )
         return Outcome(CANNOT_BE_TESTED, change, why)
     smaller = int((gaps["with"] < gaps["without"] - claim.tolerance).sum())
-    why = f"Gap between training and test Dice: mean change {change:+.3f}, smaller in {smaller} of {len(gaps)} networks."
+    why = (
+        f"Gap between training and test Dice: mean change {change:+.3f}, smaller in {smaller} of {len(gaps)} networks."
+    )
     return Outcome(_verdict(smaller == len(gaps)), change, why)
 
 
@@ -194,7 +206,10 @@ def uses_attention(claim: Claim, evidence: Evidence, kinds: list[str]) -> Outcom
     """Reproduced if a network with one of these kinds of attention has the number of parameters that the study prints."""
     counts = evidence.efficiency("attention").set_index(["model", "attention"])["parameters"]
     gated = [model for model in PARAMETERS if resolve_attention(model)]
-    matching = {model: [kind for kind, count in counts[model].items() if abs(count - PARAMETERS[model]) <= claim.tolerance] for model in gated}
+    matching = {
+        model: [kind for kind, count in counts[model].items() if abs(count - PARAMETERS[model]) <= claim.tolerance]
+        for model in gated
+    }
     found = sum(bool(set(kinds) & set(names)) for names in matching.values())
     only = sorted({name for names in matching.values() for name in names})
     why = (

@@ -1,4 +1,4 @@
-"""What the Snakefile calls: ``python -m brainseg.book execute|check|stage|site|manifests``."""
+"""What the Snakefile and the Makefile call: ``python -m brainseg.book execute|check|stage|site|manifests|cards``."""
 
 import json
 import shutil
@@ -59,6 +59,14 @@ def site(folder: Path, toc: Path) -> None:
     found += [f"broken link: {link}" for link in broken_links(folder)]
     if found:
         raise BrainsegError("\n".join([f"{folder} is not complete:", *found]))
+
+
+@app.command()
+def cards(target: Path = Path("book/models.md")) -> None:
+    """Write the page of model cards from the records that are shipped with the weights."""
+    from brainseg.book.cards import available, page
+
+    target.write_text(page(available()), encoding="utf-8")
 
 
 def _fingerprint(prepared: Path) -> str:
