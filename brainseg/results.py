@@ -60,7 +60,7 @@ def recorded_runs(name: str) -> tuple[Record, ...]:
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    return tuple(map(Record.from_json, recordedrecorded_texts(name)))
+    return tuple(map(Record.from_json, recorded_texts(name)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,7 @@ def recorded_saliency(name: str) -> SaliencyRecord:
         If there is no such folder, or it is empty.
     """
     contents = sorted(
-        map(json.loads, recordedrecorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"])
+        map(json.loads, recorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"])
     )
 
     def table(which: str) -> pd.DataFrame:
