@@ -1,6 +1,8 @@
 """A verification fails where it should, and its report names what differs: pytest runs as ``make verify`` runs it."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import nbformat
 import pytest
 
 from brainseg.book.chapters import execute_chapter
+from brainseg.data.dataset import open_dataset
 from tests.conftest import REPOSITORY
 
 CHAPTER = """\
@@ -70,7 +73,7 @@ DEFECTS: dict[str, tuple[Callable[[list[Any]], None], dict[str, str]]] = {
 }
 
 
-def verify(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+def verify(folder: Path, *arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
     """Run pytest as ``make verify`` does; gives its exit status and the report."""
     options = [
         "--nbval",
@@ -85,7 +88,8 @@ def verify(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
         "loadscope",
     ]
     command = [sys.executable, "-m", "pytest", *options, "--report", "report", *arguments]
-    status = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).returncode
+    variables = os.environ | environment
+    status = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False).returncode
     return status, json.loads((folder / "report" / "report.json").read_text(encoding="utf-8"))
 
 
@@ -137,3 +141,59 @@ def test_the_verdict_the_counts_and_the_cells_left_out_are_in_the_report(
     assert report["ignored"] == [f"{name}, cell-04" for name in sorted(DEFECTS)]
     assert "Not reproduced: 5 checks failed" in page
     assert "data:image/png;base64," in page
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A copy of the repository's files, with the phantom in a workspace of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        target = tmp_path / "repository" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, target)
+    phantom = open_dataset("phantom").root
+    shutil.copytree(phantom, tmp_path / "workspace" / "data" / phantom.name)
+    return tmp_path / "repository"
+
+
+def test_five_seeded_defects_are_each_named(repository: Path) -> None:
+    """A wrong number, a removed output, changed code, a changed image, and a claim that does not hold."""
+    notebook = repository / "notebooks" / "01_data.ipynb"
+    content = nbformat.read(notebook, as_version=4)
+    tables = [
+        cell for cell in content.cells if any("text/html" in out.get("data", {}) for out in cell.get("outputs", []))
+    ]
+    wrong, removed = tables[:2]
+    shown = wrong.outputs[0].data
+    shown["text/html"] = re.sub(r"<td>(\d)", r"<td>9\1", shown["text/html"], count=1)
+    removed.outputs = []
+    nbformat.write(content, notebook)
+
+    module = repository / "brainseg" / "plotting" / "dataset.py"
+    module.write_text(module.read_text() + "\n\nLEFT_OVER = 1\n")
+
+    workspace = repository.parent / "workspace"
+    image = sorted(workspace.rglob("*.jpg"))[0]
+    image.write_bytes(image.read_bytes() + b"\0")
+
+    ledger = repository / "book" / "claims.yml"
+    claim = r"(id: images-of-other-labels\n(?:  .*\n)*?  published: )\d+"
+    ledger.write_text(re.sub(claim, r"\g<1>376", ledger.read_text()))
+
+    chosen = "01_data or phantom or images-of-other-labels"
+    places = {"BRAINSEG_WORKSPACE": str(workspace), "PYTHONPATH": str(repository)}
+    status, report = verify(repository, "notebooks/01_data.ipynb", "verification", "-k", chosen, **places)
+    found = {f"{one['group']}: {one['name']}": one["message"] for one in report["checks"] if not one["passed"]}
+    expected = {
+        f"01_data: {wrong.id}": "became",
+        f"01_data: {removed.id}": "the reference has no such output",
+        "references: reference is current and sound: 01_data": "brainseg/plotting/dataset.py has changed",
+        "data: files of the phantom are as they were made": f"{image.name} has changed",
+        "claims: claim: images-of-other-labels": "not reproduced",
+    }
+    assert status == 1
+    assert found.keys() == expected.keys()
+    for name, words in expected.items():
+        assert words in found[name]

@@ -57,10 +57,11 @@ class Check:
     def from_pytest(cls, report: Any) -> "Check":
         """From what pytest reports of a test or of a cell that nbval ran."""
         cell = getattr(report, "cell", {})
-        path, _, name = report.nodeid.partition("::")
+        path, _, test = report.nodeid.partition("::")
+        name, _, argument = test.removeprefix("test_").removesuffix("]").partition("[")
         return cls(
             group=Path(path).stem.removeprefix("test_"),
-            name=cell.get("id") or name.removeprefix("test_").replace("_", " "),
+            name=cell.get("id") or name.replace("_", " ") + (f": {argument}" if argument else ""),
             passed=report.outcome == "passed",
             seconds=round(report.duration, 2),
             message="" if report.outcome == "passed" else _message(report, cell),
