@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from brainseg.book.comparison import TRAINED_TOLERANCE, compare, compare_pictures, compare_texts
+from brainseg.book.comparison import TOLERANCES, compare, compare_pictures, compare_texts
 from brainseg.book.pictures import distance
 from brainseg.errors import BrainsegError
 
+TRAINED = TOLERANCES["trained"]
 AGREE = [
     ("a   1.50\nb  10.25", "a 1.50\nb 10.25"),
     ("1.0e-03", "1.1e-03"),
@@ -48,18 +49,19 @@ def test_every_text_agrees_with_itself(text: str) -> None:
     assert (found.agrees, found.difference, found.message) == (True, 0, "")
 
 
-@given(st.floats(-1, 1), st.floats(-1, 1))
-def test_trained_numbers_agree_exactly_within_the_tolerance(one: float, other: float) -> None:
-    difference = abs(float(f"{one:.3f}") - float(f"{other:.3f}"))
-    if abs(difference - TRAINED_TOLERANCE) > 1e-6:
-        found = compare_texts(f"Dice {one:.3f}", f"Dice {other:.3f}", trained=True)
-        assert found.agrees == (difference < TRAINED_TOLERANCE)
-        assert found.difference == pytest.approx(difference / TRAINED_TOLERANCE)
+@given(st.sampled_from(sorted(TOLERANCES)), st.floats(-1, 1), st.floats(-1, 1))
+def test_trained_numbers_agree_exactly_within_the_tolerance(tag: str, one: float, other: float) -> None:
+    difference, most = abs(float(f"{one:.3f}") - float(f"{other:.3f}")), TOLERANCES[tag].numbers
+    assert most is not None
+    if abs(difference - most) > 1e-6:
+        (found,) = compare([stream(f"Dice {one:.3f}")], [stream(f"Dice {other:.3f}")], ["hide-input", tag])
+        assert found.agrees == (difference < most)
+        assert found.difference == pytest.approx(difference / most)
 
 
 def test_whole_numbers_of_a_trained_network_may_differ_by_a_fraction() -> None:
-    assert compare_texts("1000 pixels", "1240 pixels", trained=True).agrees
-    assert not compare_texts("1000 pixels", "1260 pixels", trained=True).agrees
+    assert compare_texts("1000 pixels", "1240 pixels", TRAINED).agrees
+    assert not compare_texts("1000 pixels", "1260 pixels", TRAINED).agrees
 
 
 def test_the_largest_difference_is_the_one_reported() -> None:
@@ -121,14 +123,14 @@ def curve() -> NDArray[np.uint8]:
 def test_a_picture_agrees_with_itself_and_with_one_a_little_larger(curve: NDArray[np.uint8]) -> None:
     assert compare_pictures(png(curve), png(curve)).difference == 0
     padded = np.pad(curve, ((0, 2), (0, 1), (0, 0)), constant_values=255)
-    assert compare_pictures(png(curve), png(padded), trained=True).agrees
+    assert compare_pictures(png(curve), png(padded), TRAINED).agrees
 
 
 def test_an_empty_plot_an_empty_picture_and_another_curve_do_not_agree(curve: NDArray[np.uint8]) -> None:
     frame = np.full_like(curve, 255)
     cv2.rectangle(frame, (30, 20), (380, 270), (90, 90, 90), 2)
     for other in (frame, np.full_like(curve, 255), curve[::-1]):
-        assert not compare_pictures(png(curve), png(other), trained=True).agrees
+        assert not compare_pictures(png(curve), png(other), TRAINED).agrees
 
 
 def test_without_training_another_colour_is_another_picture(curve: NDArray[np.uint8]) -> None:

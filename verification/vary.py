@@ -11,7 +11,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from brainseg.book.comparison import TRAINED_TAG, compare
+from brainseg.book.comparison import compare
+from brainseg.book.report import IGNORED_TAG
 from brainseg.data.dataset import default_workspace, open_dataset
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -45,9 +46,9 @@ def test_other_arithmetic_stays_within_the_tolerances(tmp_path: Path, variant: s
     cells = nbformat.read(executed(tmp_path / "varied", **VARIANTS[variant]), as_version=4).cells
     references = nbformat.read(REPOSITORY / "notebooks" / f"{CHAPTER}.ipynb", as_version=4).cells
     found = {
-        reference.id: compare(reference.outputs, cell.outputs, TRAINED_TAG in cell.metadata.get("tags", []))
+        reference.id: compare(reference.outputs, cell.outputs, cell.metadata.get("tags", []))
         for reference, cell in zip(references, cells, strict=True)
-        if cell.cell_type == "code" and "nbval-ignore-output" not in cell.metadata.get("tags", [])
+        if cell.cell_type == "code" and IGNORED_TAG not in cell.metadata.get("tags", [])
     }
     differences = [f"{name}: {one.message}" for name, compared in found.items() for one in compared if not one.agrees]
     assert differences == []

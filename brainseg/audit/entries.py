@@ -7,8 +7,8 @@ images in the last epoch. As long as no such run is recorded, they cannot be tes
 
 import numpy as np
 
-from brainseg.audit.consistency import implied_mean_iou
 from brainseg.audit.claim import Claim
+from brainseg.audit.consistency import implied_mean_iou
 from brainseg.audit.evidence import Evidence
 from brainseg.audit.verdicts import (
     ARTEFACT,

@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 from nbval.plugin import IPyNbCell
 
-from brainseg.book.comparison import TRAINED_TAG, Comparison, compare
+from brainseg.book.comparison import Comparison, compare
 
 
 def compare_outputs(
     cell: IPyNbCell, output: Sequence[Any], reference: Sequence[Any], skip_compare: object = None
 ) -> bool:
     """Compare the outputs of a cell, in place of nbval's own method; False makes the cell fail."""
-    trained = TRAINED_TAG in cell.cell.metadata.get("tags", [])
-    cell.comparisons = compare(reference, output, trained)
+    cell.comparisons = compare(reference, output, cell.cell.metadata.get("tags", []))
     failed = [found for found in cell.comparisons if not found.agrees]
     cell.comparison_traceback = [f"{found.kind}: {found.message}" for found in failed]
     return not failed
