@@ -92,7 +92,9 @@ def recorded_saliency(name: str) -> SaliencyRecord:
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    contents = sorted(map(json.loads, recorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"]))
+    contents = sorted(
+        map(json.loads, recorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"])
+    )
 
     def table(which: str) -> pd.DataFrame:
         tables = [pd.DataFrame(content[which]).assign(model=content["recipe"]["model"]) for content in contents]

@@ -49,7 +49,7 @@ class Claim:
 
     @property
     def group(self) -> str:
-        """``"table"`` for an entry of the study's table, ``"words"`` for its other claims, ``"book"`` for this book's."""
+        """One of :data:`GROUPS`: entries of the study's table, what it says in words, what this book says."""
         if self.maker == "book":
             return "book"
         return "table" if self.test.startswith("table_") else "words"
