@@ -8,6 +8,7 @@ calls this file; called directly: .venv/bin/snakemake --cores 2 [-n] [--config d
 from itertools import chain
 from pathlib import Path
 
+from brainseg.book.chapters import claims_of
 from brainseg.data.dataset import phantom_folder
 from brainseg.models import ARCHITECTURES, MODELS
 from brainseg.sources import imported_files, source_files
@@ -61,7 +62,8 @@ def sources(*modules):
 
 
 def chapter_sources(wildcards):
-    return [str(path.relative_to(Path.cwd())) for path in imported_files(Path(f"notebooks/{wildcards.chapter}.py"))]
+    script = Path(f"notebooks/{wildcards.chapter}.py")
+    return [str(path.relative_to(Path.cwd())) for path in [*imported_files(script), *claims_of(script)]]
 
 
 def data_files(wildcards):

@@ -43,7 +43,6 @@ from brainseg.book.chapters import problems
 from brainseg.data.check import check
 from brainseg.display import items, source
 from brainseg.experiment import Experiment
-from brainseg.metrics import dice
 from brainseg.models import MODELS, TITLES
 from brainseg.published_metrics import broadcast_scores, published_scores
 from brainseg.results import recorded
@@ -124,9 +123,9 @@ pd.DataFrame(
 
 # %% tags=["hide-input"]
 log = published_last_epoch()
-pd.DataFrame(
-    {"table": published["dice"], "log, training": log["dice"], "log, validation": log["val_dice"]}
-).rename(index=TITLES)
+pd.DataFrame({"table": published["dice"], "log, training": log["dice"], "log, validation": log["val_dice"]}).rename(
+    index=TITLES
+)
 
 # %% [markdown]
 # **How to spot it.** Look for the sentence that says on which images a score was measured, and how many they are. Where there is a log, look for the number in it.
@@ -161,12 +160,12 @@ answer, truth = np.ones((4, 4, 1)), np.ones((4, 4))
 (answer * truth).shape
 
 # %% [markdown]
-# Sixteen pixels have become sixty-four products, and there is no warning. What the study printed for single images is computed from such products. For ten labels of this copy, each compared with itself:
+# Sixteen pixels have become sixty-four products, and there is no warning. What the study printed for single images is computed from such products. For ten labels of this copy, each compared with itself, so that every answer is perfect:
 
 # %% tags=["hide-input"]
 pd.DataFrame([broadcast_scores(mask, mask) for mask in labels[labels.any(axis=(1, 2))][:10]]).rename(
     columns={"iou": "“IoU”", "dice": "“Dice”"}
-).round(3).T
+).round(3)
 
 # %% [markdown]
 # **How to spot it.** Dice and IoU never exceed 1, and the Dice of an image is between its IoU and twice that. In code: `assert answer.shape == truth.shape` before any product.
@@ -184,14 +183,14 @@ polygon.round(1).tolist(), [len(np.unique(side.round(3))) for side in polygon.T]
 
 # %% tags=["hide-input"]
 finding = "labels that are axis-parallel rectangles, not outlines"
-tables = {"this copy": report.to_dict(), "the study's images": {name: rows.to_dict("records") for name, rows in study.items()}}
+both = {"this copy": (report.findings, report.agreement), "the study's images": (study["findings"], study["agreement"])}
 pd.DataFrame(
     {
         where: {
-            "rectangles": "{count:,} of {total:,}".format(**next(row for row in found["findings"] if row["finding"] == finding)),
-            "tumour, share of a label": f"{next(row for row in found['agreement'] if row['split'] == 'all')['box_is_tumour']:.2f}",
+            "rectangles": "{count:,} of {total:,}".format(**found.set_index("finding").loc[finding]),
+            "share of a label that is tumour": f"{overlaps.set_index('split').loc['all', 'box_is_tumour']:.2f}",
         }
-        for where, found in tables.items()
+        for where, (found, overlaps) in both.items()
     }
 ).T
 
@@ -206,7 +205,9 @@ pd.DataFrame(
 leaks = {"this copy": report.patients, "the study's images": study["patients"]}
 pd.DataFrame(
     {
-        where: table.astype(object).set_index(["first", "second"]).loc[("train", "test"), ["images", "known", "copied_box"]]
+        where: table.astype(object)
+        .set_index(["first", "second"])
+        .loc[("train", "test"), ["images", "known", "copied_box"]]
         for where, table in leaks.items()
     }
 ).T.astype({"images": int, "known": int, "copied_box": float}).rename(
@@ -231,7 +232,11 @@ pd.DataFrame({name: {"changed": int(which.sum()), "of": len(which)} for name, wh
 
 # %% tags=["hide-input"]
 closed = study["findings"].set_index("finding").loc["labels that the published closing changes"]
-items([f"On the study's images, at the study's size, the step changes **{closed['count']} of {closed['total']:,}** labels."])
+items(
+    [
+        f"On the study's images, at the study's size, the step changes **{closed['count']} of {closed['total']:,}** labels."
+    ]
+)
 
 # %% [markdown]
 # **How to spot it.** Take the step away and run again. If nothing changes, it can explain nothing. A paper that names a step should say what it adds.
@@ -280,9 +285,13 @@ problems(notebook)[0]
 # attention costs another number:
 
 # %% tags=["hide-input"]
-kinds = recorded("efficiency")["attention"].pivot(index="model", columns="attention", values="parameters").loc[list(MODELS)]
+kinds = (
+    recorded("efficiency")["attention"].pivot(index="model", columns="attention", values="parameters").loc[list(MODELS)]
+)
 kinds = kinds[["none", "gate", "channel", "spatial"]].astype("Int64")
-kinds.assign(printed=pd.Series(PARAMETERS)).rename(index=TITLES).rename_axis(columns=None, index=None)
+kinds.assign(printed=pd.Series(PARAMETERS)).rename(index=TITLES).rename_axis(columns=None, index=None).astype(
+    object
+).fillna("–")
 
 # %% [markdown]
 # The printed numbers are those of gates, to the last digit, and for DeepLab those of no attention at all. Three more things are in the README and in no cell: the baseline without gates, saliency as a part of training, and morphology on predictions.
@@ -322,13 +331,14 @@ explained = entries[entries["mechanism"] != ""].set_index("id")
 explained[["published", "measured", "mechanism"]].astype({"published": float, "measured": float}).round(4)
 
 # %% [markdown]
-# And why the others cannot be tested:
+# And what became of the others:
 
 # %% tags=["hide-input"]
-entries[entries["mechanism"] == ""].set_index("id")[["published", "verdict", "why"]].style.format({"published": "{:.4f}"})
+others = entries[entries["mechanism"] == ""]
+items(f"{', '.join(rows['id'])}: {why}" for why, rows in others.groupby("why", sort=False))
 
 # %% [markdown]
-# For these there is one test: the network as published, at the study's size, with several seeds. `make results DATASET=tumorseg SCALE=full` would run it, on a graphics processor. Once it is recorded, the same code compares
+# For entries that no mechanism explains there is one test: the network as published, at the study's size, with several seeds. `make results DATASET=tumorseg SCALE=full` would run it, on a graphics processor. Once it is recorded, the same code compares
 # it with the table, and the verdicts change by themselves.
 #
 # ### What the study says in words
@@ -340,7 +350,7 @@ items(
 )
 
 # %% [markdown]
-# One of the ten is reproduced. That is not a verdict on ideas: attention, saliency and morphology are good ideas, and this book's runs are few and small. It is a verdict on what the numbers show so far.
+# This is no verdict on ideas. Attention, saliency and morphology are good ideas, and this book's runs are few and small. It is a verdict on what the numbers show so far.
 #
 # ### What this book says
 #
@@ -348,9 +358,12 @@ items(
 
 # %% tags=["hide-input"]
 own = ledger[ledger["group"] == "book"].set_index("id")
-own[["published", "measured", "verdict"]].rename(columns={"published": "claimed"}).style.format(
-    {"claimed": "{:.4g}", "measured": "{:.4g}"}, na_rep="–"
-)
+own.assign(
+    **{
+        name: own[column].map("{:.4g}".format)
+        for name, column in {"claimed": "published", "measured": "measured"}.items()
+    }
+)[["claimed", "measured", "verdict"]]
 
 # %% tags=["hide-input"]
 items(

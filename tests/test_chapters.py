@@ -3,6 +3,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from brainseg.book import chapters
 from brainseg.book.chapters import check_executed, execute_chapter, inputs_hash, problems, read_chapter
 from brainseg.errors import BrainsegError
 
@@ -77,6 +78,29 @@ def test_the_hash_covers_the_modules_that_the_chapter_imports(source: Path, lock
     with_import = inputs_hash(source, lock, {})
     source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.sources"))
     assert inputs_hash(source, lock, {}) != with_import
+
+
+@pytest.mark.parametrize("name", ["check.json", "ladder/unet-0.json.gz"])
+def test_the_hash_covers_the_recorded_results(source: Path, lock: Path, name: str) -> None:
+    before = inputs_hash(source, lock, {})
+    record = lock.parent / "results" / name
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    assert inputs_hash(source, lock, {}) != before
+
+
+def test_the_hash_of_a_chapter_that_shows_the_ledger_covers_the_claims(
+    source: Path, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chapters, "CLAIMS", tmp_path / "claims.yml")
+    chapters.CLAIMS.write_text("[]")
+    without = inputs_hash(source, lock, {})
+    source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.audit.ledger"))
+    before = inputs_hash(source, lock, {})
+    chapters.CLAIMS.write_text("[1]")
+    assert inputs_hash(source, lock, {}) != before
+    source.write_text(CHAPTER)
+    assert inputs_hash(source, lock, {}) == without
 
 
 def test_what_is_wrong_with_a_notebook_is_said(source: Path) -> None:

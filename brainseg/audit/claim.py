@@ -1,11 +1,23 @@
-"""A claim: who says what, where, how it is tested, and what a difference is allowed to be."""
+"""A claim: who says what, where, how it is tested, what a difference is allowed to be, and which verdicts there are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from brainseg.sources import PACKAGE
+
+CLAIMS = PACKAGE.parent / "book" / "claims.yml"
+"""The ledger of this book."""
+
 MAKERS = ("study", "book")
 GROUPS = ("table", "words", "book")
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+ARTEFACT = "artefact"
+CANNOT_BE_TESTED = "cannot be tested"
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, ARTEFACT, CANNOT_BE_TESTED)
+"""An artefact is a value that something other than the claimed explains; running the study again repeats it."""
 
 
 @dataclass(frozen=True)

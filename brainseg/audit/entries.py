@@ -7,19 +7,10 @@ images in the last epoch. As long as no such run is recorded, they cannot be tes
 
 import numpy as np
 
-from brainseg.audit.claim import Claim
+from brainseg.audit.claim import ARTEFACT, CANNOT_BE_TESTED, Claim
 from brainseg.audit.consistency import implied_mean_iou
 from brainseg.audit.evidence import Evidence
-from brainseg.audit.verdicts import (
-    ARTEFACT,
-    BLANK_MASK,
-    CANNOT_BE_TESTED,
-    PROBABILITIES,
-    TRAINING_VALUE,
-    Outcome,
-    compared,
-    judgement,
-)
+from brainseg.audit.verdicts import BLANK_MASK, PROBABILITIES, TRAINING_VALUE, Outcome, compared, judgement
 from brainseg.errors import BrainsegError
 from brainseg.models import TITLES, resolve_attention
 from brainseg.study import MEASURES

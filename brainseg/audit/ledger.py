@@ -10,16 +10,12 @@ import pandas as pd
 import yaml
 
 from brainseg.audit import entries, findings, words  # noqa: F401 (they register their tests)
-from brainseg.audit.claim import GROUPS, MAKERS, Claim
+from brainseg.audit.claim import CANNOT_BE_TESTED, CLAIMS, GROUPS, MAKERS, NOT_REPRODUCED, VERDICTS, Claim
 from brainseg.audit.evidence import Evidence, UntestableError
-from brainseg.audit.verdicts import CANNOT_BE_TESTED, NOT_REPRODUCED, TESTS, VERDICTS, Outcome
+from brainseg.audit.verdicts import TESTS, Outcome
 from brainseg.errors import BrainsegError
 from brainseg.models import MODELS, TITLES
-from brainseg.sources import PACKAGE
 from brainseg.study import MEASURES
-
-CLAIMS = PACKAGE.parent / "book" / "claims.yml"
-"""The ledger of this book."""
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Claim)}
 _OPTIONAL = ("published", "arguments")

@@ -48,7 +48,7 @@ def cells() -> pd.DataFrame:
     --------
     >>> counts = cells()["count"]
     >>> len(counts), bool(counts.is_monotonic_increasing), counts[counts.duplicated()].tolist()
-    (43, False, [12, 16])
+    (45, False, [12, 16])
     """
     lines = (line.split(maxsplit=2) for line in _CELLS.strip().splitlines()[1:])
     rows = [(part, cell, int(count)) for part, cell, counts in lines for count in counts.split()]

@@ -6,19 +6,10 @@ one seed. "Not reproduced" says that the claim was not seen there; it cannot say
 
 import pandas as pd
 
-from brainseg.audit.claim import Claim
+from brainseg.audit.claim import ARTEFACT, CANNOT_BE_TESTED, NOT_REPRODUCED, REPRODUCED, Claim
 from brainseg.audit.evidence import Evidence, UntestableError
 from brainseg.audit.order import STEP_MS
-from brainseg.audit.verdicts import (
-    ARTEFACT,
-    BOXES,
-    CANNOT_BE_TESTED,
-    CATEGORY_NAMES,
-    NOT_REPRODUCED,
-    REPRODUCED,
-    Outcome,
-    judgement,
-)
+from brainseg.audit.verdicts import BOXES, CATEGORY_NAMES, Outcome, judgement
 from brainseg.evaluate import generalisation
 from brainseg.models import TITLES, resolve_attention
 from brainseg.saliency.tables import SIZES, sizes

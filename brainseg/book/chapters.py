@@ -19,8 +19,9 @@ import papermill
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
+from brainseg.audit.claim import CLAIMS
 from brainseg.errors import BrainsegError
-from brainseg.sources import fingerprint, imported_files
+from brainseg.sources import PACKAGE, fingerprint, imported_files
 
 HIDDEN_TAGS = {"parameters", "injected-parameters"}
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
@@ -39,12 +40,18 @@ def read_chapter(source: Path) -> NotebookNode:
 def inputs_hash(source: Path, lock: Path, parameters: Mapping[str, object]) -> str:
     """Hash of everything that decides a chapter's outputs, as 64 hexadecimal digits.
 
-    That is the chapter's script, the modules of the package that it imports (directly or not), the recorded results,
-    the locked environment, and the parameters. The phantom data set is made by the package, so its code stands for it.
+    That is the chapter's script, the modules of the package that it imports (directly or not), the recorded results, the
+    claims if it shows them, the locked environment, and the parameters. The phantom data set is made by the package, so
+    its code stands for it.
     """
-    recorded = sorted((lock.parent / "results").rglob("*.json"))
-    files = fingerprint([source, lock, *imported_files(source), *recorded])
+    recorded = sorted(path for path in (lock.parent / "results").rglob("*") if path.is_file())
+    files = fingerprint([source, lock, *imported_files(source), *recorded, *claims_of(source)])
     return hashlib.sha256(f"{files} {json.dumps(parameters, sort_keys=True)}".encode()).hexdigest()
+
+
+def claims_of(source: Path) -> list[Path]:
+    """The file of the claims, if a chapter shows them."""
+    return [CLAIMS] if PACKAGE / "audit" / "ledger.py" in imported_files(source) else []
 
 
 def execute_chapter(source: Path, target: Path, lock: Path, parameters: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from brainseg.audit.verdicts import ARTEFACT, CANNOT_BE_TESTED, NOT_REPRODUCED, REPRODUCED
+from brainseg.audit.claim import ARTEFACT, CANNOT_BE_TESTED, NOT_REPRODUCED, REPRODUCED
 from brainseg.models import TITLES
 from brainseg.plotting.scores import lines
 from brainseg.plotting.style import INK, RULE, SOFT, Plate, bare, plate, styled
