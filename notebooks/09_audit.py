@@ -38,7 +38,7 @@ from brainseg import morphology, plotting
 from brainseg.audit.consistency import implied_mean_iou
 from brainseg.audit.evidence import Evidence
 from brainseg.audit.ledger import as_published, counts, evaluate, failures, read_claims
-from brainseg.audit.order import UNDEFINED, cells
+from brainseg.audit.order import UNDEFINED, cells, shown_before_trained
 from brainseg.book.chapters import problems
 from brainseg.data.check import check
 from brainseg.display import items, source
@@ -73,8 +73,17 @@ pd.DataFrame({name: published_scores(answer, labels) for name, answer in answers
 ).round(4)
 
 # %% [markdown]
-# All three have the same mean IoU, half the share of background.
-#
+# All three have the same mean IoU, half the share of background. On the study's training images and labels this is:
+
+# %% tags=["hide-input"]
+half = study["areas"].set_index(["split", "mask"]).loc[("train", "published"), "background_mean_iou"]
+items(
+    [
+        f"Half the share of background: **{half:.4f}**. The published values with gates: {', '.join(map(str, published_table()['mean_iou']))}."
+    ]
+)
+
+# %% [markdown]
 # **How to spot it.** A {term}`mean IoU` over two classes is near one half for a network that finds nothing, and near one for a network that finds all. If every network of a table has almost the same value, and it is
 # just under one half, multiply it by two and compare with the share of background.
 #
@@ -87,7 +96,7 @@ source(implied_mean_iou)
 
 # %% tags=["hide-input"]
 published = published_table()
-rows = {
+columns = {
     (TITLES[model], side): {
         "published": row[f"mean_iou{end}"],
         "implied": implied_mean_iou(row[f"accuracy{end}"], row[f"dice{end}"]),
@@ -95,10 +104,19 @@ rows = {
     for model, row in published.iterrows()
     for side, end in {"without gates": "_baseline", "with gates": ""}.items()
 }
-pd.DataFrame(rows).T.rename_axis(["network", ""]).round(4)
+mean_ious = pd.DataFrame(columns).T.rename_axis(["network", ""])
+mean_ious.round(4)
+
+# %% tags=["hide-input"]
+items(
+    [
+        f"No column of the table implies less than {mean_ious['implied'].min():.2f}.",
+        f"The published values are {mean_ious['published'].max():.4f} or less.",
+    ]
+)
 
 # %% [markdown]
-# No column of the table implies less than 0.58. The published values are all below 0.49. So either these are not the accuracy, the mean IoU and the Dice of one answer, or one of them is not what its name says.
+# So either these are not the accuracy, the mean IoU and the Dice of one answer, or one of them is not what its name says.
 #
 # **How to spot it.** Scores of the same answer are tied to each other. IoU is Dice / (2 − Dice), for each image and for pooled pixels. Recall, precision and Dice are tied as well. It takes a minute, and the paper alone.
 #
@@ -261,19 +279,28 @@ study["categories"].set_index("category").rename_axis("category, the study's ima
 plotting.execution_order(cells())
 
 # %% [markdown]
-# For three of the four networks, the pictures come before the training. They show weights of an earlier training, or of an earlier session: the counts 12 and 16 stand twice, which does not happen in one session unless a cell was copied. So the pictures
-# belong to other networks than the numbers do. DeepLab's last two cells have outputs, but call names that nothing in the notebook defines:
+# Where the pictures come before the training, they show the weights of an earlier training, or of an earlier session. They belong to another network than the numbers do. A count that stands twice speaks for several sessions: within one, it happens only if a cell was copied.
+# And some cells have outputs, but call names that nothing in the notebook defines.
 
 # %% tags=["hide-input"]
-items(f"{TITLES[name]}: {', '.join(f'`{word}`' for word in words)}" for name, words in UNDEFINED.items())
+order = cells()["count"]
+early = shown_before_trained()
+items(
+    [
+        f"{len(early)} of {len(MODELS)} networks have their pictures from before the training: {', '.join(TITLES[name] for name in early)}.",
+        f"Counts that stand twice: {', '.join(map(str, order[order.duplicated()]))}.",
+        *(
+            f"Not defined, for {TITLES[name]}: {', '.join(f'`{word}`' for word in words)}."
+            for name, words in UNDEFINED.items()
+        ),
+    ]
+)
 
 # %% [markdown]
-# Their source was edited after they ran. Whoever runs the notebook from top to bottom is stopped there. This book's own build refuses a notebook like that. Here is what it says of a notebook with the study's execution counts:
+# The source of these cells was edited after they ran. Whoever runs the notebook from top to bottom is stopped there. This book's own build refuses a notebook like that. Here is what it says of a notebook with the study's execution counts:
 
 # %%
-notebook = nbformat.v4.new_notebook(
-    cells=[nbformat.v4.new_code_cell(execution_count=int(count)) for count in cells()["count"]]
-)
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(execution_count=int(count)) for count in order])
 problems(notebook)[0]
 
 # %% [markdown]

@@ -92,12 +92,13 @@ def test_the_hash_covers_the_recorded_results(source: Path, lock: Path, name: st
 def test_the_hash_of_a_chapter_that_shows_the_ledger_covers_the_claims(
     source: Path, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chapters, "CLAIMS", tmp_path / "claims.yml")
-    chapters.CLAIMS.write_text("[]")
+    claims = tmp_path / "claims.yml"
+    monkeypatch.setattr(chapters, "CLAIMS", claims)
+    claims.write_text("[]")
     without = inputs_hash(source, lock, {})
     source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.audit.ledger"))
     before = inputs_hash(source, lock, {})
-    chapters.CLAIMS.write_text("[1]")
+    claims.write_text("[1]")
     assert inputs_hash(source, lock, {}) != before
     source.write_text(CHAPTER)
     assert inputs_hash(source, lock, {}) == without

@@ -61,7 +61,7 @@ def _oriented(pairs: pd.DataFrame, title: str, mark: str, sign: int) -> pd.DataF
 
 @judgement
 def fastest_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
-    """Reproduced if the network's slowest quarter of calls begins before the fastest quarter of any other ends."""
+    """Reproduced if its upper quartile of time is below the lower one of every other network, by more than a share."""
     times = evidence.efficiency("models").set_index("model")
     others = times.drop(index=model)
     ratio = float(times.loc[model, "batch_1_median_ms"] / others["batch_1_median_ms"].min())
@@ -178,7 +178,7 @@ def has_images_without_tumour(claim: Claim, evidence: Evidence, shares: list[flo
 
 @judgement
 def labels_are_outlines(claim: Claim, evidence: Evidence) -> Outcome:
-    """Reproduced if no more labels than the tolerance (a share) are rectangles; an artefact if all others are few."""
+    """Reproduced if hardly a label is a rectangle, an artefact if nearly all are; the tolerance says what hardly is."""
     boxes = evidence.finding("labels that are axis-parallel rectangles, not outlines")
     share, tumour = boxes["count"] / boxes["total"], evidence.agreement("box_is_tumour")
     why = f"{boxes['count']} of {boxes['total']} labels are rectangles; {tumour:.0%} of a label is tumour."

@@ -40,9 +40,9 @@ def read_chapter(source: Path) -> NotebookNode:
 def inputs_hash(source: Path, lock: Path, parameters: Mapping[str, object]) -> str:
     """Hash of everything that decides a chapter's outputs, as 64 hexadecimal digits.
 
-    That is the chapter's script, the modules of the package that it imports (directly or not), the recorded results, the
-    claims if it shows them, the locked environment, and the parameters. The phantom data set is made by the package, so
-    its code stands for it.
+    That is the chapter's script, the modules of the package that it imports (directly or not), the recorded results,
+    the claims if it shows them, the locked environment, and the parameters. The phantom data set is made by the
+    package, so its code stands for it.
     """
     recorded = sorted(path for path in (lock.parent / "results").rglob("*") if path.is_file())
     files = fingerprint([source, lock, *imported_files(source), *recorded, *claims_of(source)])
