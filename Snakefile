@@ -38,6 +38,7 @@ RUNS = {
     "06_comparison": [*chain(*BOTH_ENDS.values()), *LADDER["deeplab"][1:-1]],
     "07_morphology": [runs[-1] for runs in BOTH_ENDS.values()],
     "08_saliency": [runs[-1] for runs in BOTH_ENDS.values()],
+    "09_audit": [runs[0] for runs in BOTH_ENDS.values()],
 }
 EXPERIMENT = config.get("experiment", "ladder")
 if EXPERIMENT not in EXPERIMENTS:

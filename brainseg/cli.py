@@ -311,6 +311,26 @@ def measure(
     _write_record(record, {name: rows.to_dict("records") for name, rows in tables.items()} | {"machine": [machine]})
 
 
+@commands.command()
+def claims(
+    data: DataFolder = None,
+    live: Annotated[bool, typer.Option("--live", help="Test what is shown live, too, on the phantom.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the ledger with its verdicts there.")] = None,
+) -> None:
+    """Test every claim of the study and of this book; exit status 1 if one of the book's own does not hold."""
+    from brainseg.audit.evidence import Evidence
+    from brainseg.audit.ledger import counts, evaluate, failures, read_claims
+    from brainseg.experiment import Experiment
+
+    ledger = read_claims()
+    table = evaluate(ledger, Evidence(data, Experiment() if live else None))
+    for row in table.to_dict("records"):
+        typer.echo(f"{row['verdict']:<16} {row['maker']:<5} {row['id']}: {row['why']}")
+    typer.echo(f"\n{counts(table).to_string()}")
+    _write_text(json_file, table.to_json(orient="records", indent=2, force_ascii=False) + "\n")
+    raise typer.Exit(int(len(failures(table)) > 0))
+
+
 def _result(
     model: str,
     step: str,

@@ -102,6 +102,15 @@ def test_inputs_are_the_modules_that_the_chapter_imports_and_the_results_if_it_r
     assert "results/runs/one.json.gz" in inputs(source, lock, {})["files"]
 
 
+def test_inputs_of_a_chapter_that_shows_the_ledger_are_the_claims_too(source: Path, lock: Path, tmp_path: Path) -> None:
+    ledger = tmp_path / "book" / "claims.yml"
+    ledger.parent.mkdir()
+    ledger.touch()
+    assert "book/claims.yml" not in inputs(source, lock, {})["files"]
+    source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.audit.ledger"))
+    assert "book/claims.yml" in inputs(source, lock, {})["files"]
+
+
 def test_what_differs_each_time_stands_beside_the_notebook(source: Path, lock: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.ipynb"
     execute_chapter(source, target, lock, {}, "01")

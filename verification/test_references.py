@@ -23,7 +23,7 @@ def cells(chapter: Path) -> list[nbformat.NotebookNode]:
 
 
 def test_every_chapter_has_a_reference_and_nothing_else_has() -> None:
-    assert len(CHAPTERS) == 8
+    assert len(CHAPTERS) == 9
     references = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
     assert references == [chapter.with_suffix(".ipynb") for chapter in CHAPTERS]
 

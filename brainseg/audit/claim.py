@@ -1,11 +1,23 @@
-"""A claim: who says what, where, how it is tested, and what a difference is allowed to be."""
+"""A claim: who says what, where, how it is tested, what a difference is allowed to be, and which verdicts there are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from brainseg.sources import PACKAGE
+
+CLAIMS = PACKAGE.parent / "book" / "claims.yml"
+"""The ledger of this book."""
+
 MAKERS = ("study", "book")
 GROUPS = ("table", "words", "book")
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+ARTEFACT = "artefact"
+CANNOT_BE_TESTED = "cannot be tested"
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, ARTEFACT, CANNOT_BE_TESTED)
+"""An artefact is a value that something other than the claimed explains; running the study again repeats it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ class Claim:
 
     @property
     def group(self) -> str:
-        """``"table"`` for an entry of the study's table, ``"words"`` for its other claims, ``"book"`` for this book's."""
+        """One of :data:`GROUPS`: entries of the study's table, what it says in words, what this book says."""
         if self.maker == "book":
             return "book"
         return "table" if self.test.startswith("table_") else "words"

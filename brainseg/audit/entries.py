@@ -7,19 +7,10 @@ images in the last epoch. As long as no such run is recorded, they cannot be tes
 
 import numpy as np
 
-from brainseg.audit.claim import Claim
+from brainseg.audit.claim import ARTEFACT, CANNOT_BE_TESTED, Claim
 from brainseg.audit.consistency import implied_mean_iou
 from brainseg.audit.evidence import Evidence
-from brainseg.audit.verdicts import (
-    ARTEFACT,
-    BLANK_MASK,
-    CANNOT_BE_TESTED,
-    PROBABILITIES,
-    TRAINING_VALUE,
-    Outcome,
-    compared,
-    judgement,
-)
+from brainseg.audit.verdicts import BLANK_MASK, PROBABILITIES, TRAINING_VALUE, Outcome, compared, judgement
 from brainseg.errors import BrainsegError
 from brainseg.models import TITLES, resolve_attention
 from brainseg.study import MEASURES
@@ -32,15 +23,15 @@ PRINTED = 0.00005
 def table_accuracy(claim: Claim, evidence: Evidence, model: str, baseline: bool = False) -> Outcome:
     """An artefact if a mask without any tumour has nearly the same accuracy."""
     value = _published(claim, evidence, model, "accuracy", baseline)
-    areas = evidence.check("areas").set_index(["split", "mask"])
-    blank = float(areas.loc[("train", "published"), "background_accuracy"])
+    blank = evidence.blank_mask("train", "accuracy")
     if abs(value - blank) <= claim.tolerance:
         why = f"A mask without any tumour has {blank:.4f} on the training images, nearly the same."
         return _artefact(BLANK_MASK, blank, why, evidence, model, "accuracy", baseline)
     if value < blank:
         remark = f"It is below the {blank:.4f} of a mask without any tumour."
     else:
-        remark = f"A mask without any tumour has {blank:.4f}; the entry is {(value - blank) / (1 - blank):.0%} of the way from there to 1."
+        share = (value - blank) / (1 - blank)
+        remark = f"A mask without any tumour has {blank:.4f}; the entry is {share:.0%} of the way from there to 1."
     return _run_again(claim, evidence, model, "accuracy", baseline, remark)
 
 
@@ -48,10 +39,9 @@ def table_accuracy(claim: Claim, evidence: Evidence, model: str, baseline: bool 
 def table_mean_iou(claim: Claim, evidence: Evidence, model: str, baseline: bool = False) -> Outcome:
     """An artefact if it is half the share of background, which is what mean IoU gives for any probabilities."""
     value = _published(claim, evidence, model, "mean_iou", baseline)
-    areas = evidence.check("areas").set_index(["split", "mask"])
-    half = float(areas.loc[("train", "published"), "background_mean_iou"])
-    row, suffix = evidence.published().loc[model], "_baseline" if baseline else ""
-    implied = implied_mean_iou(row[f"accuracy{suffix}"], row[f"dice{suffix}"])
+    half = evidence.blank_mask("train", "mean_iou")
+    accuracy, dice = (evidence.published(_column(metric, baseline))[model] for metric in ("accuracy", "dice"))
+    implied = implied_mean_iou(accuracy, dice)
     contradiction = f"The accuracy and Dice beside it imply {implied:.2f}."
     if abs(value - half) <= claim.tolerance:
         why = f"Half the share of background is {half:.4f} on the training images. {contradiction}"
@@ -63,22 +53,26 @@ def table_mean_iou(claim: Claim, evidence: Evidence, model: str, baseline: bool 
 def table_dice(claim: Claim, evidence: Evidence, model: str, baseline: bool = False) -> Outcome:
     """An artefact if it is the training value of the last epoch and not the validation value."""
     value = _published(claim, evidence, model, "dice", baseline)
-    last = evidence.log().loc[model]
-    is_training, is_validation = (abs(value - last[name]) <= PRINTED for name in ("dice", "val_dice"))
+    training, validation = (evidence.logged(name)[model] for name in ("dice", "val_dice"))
+    is_training, is_validation = (abs(value - logged) <= PRINTED for logged in (training, validation))
     if not baseline and is_training and not is_validation:
-        why = f"It is the training value of the log's last epoch. The validation value there is {last['val_dice']:.4f}."
-        return _artefact(TRAINING_VALUE, float(last["val_dice"]), why, evidence, model, "dice", baseline)
+        why = f"It is the training value of the log's last epoch. The validation value there is {validation:.4f}."
+        return _artefact(TRAINING_VALUE, validation, why, evidence, model, "dice", baseline)
     return _run_again(claim, evidence, model, "dice", baseline, "")
 
 
 def _published(claim: Claim, evidence: Evidence, model: str, metric: str, baseline: bool) -> float:
     """The value of the entry; it must be the one in the study's table."""
-    entry = float(evidence.published().loc[model, f"{metric}_baseline" if baseline else metric])
+    entry = evidence.published(_column(metric, baseline))[model]
     if claim.published is None or abs(claim.published - entry) > PRINTED:
         raise BrainsegError(
-            f"claim {claim.id}: received the published value {claim.published}, expected {entry}, as in the study's table"
+            f"claim {claim.id}: received the published value {claim.published}, expected the table's {entry}"
         )
     return claim.published
+
+
+def _column(metric: str, baseline: bool) -> str:
+    return f"{metric}_baseline" if baseline else metric
 
 
 def _rerun(evidence: Evidence, model: str, metric: str, baseline: bool) -> tuple[float, int] | None:

@@ -32,7 +32,7 @@ Steps = Mapping[str, Mapping[str, Sequence[Record]]]
 Kinds = Mapping[str, Mapping[str | None, Sequence[Record]]]
 
 
-class Untestable(BrainsegError):
+class UntestableError(BrainsegError):
     """What a test needs is not there; the message says what that is."""
 
 
@@ -58,20 +58,34 @@ class Evidence:
         self._data = None if data is None else Path(data)
         self._experiment = experiment
 
-    def published(self) -> pd.DataFrame:
-        """The study's table, see :func:`brainseg.study.published_table`."""
+    def published(self, column: str) -> dict[str, float]:
+        """A column of the study's table by model, see :func:`brainseg.study.published_table`."""
         self._note("the study's table")
-        return published_table()
+        return {str(model): float(value) for model, value in published_table()[column].items()}
 
-    def log(self) -> pd.DataFrame:
-        """The last lines of the study's logs, see :func:`brainseg.study.published_last_epoch`."""
+    def logged(self, column: str) -> dict[str, float]:
+        """The same of the last lines of the study's logs, see :func:`brainseg.study.published_last_epoch`."""
         self._note("the study's logs")
-        return published_last_epoch()
+        return {str(model): float(value) for model, value in published_last_epoch()[column].items()}
 
     def check(self, table: str) -> pd.DataFrame:
         """A table of :func:`brainseg.data.check.check` about the study's images: measured now, or recorded."""
         self._note(CHECK if self._data is None else "the study's images")
         return self._checked[table]
+
+    def blank_mask(self, split: str, score: str) -> float:
+        """What a mask without any tumour scores on the published labels: ``accuracy`` or ``mean_iou``."""
+        areas = self.check("areas").set_index(["split", "mask"])
+        return float(areas[f"background_{score}"].to_dict()[split, "published"])
+
+    def finding(self, name: str) -> dict[str, int]:
+        """``count`` and ``total`` of a finding of ``brainseg data check``."""
+        findings = self.check("findings").set_index("finding")
+        return {column: int(findings[column].to_dict()[name]) for column in ("count", "total")}
+
+    def agreement(self, column: str) -> float:
+        """Box against border, mean over all images."""
+        return float(self.check("agreement").set_index("split")[column].to_dict()["all"])
 
     def efficiency(self, table: str) -> pd.DataFrame:
         """A table that ``brainseg measure`` recorded."""
@@ -120,13 +134,13 @@ class Evidence:
 
         Raises
         ------
-        Untestable
+        UntestableError
             If none were recorded.
         """
         contents = [json.loads(text) for text in self._texts(GUIDANCE)]
         maps = [content for content in contents if "map" in content["scores"]]
         if not maps:
-            raise Untestable(
+            raise UntestableError(
                 f"No scores of maps after training with saliency are recorded (results/{GUIDANCE}), and the study's "
                 "notebook has no such training."
             )
@@ -156,11 +170,11 @@ class Evidence:
 
         Raises
         ------
-        Untestable
+        UntestableError
             If there is none.
         """
         if self._experiment is None:
-            raise Untestable("This is shown live, on the phantom: brainseg claims --live.")
+            raise UntestableError("This is shown live, on the phantom: brainseg claims --live.")
         return self._noted(LIVE, self._experiment)
 
     @cached_property

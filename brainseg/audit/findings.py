@@ -20,7 +20,7 @@ DIGITS = 4
 @measurement
 def found(evidence: Evidence, finding: str, field: str = "count") -> float:
     """A finding of ``brainseg data check``: its ``count``, or the ``total`` that it is of."""
-    return float(evidence.check("findings").set_index("finding").loc[finding, field])
+    return evidence.finding(finding)[field]
 
 
 @measurement
@@ -34,78 +34,76 @@ def pairing(evidence: Evidence, field: str) -> float:
 def shifted_in_validation(evidence: Evidence) -> float:
     """Share of the last fifth of the training list that the published pairing gives the label of another image."""
     (row,) = evidence.check("pairing").to_dict("records")
-    areas = evidence.check("areas").set_index(["split", "mask"])["images"]
-    first = int(areas["train", "published"] * (1 - VALIDATION_SHARE))
-    held = int(areas["train", "published"]) - first
+    images = int(evidence.check("areas").set_index(["split", "mask"])["images"].to_dict()["train", "published"])
+    first = int(images * (1 - VALIDATION_SHARE))
+    held = images - first
     return float((row["last"] - max(first, row["first"]) + 1) / held)
 
 
 @measurement
 def agreement(evidence: Evidence, field: str) -> float:
     """Box against border, mean over all images."""
-    return float(evidence.check("agreement").set_index("split").loc["all", field])
+    return evidence.agreement(field)
 
 
 @measurement
 def leakage(evidence: Evidence, first: str, second: str, field: str) -> float:
     """What a split knows of another one, see :attr:`brainseg.data.check.Report.patients`."""
-    return float(evidence.check("patients").set_index(["first", "second"]).loc[(first, second), field])
+    return float(evidence.check("patients").set_index(["first", "second"])[field].to_dict()[first, second])
 
 
 @measurement
 def blank_mask(evidence: Evidence, split: str, score: str) -> float:
     """What a mask without any tumour scores on the published labels: ``accuracy`` or ``mean_iou``."""
-    areas = evidence.check("areas").set_index(["split", "mask"])
-    return float(areas.loc[(split, "published"), f"background_{score}"])
+    return evidence.blank_mask(split, score)
 
 
 @measurement
 def validations_at_half_the_background(evidence: Evidence) -> float:
     """Number of networks whose logged validation mean IoU is half the background of these images, to the last digit."""
-    halves = evidence.check("areas").set_index(["split", "mask"])["background_mean_iou"]
-    log, held = evidence.log()["val_mean_iou"], {"valid": "valid", "last_fifth": "last fifth of train"}
+    held = {"valid": "valid", "last_fifth": "last fifth of train"}
     splits = {model: held[TRAININGS["published"][model].validation] for model in MODELS}
-    return float(sum(round(halves[split, "published"], DIGITS) == log[model] for model, split in splits.items()))
+    logged = evidence.logged("val_mean_iou")
+    return sum(
+        round(evidence.blank_mask(split, "mean_iou"), DIGITS) == logged[model] for model, split in splits.items()
+    )
 
 
 @measurement
 def validation_of_a_blank_mask(evidence: Evidence, model: str, split: str) -> float:
     """Largest difference of a network's logged validation accuracy and mean IoU from those of a blank mask."""
-    blank, log = (
-        evidence.check("areas").set_index(["split", "mask"]).loc[(split, "published")],
-        evidence.log().loc[model],
-    )
-    return float(
-        max(abs(round(blank[f"background_{name}"], DIGITS) - log[f"val_{name}"]) for name in ("accuracy", "mean_iou"))
-    )
+    blank = {name: round(evidence.blank_mask(split, name), DIGITS) for name in ("accuracy", "mean_iou")}
+    return max(abs(value - evidence.logged(f"val_{name}")[model]) for name, value in blank.items())
 
 
 @measurement
 def baselines_below_blank(evidence: Evidence) -> float:
     """Number of published baseline accuracies below that of a mask without any tumour, on the training images."""
-    blank = evidence.check("areas").set_index(["split", "mask"]).loc[("train", "published"), "background_accuracy"]
-    return float((evidence.published()["accuracy_baseline"] < blank).sum())
+    blank = evidence.blank_mask("train", "accuracy")
+    return sum(accuracy < blank for accuracy in evidence.published("accuracy_baseline").values())
 
 
 @measurement
 def training_values_quoted(evidence: Evidence) -> float:
     """Number of networks whose published Dice is the training value of the last logged epoch, to the last digit."""
-    return float((evidence.published()["dice"] == evidence.log()["dice"]).sum())
+    logged = evidence.logged("dice")
+    return sum(dice == logged[model] for model, dice in evidence.published("dice").items())
 
 
 @measurement
 def logged_gap(evidence: Evidence, model: str) -> float:
     """Training minus validation Dice in the last logged epoch."""
-    log = evidence.log().loc[model]
-    return float(log["dice"] - log["val_dice"])
+    return evidence.logged("dice")[model] - evidence.logged("val_dice")[model]
 
 
 @measurement
 def smallest_implied_mean_iou(evidence: Evidence) -> float:
     """The smallest mean IoU that accuracy and Dice of a column of the published table imply."""
-    table = evidence.published()
-    columns = [table[[f"accuracy{end}", f"dice{end}"]].to_numpy() for end in ("", "_baseline")]
-    return float(min(implied_mean_iou(*row) for column in columns for row in column))
+    return min(
+        implied_mean_iou(accuracy, evidence.published(f"dice{end}")[model])
+        for end in ("", "_baseline")
+        for model, accuracy in evidence.published(f"accuracy{end}").items()
+    )
 
 
 @measurement
@@ -136,10 +134,10 @@ def size_ratio(evidence: Evidence, model: str, to: str) -> float:
 @measurement
 def ladder_change(evidence: Evidence, step: str, column: str) -> float:
     """Change of a Dice at a step of the ladder, mean over networks: ``reported`` or ``on borders``."""
-    table = evidence.ladder_table().xs(column, axis=1, level=1).mean(axis=1)
+    means = evidence.ladder_table().T.groupby(level=1).mean().loc[column].to_dict()
     steps = list(STEPS)
     after, before = (STEPS[steps[steps.index(step) - back]] for back in (0, 1))
-    return float(table[after] - table[before])
+    return float(means[after] - means[before])
 
 
 @measurement

@@ -10,14 +10,12 @@ import pandas as pd
 import yaml
 
 from brainseg.audit import entries, findings, words  # noqa: F401 (they register their tests)
-from brainseg.audit.claim import GROUPS, MAKERS, Claim
-from brainseg.audit.evidence import Evidence, Untestable
-from brainseg.audit.verdicts import CANNOT_BE_TESTED, NOT_REPRODUCED, TESTS, VERDICTS, Outcome
+from brainseg.audit.claim import CANNOT_BE_TESTED, CLAIMS, GROUPS, MAKERS, NOT_REPRODUCED, VERDICTS, Claim
+from brainseg.audit.evidence import Evidence, UntestableError
+from brainseg.audit.verdicts import TESTS, Outcome
 from brainseg.errors import BrainsegError
-from brainseg.sources import PACKAGE
-
-CLAIMS = PACKAGE.parent / "book" / "claims.yml"
-"""The ledger of this book."""
+from brainseg.models import MODELS, TITLES
+from brainseg.study import MEASURES
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Claim)}
 _OPTIONAL = ("published", "arguments")
@@ -64,15 +62,14 @@ def evaluate(claims: Sequence[Claim], evidence: Evidence) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per claim: ``id``, ``maker``, ``group``, ``quote``, ``place``, ``published``, ``measured``, ``difference`` (measured
-        minus published), ``tolerance``, ``reason``, ``verdict``, ``why``, ``mechanism``, ``shown_in``, and ``sources``,
-        a list of names of what the test looked at. Numbers that do not exist are None.
+        One row per claim: ``id``, ``maker``, ``group``, ``quote``, ``place``, ``published``, ``measured``,
+        ``difference`` (measured minus published), ``tolerance``, ``reason``, ``verdict``, ``why``, ``mechanism``,
+        ``shown_in``, and ``sources``, a list of names of what the test looked at. Numbers that do not exist are None.
     """
     rows = []
     for claim in claims:
         evidence.used.clear()
         outcome = _outcome(claim, evidence)
-        known = claim.published is not None and outcome.measured is not None
         rows.append(
             {
                 "id": claim.id,
@@ -82,7 +79,7 @@ def evaluate(claims: Sequence[Claim], evidence: Evidence) -> pd.DataFrame:
                 "place": claim.place,
                 "published": claim.published,
                 "measured": outcome.measured,
-                "difference": outcome.measured - claim.published if known else None,
+                "difference": _difference(outcome.measured, claim.published),
                 "tolerance": claim.tolerance,
                 "reason": claim.reason,
                 "verdict": outcome.verdict,
@@ -118,10 +115,39 @@ def counts(table: pd.DataFrame) -> pd.DataFrame:
     return found.reindex(index=list(GROUPS), columns=list(VERDICTS), fill_value=0)
 
 
+def _difference(measured: float | None, published: float | None) -> float | None:
+    return None if measured is None or published is None else measured - published
+
+
+def as_published(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One column of the entries of the study's table, laid out as the study does.
+
+    Parameters
+    ----------
+    table
+        As :func:`evaluate` gives it.
+    column
+        For instance ``"verdict"``.
+
+    Returns
+    -------
+    DataFrame
+        One row per network; columns: for each measure ``without`` and ``with`` gates.
+    """
+    values = table.set_index("id")[column]
+    return pd.DataFrame(
+        {
+            (title, side): {TITLES[model]: values[f"{model}-{metric.replace('_', '-')}{end}"] for model in MODELS}
+            for metric, title in MEASURES.items()
+            for side, end in {"without": "-baseline", "with": ""}.items()
+        }
+    )
+
+
 def _outcome(claim: Claim, evidence: Evidence) -> Outcome:
     try:
         return TESTS[claim.test].run(claim, evidence, **claim.arguments)
-    except Untestable as reason:
+    except UntestableError as reason:
         return Outcome(CANNOT_BE_TESTED, None, str(reason))
 
 
@@ -150,7 +176,8 @@ def _claim(entry: Any, where: str) -> Claim:
     if ": " not in entry["shown_in"]:
         raise BrainsegError(f"{where}: received shown_in {entry['shown_in']!r}, expected NN_name: Heading")
     _require_test(entry["test"], entry.get("arguments", {}), where)
-    return Claim(**{name: value.strip() if isinstance(value, str) else value for name, value in entry.items()})
+    fields: dict[str, Any] = {name: value.strip() if isinstance(value, str) else value for name, value in entry.items()}
+    return Claim(**fields)
 
 
 def _require_test(name: str, arguments: Mapping[str, Any], where: str) -> None:
@@ -159,6 +186,7 @@ def _require_test(name: str, arguments: Mapping[str, Any], where: str) -> None:
     try:
         TESTS[name].signature.bind(**arguments)
     except TypeError as error:
+        takes = TESTS[name].signature
         raise BrainsegError(
-            f"{where}: received the arguments {arguments} for the test {name}, which takes {TESTS[name].signature} ({error})"
+            f"{where}: received the arguments {arguments} for the test {name}, which takes {takes} ({error})"
         ) from error

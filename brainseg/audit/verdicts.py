@@ -5,16 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from brainseg.audit.claim import Claim
+from brainseg.audit.claim import NOT_REPRODUCED, REPRODUCED, Claim
 from brainseg.audit.evidence import Evidence
 from brainseg.errors import BrainsegError
-
-REPRODUCED = "reproduced"
-NOT_REPRODUCED = "not reproduced"
-ARTEFACT = "artefact"
-CANNOT_BE_TESTED = "cannot be tested"
-VERDICTS = (REPRODUCED, NOT_REPRODUCED, ARTEFACT, CANNOT_BE_TESTED)
-"""An artefact is a value that something other than the claimed explains; running the study again repeats it."""
 
 PROBABILITIES = "probabilities where classes are expected"
 BLANK_MASK = "the score of a blank mask"
@@ -30,7 +23,7 @@ class Outcome:
     Attributes
     ----------
     verdict
-        One of :data:`VERDICTS`.
+        One of :data:`brainseg.audit.claim.VERDICTS`.
     measured
         The value that stands beside the published one, if there is one.
     why

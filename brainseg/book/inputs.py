@@ -7,16 +7,21 @@ from typing import Any
 
 from brainseg.sources import PACKAGE, imported_files
 
+READ_BY = {"results.py": "results/**/*", "audit/ledger.py": "book/claims.yml"}
+"""Which files of the repository a module of the package reads."""
+
 
 def input_files(source: Path, lock: Path) -> list[Path]:
     """Files that decide a chapter's outputs, apart from the data set.
 
     That is the chapter's script, the locked environment, the modules of the package that the chapter imports, directly
-    or not, and where these read recorded results, all of those.
+    or not, all recorded results where these read any, and the claims where they read those.
     """
     modules = imported_files(source)
-    results = sorted(path for path in (lock.parent / "results").rglob("*") if path.is_file())
-    return [source, lock, *modules, *(results if PACKAGE / "results.py" in modules else [])]
+    read = [
+        path for module, pattern in READ_BY.items() if PACKAGE / module in modules for path in lock.parent.glob(pattern)
+    ]
+    return [source, lock, *modules, *sorted(path for path in read if path.is_file())]
 
 
 def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str | None = None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Every picture of the book. A chapter's cell calls one function and shows the figure it returns."""
 
 from brainseg.plotting.architecture import architecture
+from brainseg.plotting.audit import execution_order, verdict_counts, verdict_table
 from brainseg.plotting.curves import learning_curves, published_against_ours
 from brainseg.plotting.dataset import agreement, contingency, patients_across_splits, tumour_area
 from brainseg.plotting.images import (
@@ -24,6 +25,7 @@ __all__ = [
     "box_against_border",
     "coloured",
     "contingency",
+    "execution_order",
     "forest",
     "ladder",
     "learning_curves",
@@ -38,4 +40,6 @@ __all__ = [
     "saliency_maps",
     "side_by_side",
     "tumour_area",
+    "verdict_counts",
+    "verdict_table",
 ]
