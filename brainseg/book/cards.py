@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from string import Template
 
+import numpy as np
 import pandas as pd
 
 from brainseg import narrate
@@ -40,12 +41,17 @@ def available() -> list[Weights]:
 def card(network: Weights) -> str:
     """The card of one network: how it was trained, how well it does and for what, and where it comes from."""
     scores = on_borders([network])
-    rows = {title: [_interval(row), f"{row['median']:.2f}", f"{row['images']:.0f}"] for title, row in scores.iterrows()}
+    scores.loc["missed", "median"] = np.nan  # of zeros and ones it says nothing
+    rows = {
+        str(title): [_interval(row), _or_blank(row["median"]), f"{row['images']:.0f}"]
+        for title, row in scores.iterrows()
+    }
     parts = [
         f"## {TITLES[network.recipe.model]}",
         _list(narrate.protocol(network.recipe)),
         "Scores of single test images against the tumours' borders, with 95 % {term}`intervals <confidence interval>` "
-        "over patients and images; *missed* is the share of images whose tumour is not touched:",
+        "over patients and images; *missed* is the share of images whose tumour is not touched. Distances are in "
+        "pixels of the size above:",
         _table(["score", "mean [95 % interval]", "median", "images"], rows),
         "Dice by type and size of the tumour:",
         _table(["images", "mean Dice [95 % interval]", "number", "patients"], _groups(network)),
@@ -106,7 +112,8 @@ def _made(network: Weights) -> Iterator[str]:
     made, half = about["made_with"], about["half_precision"]
     yield (
         f"Run `{network.name}`, finished {about['finished'][:10]} after {about['seconds'] / 60:.0f} minutes on "
-        f"{made['device']}, with Keras {made['keras']} on {made['backend']}, at commit `{about['commit'][:12]}`."
+        f"{made['device']}, with Keras {made['keras']} on {made['backend']}, by training code with the "
+        f"fingerprint `{about['code'][:12]}`, on data with the fingerprint `{about['data']}`."
     )
     yield (
         "The weights are kept in half precision, and the scores above are of the weights as they are kept. Rounding "
@@ -114,6 +121,10 @@ def _made(network: Weights) -> Iterator[str]:
         f"mean from {half['mean_before']:.4f} to {half['mean_after']:.4f}."
     )
     yield f"Shown the test images upright, without transposing them, it reaches a mean Dice of {about['upright']:.2f}."
+
+
+def _or_blank(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.2f}"
 
 
 def _interval(row: pd.Series) -> str:

@@ -1,0 +1,66 @@
+"""Recorded runs beside live ones: each with its own numbers, its mark and its name."""
+
+import gzip
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from brainseg.evaluate import by_attention, by_step
+from brainseg.models import MODELS, TITLES
+from brainseg.recipe import SCALES, STEPS, ladder
+from brainseg.results import RESULTS, origin, recorded_and_live, recorded_runs, run_names
+from brainseg.run import Record
+
+LADDER = recorded_runs("tumorseg-small-ladder")
+
+
+def live(model: str, step: str) -> Record:
+    """A recorded run of the step as if it had been trained at the scale quick, on masks that it finds exactly."""
+    record = by_step(LADDER)[model][step][0]
+    scores = record.scores.assign(border_dice=1.0)
+    return replace(record, name=f"{step}-live", recipe=ladder(model, SCALES["quick"])[step].trained, scores=scores)
+
+
+def test_recorded_and_live_stand_in_one_table_with_marks_and_names() -> None:
+    table = recorded_and_live(LADDER, [live("unet", "corrected"), live("unet", "published")], "phantom").reset_index()
+    assert table["network"].unique().tolist() == ["U-Net"]
+    assert table["trained as"].tolist() == ["published", "corrected"] * 2
+    assert table["numbers"][0].startswith("recorded: the study's images, small, ")
+    assert table["numbers"][2] == table["numbers"][3] == "live: phantom, quick"
+    assert table["run"][2:].tolist() == ["published-live", "corrected-live"]
+    assert set(table["test images"][2:]) == {"1.00 [1.00, 1.00]"}
+
+
+@pytest.mark.parametrize("step", ["published", "corrected"])
+def test_numbers_of_a_recorded_run_are_those_of_its_file(step: str) -> None:
+    content = json.loads(
+        gzip.decompress((RESULTS / f"tumorseg-small-ladder/segnet-{step}-published-0.json.gz").read_bytes())
+    )
+    scores = zip(content["scores"]["split"], content["scores"]["border_dice"], strict=True)
+    dice: dict[str, list[float]] = {}
+    for split, value in scores:
+        dice.setdefault(split, []).extend([] if value is None else [value])
+    table = recorded_and_live(LADDER, [live("segnet", "corrected")], "tumorseg").xs(step, level="trained as")
+    row = table.iloc[0]
+    assert row["run"] == content["name"]
+    assert row["training images"] == f"{np.mean(dice['train']):.2f}"
+    assert row["test images"].startswith(f"{np.mean(dice['test']):.2f} [")
+    assert content["provenance"]["finished"][:10] in str(table.index[0])
+
+
+def test_a_scale_without_a_name_is_told_by_its_sizes() -> None:
+    record = replace(LADDER[0], recipe=replace(LADDER[0].recipe, size=96, width=4))
+    assert origin(record, "tumorseg") == "live: the study's images, 96 px, width 4"
+
+
+def test_every_recorded_table_can_be_traced_to_its_runs() -> None:
+    names = {record.name.split("-")[3] for record in LADDER}
+    table = run_names(by_step(LADDER))
+    assert list(table.columns) == [TITLES[model] for model in MODELS]
+    assert set(table.index) <= set(STEPS.values())
+    assert set(table.to_numpy().ravel()) - {""} == names
+    kinds = run_names(by_attention(recorded_runs("tumorseg-quick-attention")))
+    assert kinds.loc["gate", "Modified DeepLab"] == ""
+    assert kinds.loc["none"].str.len().eq(8).all()
