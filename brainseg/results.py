@@ -156,13 +156,17 @@ def _made(record: Record, live: bool) -> str:
     return ", ".join([_scale(record.recipe), *details])
 
 
-def run_names(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
+Sorted = Mapping[str, Sequence[Record]] | Mapping[str | None, Sequence[Record]]
+"""Runs by step of the ladder or by kind of attention, those of each differing in their seed."""
+
+
+def run_names(results: Mapping[str, Sorted]) -> pd.DataFrame:
     """Which runs a table of results comes from, by the last part of their names.
 
     Parameters
     ----------
     results
-        By model, by step or kind of attention: runs that differ in their seed.
+        By model.
 
     Returns
     -------
