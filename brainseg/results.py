@@ -129,56 +129,46 @@ def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], datase
     DataFrame
         One row per run, by network, where its numbers are from, and training. Columns: ``training images`` and ``test
         images``, the mean Dice against the tumours' borders on the run's own images, the latter with its 95 % interval;
-        ``run``, its name.
+        ``made with``, the scale, and for recorded runs device and date; ``run``, its name.
     """
-    sides = [(by_step(recorded), None), (by_step(live), dataset)]
+    asked = by_step(live)
+    sides = {"recorded: the study's images": by_step(recorded), f"live: {IMAGES[dataset]}": asked}
     rows = [
         {
             "network": TITLES[model],
-            "numbers": origin(record, trained_on),
+            "numbers": numbers,
             "trained as": step,
             "training images": f"{collect([record], 'border_dice', 'train')['value'].mean():.2f}",
             "test images": str(bootstrap_mean(collect([record], "border_dice"))),
+            "made with": _made(record, live=results is asked),
             "run": record.name,
         }
-        for model in sides[1][0]
-        for results, trained_on in sides
+        for model in asked
+        for numbers, results in sides.items()
         for step in ("published", "corrected")
         for record in results.get(model, {}).get(step, [])
     ]
     return pd.DataFrame(rows).set_index(["network", "numbers", "trained as"])
 
 
-def origin(record: Record, dataset: str | None = None) -> str:
-    """Say where the numbers of a run are from.
-
-    Parameters
-    ----------
-    record
-        The run.
-    dataset
-        What it was trained on, if that was for this page; None: it is recorded, and was trained on the study's images.
-
-    Examples
-    --------
-    >>> origin(recorded_runs("tumorseg-small-ladder")[0])
-    "recorded: the study's images, small, CPU, 2026-11-24"
-    >>> origin(recorded_runs("tumorseg-small-ladder")[0], "phantom")
-    'live: phantom, small'
-    """
-    if dataset is not None:
-        return f"live: {IMAGES[dataset]}, {_scale(record.recipe)}"
-    device, day = record.provenance["made_with"]["device"], record.provenance["finished"][:10]
-    return f"recorded: {IMAGES['tumorseg']}, {_scale(record.recipe)}, {device}, {day}"
+def _made(record: Record, live: bool) -> str:
+    """Scale of a run; for a recorded one also device and date."""
+    about = record.provenance
+    details = [] if live else [about["made_with"]["device"], about["finished"][:10]]
+    return ", ".join([_scale(record.recipe), *details])
 
 
-def run_names(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
+Sorted = Mapping[str, Sequence[Record]] | Mapping[str | None, Sequence[Record]]
+"""Runs by step of the ladder or by kind of attention, those of each differing in their seed."""
+
+
+def run_names(results: Mapping[str, Sorted]) -> pd.DataFrame:
     """Which runs a table of results comes from, by the last part of their names.
 
     Parameters
     ----------
     results
-        By model, by step or kind of attention: runs that differ in their seed.
+        By model.
 
     Returns
     -------

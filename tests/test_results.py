@@ -10,7 +10,7 @@ import pytest
 from brainseg.evaluate import by_attention, by_step
 from brainseg.models import MODELS, TITLES
 from brainseg.recipe import SCALES, STEPS, ladder
-from brainseg.results import RESULTS, origin, recorded_and_live, recorded_runs, run_names
+from brainseg.results import RESULTS, recorded_and_live, recorded_runs, run_names
 from brainseg.run import Record
 
 LADDER = recorded_runs("tumorseg-small-ladder")
@@ -27,8 +27,9 @@ def test_recorded_and_live_stand_in_one_table_with_marks_and_names() -> None:
     table = recorded_and_live(LADDER, [live("unet", "corrected"), live("unet", "published")], "phantom").reset_index()
     assert table["network"].unique().tolist() == ["U-Net"]
     assert table["trained as"].tolist() == ["published", "corrected"] * 2
-    assert table["numbers"][0].startswith("recorded: the study's images, small, ")
-    assert table["numbers"][2] == table["numbers"][3] == "live: phantom, quick"
+    assert table["numbers"].tolist() == ["recorded: the study's images"] * 2 + ["live: phantom"] * 2
+    assert table["made with"][0].startswith("small, ")
+    assert table["made with"][2:].tolist() == ["quick", "quick"]
     assert table["run"][2:].tolist() == ["published-live", "corrected-live"]
     assert set(table["test images"][2:]) == {"1.00 [1.00, 1.00]"}
 
@@ -47,12 +48,16 @@ def test_numbers_of_a_recorded_run_are_those_of_its_file(step: str) -> None:
     assert row["run"] == content["name"]
     assert row["training images"] == f"{np.mean(dice['train']):.2f}"
     assert row["test images"].startswith(f"{np.mean(dice['test']):.2f} [")
-    assert content["provenance"]["finished"][:10] in str(table.index[0])
+    about = content["provenance"]
+    assert row["made with"] == f"small, {about['made_with']['device']}, {about['finished'][:10]}"
 
 
 def test_a_scale_without_a_name_is_told_by_its_sizes() -> None:
-    record = replace(LADDER[0], recipe=replace(LADDER[0].recipe, size=96, width=4))
-    assert origin(record, "tumorseg") == "live: the study's images, 96 px, width 4"
+    record = live("deeplab", "corrected")
+    record = replace(record, recipe=replace(record.recipe, size=96, width=4))
+    table = recorded_and_live([], [record], "tumorseg").reset_index()
+    assert table.loc[0, "numbers"] == "live: the study's images"
+    assert table.loc[0, "made with"] == "96 px, width 4"
 
 
 def test_every_recorded_table_can_be_traced_to_its_runs() -> None:
