@@ -129,7 +129,8 @@ def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], datase
     DataFrame
         One row per run, by network, where its numbers are from, and training. Columns: ``training images`` and ``test
         images``, the mean Dice against the tumours' borders on the run's own images, the latter with its 95 % interval;
-        ``made with``, the scale, and for recorded runs device and date; ``run``, its name.
+        ``made with``, the scale, and for recorded runs device and date; ``run``, the name of a recorded run, and of
+        another one the recipe's, because the run's own changes with the computer.
     """
     asked = by_step(live)
     sides = {"recorded: the study's images": by_step(recorded), f"live: {IMAGES[dataset]}": asked}
@@ -141,7 +142,7 @@ def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], datase
             "training images": f"{collect([record], 'border_dice', 'train')['value'].mean():.2f}",
             "test images": str(bootstrap_mean(collect([record], "border_dice"))),
             "made with": _made(record, live=results is asked),
-            "run": record.name,
+            "run": record.recipe.id if results is asked else record.name,
         }
         for model in asked
         for numbers, results in sides.items()

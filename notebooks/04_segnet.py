@@ -175,10 +175,10 @@ corrected = experiment.run("segnet", "corrected")
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
 # on the study's images, then live, from the two runs of this page.
 
-# %% tags=["hide-input", "nbval-ignore-output"]
+# %% tags=["hide-input", "corrected"]
 recorded_and_live(recorded_runs("tumorseg-small-ladder"), [run, corrected], dataset)
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by SegNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-segnet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by SegNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-segnet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 common, both = evaluate.common_test(prepared), {"as published": run, "corrected": corrected}
 plotting.side_by_side(
     prepared.images[common],

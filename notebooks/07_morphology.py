@@ -100,7 +100,7 @@ items([f"Of {len(labels)} labels, {int((changed > 0).sum())} change, in at most 
 # %% tags=["hide-input"]
 source(morphology.choose)
 
-# %% tags=["hide-input", "nbval-ignore-output"]
+# %% tags=["hide-input", "corrected"]
 chosen, tables = {}, {}
 for name, run in runs.items():
     rows = split_rows(run.recipe, prepared)[1]
@@ -114,7 +114,7 @@ pd.concat({title: table.set_index("candidate")["dice"] for title, table in table
 #
 # ## What it does to test images
 
-# %% tags=["hide-input", "nbval-ignore-output"]
+# %% tags=["hide-input", "corrected"]
 results = {name: [experiment.result(name, "processed")] for name in MODELS}
 before = {name: [run] for name, run in runs.items()}
 effect = evaluate.processing_table(before, results)
@@ -126,7 +126,7 @@ effect[["before", "after", "change", "low", "high"]].round(3)
 # %% tags=["hide-input", "nbval-ignore-output"]
 effect[["pipeline", "better", "worse"]].round(2)
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Dice of every test image before and after the chosen post-processing, all four networks. Points under the diagonal are images that it harmed.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing with the diagonal."}}
+# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Dice of every test image before and after the chosen post-processing, all four networks. Points under the diagonal are images that it harmed.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing with the diagonal."}}
 pairs = [(run.scores, results[name][0].scores) for name, run in runs.items()]
 old, new = (
     np.concatenate([scores.loc[scores["split"] == "test", "border_dice"] for scores in side])
@@ -139,7 +139,7 @@ plotting.before_after(old, new)
 #
 # The largest component is the wrong one when the network saw the tumour and something larger beside it. A small tumour is removed with the specks. These are the test images that lost most, in the answers of the network with the largest loss:
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images before (upper row) and after (lower row) post-processing, those that lose most to the left. Blue: the tumour's border; pink: the answer.", "name": "fig-harmed"}, "image": {"alt": "Slices in two rows with outlines of border and answer before and after post-processing."}}
+# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images before (upper row) and after (lower row) post-processing, those that lose most to the left. Blue: the tumour's border; pink: the answer.", "name": "fig-harmed"}, "image": {"alt": "Slices in two rows with outlines of border and answer before and after post-processing."}}
 worst = min(MODELS, key=lambda name: evaluate.change(before[name][0], results[name][0]).min())
 lost = evaluate.change(before[worst][0], results[worst][0]).nsmallest(3)
 answers = {"before": runs[worst].probability > THRESHOLD}

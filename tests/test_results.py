@@ -30,7 +30,8 @@ def test_recorded_and_live_stand_in_one_table_with_marks_and_names() -> None:
     assert table["numbers"].tolist() == ["recorded: the study's images"] * 2 + ["live: phantom"] * 2
     assert table["made with"][0].startswith("small, ")
     assert table["made with"][2:].tolist() == ["quick", "quick"]
-    assert table["run"][2:].tolist() == ["published-live", "corrected-live"]
+    recipes = ladder("unet", SCALES["quick"])
+    assert table["run"][2:].tolist() == [recipes[step].trained.id for step in ("published", "corrected")]
     assert set(table["test images"][2:]) == {"1.00 [1.00, 1.00]"}
 
 
