@@ -125,6 +125,13 @@ wildcard_constraints:
     attention=r"[a-z]+",
 
 
+localrules:
+    chapters,
+    runs,
+    results,
+    reference,
+
+
 rule book:
     input:
         notebooks=expand(str(BOOK / "notebooks" / "{chapter}.ipynb"), chapter=CHAPTERS),
