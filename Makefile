@@ -2,17 +2,19 @@
 # make book DATASET=tumorseg DATA=folder             the same on the real images
 
 PYTHON     ?= python3
-DATASET    ?= phantom
-DATA       ?=
-SCALE      ?= quick
-SEED       ?= 0
 EXPERIMENT ?= ladder
+# Where not given: phantom, quick and 0 for the book, and what experiments.yml says for an experiment.
+DATASET    ?=
+DATA       ?=
+SCALE      ?=
+SEED       ?=
 CORES      ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
 UV_VERSION := 0.13.9
 READY      := .venv/ready
 SNAKEMAKE   = snakemake --cores $(CORES) --quiet rules \
-	--config dataset=$(DATASET) scale=$(SCALE) seed=$(SEED) experiment=$(EXPERIMENT) $(if $(DATA),data=$(abspath $(DATA))) --rerun-incomplete
+	--config experiment=$(EXPERIMENT) $(if $(DATASET),dataset=$(DATASET)) $(if $(DATA),data=$(abspath $(DATA))) \
+	$(if $(SCALE),scale=$(SCALE)) $(if $(SEED),seed=$(SEED)) --rerun-incomplete
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
@@ -26,7 +28,7 @@ help: ## What can be made
 
 book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, SCALE, SEED)
 	$(SNAKEMAKE) book
-	@echo "The book is ready: open build/$(DATASET)-$(SCALE)-$(SEED)/book/_build/html/index.html"
+	@echo "The book is ready: open build/$(or $(DATASET),phantom)-$(or $(SCALE),quick)-$(or $(SEED),0)/book/_build/html/index.html"
 
 test: $(READY) ## Lint, types and unit tests
 	ruff check . && ruff format --check . && mypy
@@ -44,7 +46,7 @@ reference: $(READY) ## Execute the chapters on the phantom and make the results 
 	$(SNAKEMAKE) reference
 	python -m brainseg.book manifests
 
-results: $(READY) ## Run an EXPERIMENT, ladder, attention or saliency, and keep its scores (DATASET, DATA, SCALE, SEED)
+results: $(READY) ## Run an EXPERIMENT of experiments.yml and keep its scores (DATA, SCALE, SEED)
 	$(SNAKEMAKE) results
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock

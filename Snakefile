@@ -1,35 +1,33 @@
-"""data -> prepared arrays -> runs -> executed chapters -> book
+"""data -> prepared arrays -> runs -> executed chapters -> book; and runs -> scores -> recorded results
 
 Every rule names as input exactly what decides its output: files of the data set, the part of the package that the step
 imports, the lock. So a change makes what depends on it run again, and nothing else. `make` sets up the environment and
 calls this file; called directly: .venv/bin/snakemake --cores 2 [-n] [--config dataset=tumorseg data=FOLDER scale=quick].
+With --profile profiles/slurm (or another of that folder) the same rules run as jobs of a cluster.
 """
 
+import os
 from itertools import chain
 from pathlib import Path
 
 from brainseg.book.inputs import input_files
 from brainseg.data.dataset import phantom_folder
-from brainseg.models import ARCHITECTURES, MODELS
+from brainseg.errors import BrainsegError
+from brainseg.matrix import chosen
+from brainseg.models import MODELS
 from brainseg.sources import source_files
 
 DATASET = config.get("dataset", "phantom")
 SCALE = config.get("scale", "quick")
 SEED = int(config.get("seed", 0))
 LOCK = "requirements.lock"
-WORK = Path("build")
+WORK = Path(os.path.relpath(os.environ.setdefault("BRAINSEG_WORKSPACE", "build")))
 OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
 BOOK = OUT / "book"
-PREPARED = str(OUT / "prepared.json")
+PREPARED = str(WORK / "prepared" / f"{DATASET}-{SCALE}.json")
 TRAINED = ("published", "paired", "borders", "patients", "corrected")  # the steps of the ladder that need a training
 LADDER = {model: [f"{model}-{step}-published" for step in TRAINED] for model in MODELS}
-ABLATION = {model: [f"{model}-corrected-{kind or 'none'}" for kind in ARCHITECTURES[model].attentions[1:]] for model in MODELS}
 BOTH_ENDS = {model: [runs[0], runs[-1]] for model, runs in LADDER.items()}
-EXPERIMENTS = {
-    "ladder": [f"runs/{run}" for run in chain(*LADDER.values(), (f"{model}-processed-published" for model in MODELS))],
-    "attention": [f"runs/{run}" for run in chain((runs[-1] for runs in LADDER.values()), *ABLATION.values())],
-    "saliency": [f"saliency/{model}" for model in MODELS],
-}
 RUNS = {
     "02_unet": BOTH_ENDS["unet"],
     "03_linknet": BOTH_ENDS["linknet"],
@@ -40,19 +38,18 @@ RUNS = {
     "08_saliency": [runs[-1] for runs in BOTH_ENDS.values()],
     "09_audit": [runs[0] for runs in BOTH_ENDS.values()],
 }
-EXPERIMENT = config.get("experiment", "ladder")
-if EXPERIMENT not in EXPERIMENTS:
-    raise WorkflowError(f"received experiment={EXPERIMENT}, expected one of: {', '.join(EXPERIMENTS)}")
 CHAPTERS = sorted(path.stem for path in Path("notebooks").glob("[0-9]*.py"))
 PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
-DATA = Path(config["data"]) if DATASET == "tumorseg" else phantom_folder(WORK)
+DATA = Path(str(config["data"])) if "data" in config else None
 
 # What is not the default goes into the chapters as a parameter; with the defaults, none does.
 DEFAULTS = {"dataset": "phantom", "scale": "quick", "seed": 0, "data": None}
 CHOSEN = {"dataset": DATASET, "scale": SCALE, "seed": SEED, "data": str(DATA) if DATASET == "tumorseg" else None}
 CHANGED = {name: value for name, value in CHOSEN.items() if value != DEFAULTS[name]}
 PARAMETERS = " ".join(f"--parameter {name}='{value}'" for name, value in CHANGED.items())
-OPTIONS = f"--dataset {DATASET} --scale {SCALE} --seed {SEED}" + (f" --data '{DATA}'" if DATASET == "tumorseg" else "")
+
+# What a training or the making of maps needs, by scale: megabytes of memory and minutes (measured: `brainseg plan`).
+NEEDS = {"quick": (2000, 30), "small": (2000, 90), "laptop": (4000, 720), "full": (24000, 2880)}
 
 # Snakemake gives every job one core; with as many threads as cores, jobs side by side get in each other's way.
 shell.prefix("export TF_NUM_INTEROP_THREADS=1; ")
@@ -67,17 +64,76 @@ def chapter_sources(wildcards):
     return [str(path.resolve().relative_to(Path.cwd())) for path in files]
 
 
+def folder_of(dataset):
+    """Folder of the images of a data set."""
+    if dataset == "phantom":
+        return phantom_folder(WORK)
+    if DATA is None:
+        raise WorkflowError(f"no folder for the data set {dataset}: add data=FOLDER (make: DATA=FOLDER), or dataset=phantom")
+    return DATA
+
+
 def data_files(wildcards):
-    if DATASET == "phantom":
+    if wildcards.dataset == "phantom":
         checkpoints.phantom.get()
-    return sorted(str(path) for path in DATA.rglob("*") if path.suffix in {".jpg", ".json"})
+    return sorted(str(path) for path in folder_of(wildcards.dataset).rglob("*") if path.suffix in {".jpg", ".json"})
+
+
+def options(wildcards):
+    """Options of `brainseg train` that say on what and how large."""
+    given = f"--dataset {wildcards.dataset} --scale {wildcards.scale} --seed {wildcards.seed}"
+    return given + (f" --data '{folder_of(wildcards.dataset)}'" if wildcards.dataset != "phantom" else "")
+
+
+def guided(wildcards):
+    return wildcards.guidance.replace("-guidance-", " --guidance ")
+
+
+def memory(wildcards, attempt):
+    return attempt * NEEDS[wildcards.scale][0]
+
+
+def minutes(wildcards, attempt):
+    return attempt * NEEDS[wildcards.scale][1]
+
+
+def experiment():
+    """The experiment that is to be recorded; what is given in the configuration takes the place of its own values."""
+    try:
+        (matrix,) = chosen([config.get("experiment", "ladder")])
+        seed = int(config["seed"]) if "seed" in config else None
+        return matrix.at(config.get("dataset"), config.get("scale"), seed)
+    except BrainsegError as error:
+        raise WorkflowError(str(error)) from error
+
+
+def records(wildcards):
+    return [str(WORK / path) for path in experiment().files.values()]
+
+
+def kept_records(wildcards):
+    """Shell commands that put each record, compressed, among the results."""
+    folder = f"results/{experiment().folder}"
+    copies = [f"gzip -n9c {WORK / path} > {folder}/{name}.json.gz" for name, path in experiment().files.items()]
+    return " && ".join([f"mkdir -p {folder}", *copies])
 
 
 wildcard_constraints:
     chapter=r"\d\d_\w+",
+    dataset="phantom|tumorseg",
+    scale=r"[a-z]+",
+    seed=r"\d+",
+    guidance=r"(-guidance-[\d.]+)?",
     model="|".join(MODELS),
     step=r"[a-z]+",
     attention=r"[a-z]+",
+
+
+localrules:
+    chapters,
+    runs,
+    results,
+    reference,
 
 
 rule book:
@@ -91,7 +147,7 @@ rule book:
         str(BOOK / "_build" / "html" / "index.html"),
     shell:
         "python -m brainseg.book check {input.notebooks} --prepared {input.prepared} {PARAMETERS} && "
-        "python -m brainseg.book stage {BOOK} && "
+        "python -m brainseg.book stage {BOOK} --prepared {input.prepared} && "
         "jupyter-book build -W -n --keep-going --all {BOOK} && "
         "python -m brainseg.book site {BOOK}/_build/html _toc.yml"
 
@@ -108,12 +164,11 @@ rule runs:
 
 rule results:
     input:
-        expand(str(OUT / "{record}.json"), record=EXPERIMENTS[EXPERIMENT]),
+        records,
     params:
-        folder=f"results/{DATASET}-{SCALE}-{EXPERIMENT}",
+        keep=kept_records,
     shell:
-        "mkdir -p {params.folder} && "
-        "for file in {input}; do gzip -n9c $file > {params.folder}/$(basename $file .json)-{SEED}.json.gz; done"
+        "{params.keep}"
 
 
 rule reference:
@@ -140,22 +195,33 @@ rule chapter:
 rule run:
     input:
         sources("brainseg.experiment"),
-        PREPARED,
+        str(WORK / "prepared" / "{dataset}-{scale}.json"),
     output:
-        str(OUT / "runs" / "{model}-{step}-{attention}.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}.json"),
+    params:
+        options=options,
+        guidance=guided,
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     shell:
-        "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention} "
-        "{OPTIONS} --record {output}"
+        "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention}{params.guidance} "
+        "{params.options} --record {output}"
 
 
 rule saliency:
     input:
         sources("brainseg.saliency.evaluation"),
-        str(OUT / "runs" / "{model}-corrected-published.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-corrected-published.json"),
     output:
-        str(OUT / "saliency" / "{model}.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "saliency" / "{model}.json"),
+    params:
+        options=options,
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
     shell:
-        "brainseg saliency {wildcards.model} {OPTIONS} --record {output}"
+        "brainseg saliency {wildcards.model} {params.options} --record {output}"
 
 
 rule prepare:
@@ -163,9 +229,14 @@ rule prepare:
         sources("brainseg.data.prepare"),
         data_files,
     output:
-        PREPARED,
+        str(WORK / "prepared" / "{dataset}-{scale}.json"),
+    params:
+        folder=lambda wildcards: folder_of(wildcards.dataset),
+    resources:
+        mem_mb=2000,
+        runtime=30,
     shell:
-        "brainseg data prepare {DATA} --scale {SCALE} --record {output}"
+        "brainseg data prepare {params.folder} --scale {wildcards.scale} --record {output}"
 
 
 checkpoint phantom:
@@ -173,5 +244,8 @@ checkpoint phantom:
         sources("brainseg.data.phantom"),
     output:
         directory(str(phantom_folder(WORK))),
+    resources:
+        mem_mb=2000,
+        runtime=30,
     shell:
         "brainseg data make-phantom {output}"

@@ -14,6 +14,7 @@ from brainseg.recipe import STEPS, recipe_at, scale_named
 
 if TYPE_CHECKING:
     from brainseg.experiment import Experiment
+    from brainseg.matrix import Matrix
     from brainseg.prediction import Network
     from brainseg.run import Record as RunRecord
 
@@ -60,6 +61,10 @@ Another = Annotated[
 ]
 AnotherDataset = Annotated[str | None, typer.Option("--dataset", help="With --scale: phantom or tumorseg.")]
 AnotherSeed = Annotated[int | None, typer.Option("--seed", help="With --scale: seed of the training run.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Names of experiments, as experiments.yml lists them.")]
+OtherDataset = Annotated[str | None, typer.Option("--dataset", help="In place of the experiments' own: phantom.")]
+OtherScale = Annotated[str | None, typer.Option("--scale", help="In place of the experiments' own.")]
+OtherSeed = Annotated[int | None, typer.Option("--seed", help="In place of the experiments' own.")]
 Record = Annotated[Path | None, typer.Option("--record", help="Write what was found or made to a small JSON file.")]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
 
@@ -295,6 +300,46 @@ def saliency(
 
 
 @commands.command()
+def plan(
+    experiments: Names = None,
+    dataset: OtherDataset = None,
+    data: DataFolder = None,
+    scale: OtherScale = None,
+    seed: OtherSeed = None,
+    cores: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 1,
+) -> None:
+    """Say what the trainings of EXPERIMENTS would take, from a few steps of each, measured now; all, if none is named.
+
+    Times are at most: a training may stop early. What is recorded besides runs comes on top.
+    """
+    matrices = _matrices(experiments, dataset, scale, seed)
+    from brainseg.plan import plan as table_of
+    from brainseg.plan import totals
+
+    table = table_of(matrices, data, progress=True)
+    typer.echo(table.to_string(index=False, formatters={"minutes": "{:.1f}".format, "memory_mb": "{:.0f}".format}))
+    typer.echo(totals(table, cores))
+
+
+@commands.command()
+def status(
+    experiments: Names = None,
+    dataset: OtherDataset = None,
+    data: DataFolder = None,
+    scale: OtherScale = None,
+    seed: OtherSeed = None,
+) -> None:
+    """Say what there is of the runs of EXPERIMENTS, in the store and in results/; of all, if none is named."""
+    matrices = _matrices(experiments, dataset, scale, seed)
+    from brainseg.plan import status as table_of
+
+    table = table_of(matrices, data)
+    typer.echo(table.to_string(index=False))
+    finished, recorded = (table["state"] == "finished").sum(), (table["recorded"] == "yes").sum()
+    typer.echo(f"{len(table)} runs: {finished} finished in the store, {recorded} recorded")
+
+
+@commands.command()
 def measure(
     size: Annotated[int, typer.Option(help="Height and width of the images in pixels.")] = 128,
     width: Annotated[int, typer.Option(help="Filters at full resolution.")] = 64,
@@ -329,6 +374,12 @@ def claims(
     typer.echo(f"\n{counts(table).to_string()}")
     _write_text(json_file, table.to_json(orient="records", indent=2, force_ascii=False) + "\n")
     raise typer.Exit(int(len(failures(table)) > 0))
+
+
+def _matrices(names: list[str] | None, dataset: str | None, scale: str | None, seed: int | None) -> "list[Matrix]":
+    from brainseg.matrix import chosen
+
+    return [matrix.at(dataset, scale, seed) for matrix in chosen(names or [])]
 
 
 def _result(

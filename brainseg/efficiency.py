@@ -178,7 +178,7 @@ def peak_resident_mb(statements: str) -> float:
     BrainsegError
         If the process fails.
     """
-    code = f"from brainseg.efficiency import _own_peak_mb\n{statements}\nprint(_own_peak_mb())"
+    code = f"from brainseg.efficiency import own_peak_mb\n{statements}\nprint(own_peak_mb())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
@@ -316,7 +316,8 @@ def _quartiles(values: Sequence[float]) -> dict[str, float]:
     return {name: float(np.percentile(values, percentage)) for name, percentage in QUARTILES.items()}
 
 
-def _own_peak_mb() -> float:
+def own_peak_mb() -> float:
+    """Peak of the resident memory of this process so far, in megabytes (10⁶ bytes)."""
     status = Path("/proc/self/status")
     if status.is_file():
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))

@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_page_says_when_how_long_on_what_and_from_what(folder: Path, tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text("numpy==2\n")
-    lines = status(folder, lock).splitlines()
+    lines = status(folder, folder / "prepared.json", lock).splitlines()
     assert "| Data set, scale and seed | phantom-quick-0 |" in lines
     assert "| Images | 421, fingerprint `abcd` |" in lines
     assert "| Commit | `01234567` with changes |" in lines

@@ -127,6 +127,75 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(run: Run, root: Path,
     pd.testing.assert_frame_equal(pd.read_csv(state.parent / "history.csv"), run.history, check_exact=True)
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from brainseg import batches, run, train
+from brainseg.data.prepare import prepare
+from brainseg.recipe import Scale, recipe_at
+
+moment, root, work, store = sys.argv[1], *map(Path, sys.argv[2:])
+epoch = 0
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Batches(batches.Batches):
+    def __getitem__(self, index):
+        if moment == "within an epoch" and epoch == 2 and index == 1:
+            die()
+        return super().__getitem__(index)
+
+def savez(path, **arrays):
+    global epoch
+    epoch += 1
+    write(path, **arrays)
+    if moment == "with half a state" and epoch == 2:
+        os.truncate(path, os.path.getsize(path) // 2)
+        die()
+    if moment == "before the state is renamed" and epoch == 2:
+        die()
+
+def score(*arguments):
+    if moment == "with half a run":
+        die()
+    return scored(*arguments)
+
+write, scored = np.savez, run.score
+train.Batches, np.savez, run.score = Batches, savez, score
+train.train(recipe_at("corrected", "unet", Scale("tiny", 32, 2, 1, epochs=8)), prepare(root, 32, work), store)
+"""
+MOMENTS = ("within an epoch", "with half a state", "before the state is renamed", "with half a run")
+
+
+def test_a_corrected_run_that_is_killed_at_every_bad_moment_ends_with_the_same_weights(
+    root: Path, prepared: Prepared, tmp_path: Path
+) -> None:
+    """Dropout, augmentation, batch normalisation and a schedule have states too; SIGKILL lets nothing be tidied up.
+
+    Each start goes on from where the last one was killed, and the epochs are counted from there.
+    """
+    recipe = recipe_at("corrected", "unet", Scale("tiny", 32, 2, 1, epochs=8))
+    whole = train(recipe, prepared, tmp_path / "whole")
+    store = tmp_path / "killed"
+    folder, epochs = store / whole.folder.name, []
+    for moment in (*MOMENTS, "never"):
+        command = [sys.executable, "-c", KILLED, moment, str(root), str(root / "prepared"), str(store)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == (0 if moment == "never" else -signal.SIGKILL), (moment, done.stderr)
+        if moment != "never":
+            with np.load(folder / "state.npz") as stored:
+                epochs.append(len(json.loads(str(stored["history"]))))
+            assert not (folder / "run.json").exists()
+    assert epochs == [2, 3, 4, 8]
+    for resumed, never_killed in zip(weights(folder), weights(whole.folder), strict=True):
+        np.testing.assert_array_equal(resumed, never_killed)
+    np.testing.assert_array_equal(Run.open(folder).probability, whole.probability)
+    pd.testing.assert_frame_equal(Run.open(folder).history, whole.history, check_exact=True)
+    pd.testing.assert_frame_equal(Run.open(folder).scores, whole.scores, check_exact=True)
+
+
 def test_a_name_changes_with_recipe_and_data(prepared: Prepared, root: Path) -> None:
     recipe = published("unet", TINY)
     other_data = replace(prepared, folder=prepared.folder.with_name("other"))

@@ -31,7 +31,7 @@ def executed(workspace: Path, **environment: str) -> Path:
     (workspace / "data" / phantom.name).symlink_to(phantom)
     target = workspace / f"{CHAPTER}.ipynb"
     command = [sys.executable, "-m", "brainseg.book", "execute", f"notebooks/{CHAPTER}.py", str(target)]
-    prepared = IN_THE_BOOK.parents[2] / "prepared.json"
+    prepared = default_workspace() / "prepared" / "phantom-quick.json"
     variables = os.environ | {"BRAINSEG_WORKSPACE": str(workspace)} | environment
     subprocess.run([*command, "--prepared", str(prepared)], cwd=REPOSITORY, env=variables, check=True)
     return target

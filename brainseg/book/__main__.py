@@ -36,13 +36,13 @@ def check(notebooks: list[Path], prepared: PreparedData, parameter: Parameters =
 
 
 @app.command()
-def stage(folder: Path) -> None:
+def stage(folder: Path, prepared: PreparedData) -> None:
     """Put the book's pages and settings, and the page about this copy, into FOLDER, where its chapters are."""
     shutil.rmtree(folder / "book", ignore_errors=True)
     shutil.copytree("book", folder / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, folder)
-    (folder / "book" / "status-tables.txt").write_text(status(folder.parent, LOCK), encoding="utf-8")
+    (folder / "book" / "status-tables.txt").write_text(status(folder.parent, prepared, LOCK), encoding="utf-8")
 
 
 @app.command()

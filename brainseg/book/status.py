@@ -27,22 +27,23 @@ PACKAGES = (
 """The packages whose versions are shown; the lock has all."""
 
 
-def status(folder: Path, lock: Path) -> str:
+def status(folder: Path, prepared: Path, lock: Path) -> str:
     """The tables of the status page, in MyST's Markdown.
 
     Parameters
     ----------
     folder
-        Where a copy of the book is made: it holds ``prepared.json``, the records of the runs in ``runs``, and the
-        executed chapters with their provenance in ``book/notebooks``.
+        Where a copy of the book is made: it holds the records of the runs in ``runs``, and the executed chapters with
+        their provenance in ``book/notebooks``.
+    prepared
+        What ``brainseg data prepare --record`` wrote.
     lock
         The file with the locked environment.
     """
     chapters = [json.loads(path.read_text()) for path in sorted((folder / "book" / "notebooks").glob("[0-9]*.json"))]
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "runs").glob("*.json"))]
-    prepared = json.loads((folder / "prepared.json").read_text())
     parts = {
-        "This copy": _copy(folder.name, prepared, chapters, lock),
+        "This copy": _copy(folder.name, json.loads(prepared.read_text()), chapters, lock),
         "Chapters": _table(
             ("Chapter", "Executed, UTC", "Seconds", "Slowest cell", "Made from"), map(_chapter, chapters)
         ),
