@@ -66,7 +66,8 @@ def protocol(recipe: Recipe) -> Iterator[str]:
     yield f"Validation on {held}. The split is {split}."
     guidance = f" plus {recipe.guidance:g} times the guidance term" if recipe.guidance else ""
     yield f"Loss: {LOSSES[preset.loss]}{guidance}. Optimiser: Adam, {_learning_rate(preset)}."
-    yield f"{_augmentation(preset)} Labels: {LABELS[recipe.mask]}."
+    shuffled = ", dealt out anew among the images" if recipe.pairing == "shuffled" else ""
+    yield f"{_augmentation(preset)} Labels: {LABELS[recipe.mask]}{shuffled}."
 
 
 def _learning_rate(preset: Training) -> str:

@@ -23,7 +23,7 @@ from brainseg.evaluate import comparison, mean_iou_of_anything, scores_on_test, 
 from brainseg.published_metrics import published_scores
 from brainseg.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training, published, recipe_at
 from brainseg.run import Record, Run
-from brainseg.train import DicePerImage, predict, run_name, split_rows, stopped, train
+from brainseg.train import DicePerImage, label_rows, predict, run_name, split_rows, stopped, train
 from tests.data_fixtures import write_dataset
 
 TINY = Scale("tiny", 32, 2, 3)
@@ -190,6 +190,33 @@ def test_borders_are_not_learnt_from_an_image_without_one(prepared: Prepared) ->
     labels = {name: split_rows(recipe_at(name, "unet", TINY), incomplete)[0] for name in ("paired", "borders")}
     assert 0 in labels["paired"]
     assert 0 not in labels["borders"]
+
+
+def test_shuffled_labels_are_dealt_out_within_training_and_within_validation(prepared: Prepared) -> None:
+    recipe = recipe_at("corrected", "unet", TINY)
+    own, shuffled = (label_rows(each, prepared) for each in (recipe, replace(recipe, pairing="shuffled")))
+    everywhere = np.arange(len(prepared.table))
+    np.testing.assert_array_equal(own, everywhere)
+    moved = np.zeros(len(everywhere), bool)
+    for part in split_rows(recipe, prepared):
+        assert set(shuffled[part]) == set(part)
+        moved[part] = True
+    assert (shuffled != own).any()
+    np.testing.assert_array_equal(shuffled[~moved], own[~moved])
+
+
+def test_a_training_learns_the_labels_that_were_dealt_out(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dealt out so that each image has its own mask, the labels give the run of a training without any dealing."""
+    plain = replace(CORRECTED, epochs=1, warm_up=None, mirrored=False)
+    monkeypatch.setitem(TRAININGS, "corrected", {"unet": plain})
+    recipe = recipe_at("corrected", "unet", TINY)
+    shuffled = replace(recipe, pairing="shuffled")
+    histories = [train(each, prepared, tmp_path).history["loss"].iloc[0] for each in (recipe, shuffled)]
+    assert histories[0] != histories[1]
+    monkeypatch.setattr(training, "label_rows", lambda _, prepared: np.arange(len(prepared.table)))
+    assert train(shuffled, prepared, tmp_path / "again").history["loss"].iloc[0] == histories[0]
 
 
 def test_recipes_that_differ_after_training_share_a_run(run: Run, prepared: Prepared) -> None:
