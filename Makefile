@@ -37,7 +37,7 @@ test: $(READY) ## Lint, types, unit tests, and the committed notebooks re-execut
 reference: $(READY) ## Execute the chapters on the phantom and make the results the committed notebooks
 	$(SNAKEMAKE) reference
 
-results: $(READY) ## Run an EXPERIMENT, ladder, attention or saliency, and keep its scores (DATASET, DATA, SCALE, SEED)
+results: $(READY) ## Run an EXPERIMENT of the Snakefile and keep its scores (DATASET, DATA, SCALE, SEED)
 	$(SNAKEMAKE) results
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock

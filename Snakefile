@@ -23,10 +23,14 @@ TRAINED = ("published", "paired", "borders", "patients", "corrected")  # the ste
 LADDER = {model: [f"{model}-{step}-published" for step in TRAINED] for model in MODELS}
 ABLATION = {model: [f"{model}-corrected-{kind or 'none'}" for kind in ARCHITECTURES[model].attentions[1:]] for model in MODELS}
 BOTH_ENDS = {model: [runs[0], runs[-1]] for model, runs in LADDER.items()}
+GUIDED, GUIDANCE = ("unet", "deeplab"), ("0", "0.1", "0.3", "1")  # networks, and weights of the guidance term
 EXPERIMENTS = {
     "ladder": [f"runs/{run}" for run in chain(*LADDER.values(), (f"{model}-processed-published" for model in MODELS))],
     "attention": [f"runs/{run}" for run in chain((runs[-1] for runs in LADDER.values()), *ABLATION.values())],
     "saliency": [f"saliency/{model}" for model in MODELS],
+    "guidance": [f"guidance/{model}-{weight}" for model in GUIDED for weight in GUIDANCE],
+    "guided-maps": [f"guided-maps/{model}-{weight}" for model in GUIDED for weight in GUIDANCE],
+    "labels": [f"labels/{model}" for model in GUIDED],
 }
 RUNS = {
     "02_unet": BOTH_ENDS["unet"],
@@ -74,6 +78,7 @@ wildcard_constraints:
     model="|".join(MODELS),
     step=r"[a-z]+",
     attention=r"[a-z]+",
+    weight=r"[\d.]+",
 
 
 rule book:
@@ -155,6 +160,37 @@ rule saliency:
         str(OUT / "saliency" / "{model}.json"),
     shell:
         "brainseg saliency {wildcards.model} {OPTIONS} --record {output}"
+
+
+rule guided:
+    input:
+        sources("brainseg.experiment"),
+        str(OUT / "prepared.json"),
+    output:
+        str(OUT / "guidance" / "{model}-{weight}.json"),
+    shell:
+        "brainseg train {wildcards.model} --step corrected --guidance {wildcards.weight} {OPTIONS} --record {output}"
+
+
+rule guided_maps:
+    input:
+        sources("brainseg.saliency.evaluation"),
+        str(OUT / "guidance" / "{model}-{weight}.json"),
+    output:
+        str(OUT / "guided-maps" / "{model}-{weight}.json"),
+    shell:
+        "brainseg saliency {wildcards.model} --guidance {wildcards.weight} --method gradient --method Seg-Grad-CAM "
+        "{OPTIONS} --record {output}"
+
+
+rule labels:
+    input:
+        sources("brainseg.saliency.evaluation"),
+        str(OUT / "prepared.json"),
+    output:
+        str(OUT / "labels" / "{model}.json"),
+    shell:
+        "brainseg randomise-labels {wildcards.model} {OPTIONS} --record {output}"
 
 
 rule prepare:

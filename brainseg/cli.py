@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from brainseg.recipe import STEPS, recipe_at, scale_named
 if TYPE_CHECKING:
     from brainseg.experiment import Experiment
     from brainseg.run import Record as RunRecord
+    from brainseg.run import Run
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -38,6 +40,7 @@ AttentionName = Annotated[str, typer.Option("--attention", help="published, gate
 Guidance = Annotated[
     float, typer.Option("--guidance", help="Weight of the penalty on gradients outside the tumour; 0 is none.")
 ]
+Methods = Annotated[list[str] | None, typer.Option("--method", help="Only this kind of map; may be repeated.")]
 Record = Annotated[Path | None, typer.Option("--record", help="Write what was found or made to a small JSON file.")]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
 
@@ -197,19 +200,45 @@ def saliency(
     data: DataFolder = None,
     scale: ScaleName = "quick",
     seed: Seed = 0,
+    guidance: Guidance = 0.0,
+    method: Methods = None,
     record: Record = None,
 ) -> None:
     """Score every kind of saliency map of a corrected model on its test images, beside controls (minutes)."""
-    experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed)
     from brainseg.run import columns
+    from brainseg.saliency import METHODS, known_methods
     from brainseg.saliency.evaluation import SCORES, randomisation, score_maps
 
-    run = experiment.run(model, "corrected")
-    scores = score_maps(run, experiment.data, images, progress=True)
+    methods = known_methods(method or tuple(METHODS))
+    experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed, guidance)
+    run = experiment.run(model, "corrected", guidance=guidance)
+    scores = score_maps(run, experiment.data, images, methods, progress=True)
     typer.echo(scores.groupby("map", sort=False)[list(SCORES)].mean().round(3).to_string())
-    destroyed = randomisation(run, experiment.data, progress=True)
-    about = {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}
-    _write_record(record, {**about, "scores": columns(scores), "randomisation": columns(destroyed)})
+    destroyed = randomisation(run, experiment.data, methods=methods, progress=True)
+    _write_record(record, {**_about(run), "scores": columns(scores), "randomisation": columns(destroyed)})
+
+
+@commands.command("randomise-labels")
+def randomise_labels(
+    model: ModelName,
+    images: Annotated[int, typer.Option(min=1, help="At most so many test images.")] = 30,
+    dataset: DatasetName = "phantom",
+    data: DataFolder = None,
+    scale: ScaleName = "quick",
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """Compare a corrected model's saliency maps with those after training with the next seed and on shuffled labels."""
+    experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed)
+    from brainseg.run import columns
+    from brainseg.saliency.evaluation import label_randomisation
+
+    recipe = experiment.recipe(model, "corrected")
+    others = {"another seed": replace(recipe, seed=seed + 1), "shuffled labels": replace(recipe, pairing="shuffled")}
+    run, runs = experiment.trained(recipe), {name: experiment.trained(other) for name, other in others.items()}
+    table = label_randomisation(run, runs, experiment.data, images, progress=True)
+    typer.echo(table.pivot_table("correlation", "map", "network", sort=False).round(3).to_string())
+    _write_record(record, {**_about(run), "labels": columns(table)})
 
 
 @commands.command()
@@ -225,6 +254,11 @@ def measure(
     table = efficiency.measure(size=size, width=width, progress=True)
     typer.echo(table.set_index("model").astype(object).T.to_string(float_format="{:.1f}".format))
     _write_record(record, {"models": table.to_dict("records"), "machine": [machine]})
+
+
+def _about(run: "Run") -> dict[str, object]:
+    """Which run a record is about."""
+    return {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}
 
 
 def _result(

@@ -12,7 +12,7 @@ from brainseg.plotting.images import (
     predictions,
     side_by_side,
 )
-from brainseg.plotting.saliency import coloured, map_scores, overlay, randomisation, saliency_maps
+from brainseg.plotting.saliency import coloured, guidance, map_scores, overlay, randomisation, saliency_maps
 from brainseg.plotting.scores import before_after, forest, ladder
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "coloured",
     "contingency",
     "forest",
+    "guidance",
     "ladder",
     "learning_curves",
     "map_scores",

@@ -172,5 +172,39 @@ def randomisation(table: pd.DataFrame, columns: int = 3) -> Plate:
     return figure
 
 
+@styled
+def guidance(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
+    """Show how scores depend on the weight of the guidance term: one panel a score, one line a network.
+
+    A filled mark is one whose difference from the network without guidance has an interval that excludes zero.
+
+    Parameters
+    ----------
+    table
+        As :func:`brainseg.saliency.tables.guidance` gives it.
+    scores
+        Which to show, and what to call them.
+    """
+    weights, models = sorted(table["weight"].unique()), list(dict.fromkeys(table["model"]))
+    figure = plate(2.9)
+    axes = figure.subplots(1, len(scores), squeeze=False)[0]
+    for ax, (score, title) in zip(axes, scores.items(), strict=True):
+        for place, model in enumerate(models):
+            rows = table[(table["score"] == score) & (table["model"] == model)].sort_values("weight")
+            x = np.array([weights.index(weight) for weight in rows["weight"]]) + 0.14 * (place - (len(models) - 1) / 2)
+            mark = model_point(model)
+            ax.vlines(x, rows["low"], rows["high"], color=mark["color"], lw=1.4)
+            ax.plot(x, rows["mean"], color=mark["color"], lw=0.8, alpha=0.6)
+            differs = (rows["difference_low"] > 0) | (rows["difference_high"] < 0)
+            for filled, face in ((False, "white"), (True, mark["color"])):
+                ax.plot(x[differs == filled], rows["mean"][differs == filled], mfc=face, zorder=3, **mark)
+        ax.set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
+        ax.set_xlim(-0.5, len(weights) - 0.5)
+        ax.set_title(fill(title, 14), fontsize=9.5)
+    figure.supxlabel("weight of the guidance term; intervals of 95 %", fontsize=9.5)
+    figure.legend(handles=_models(models), loc="outside upper center", ncols=len(models), handletextpad=0.3)
+    return figure
+
+
 def _models(models: Sequence[str]) -> list[Line2D]:
     return [Line2D([], [], label=TITLES[model], **model_point(model)) for model in models]
