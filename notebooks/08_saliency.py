@@ -117,7 +117,7 @@ everything = {TITLES[name]: {"border": border, "its mask": marked[name], **maps[
 plotting.all_maps(prepared.images[rows], everything, list(cases))
 
 # %% [markdown]
-# There is none. A map of a wrong answer looks as tidy as one of a right answer, whatever the method: it shows what the answer depends on, and that is always something.
+# A wrong answer has a map too, and it can look as tidy as that of a right one, whatever the method: a map shows what the answer depends on, and that is always something.
 #
 # ## Look for yourself
 #

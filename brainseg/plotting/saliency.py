@@ -139,7 +139,7 @@ def all_maps(images: Array, maps: Mapping[str, Mapping[str, Array]], titles: Seq
         rows += [_row(images, of_network[method]) if method in of_network else white for method in methods]
         ax.imshow(np.concatenate(rows))
         bare(ax)
-        ax.set_title(network, fontsize=9.5)
+        ax.set_title(network, fontsize=8.5)
         ax.set_xticks((np.arange(len(images)) + 0.5) * width, titles, fontsize=7.5)
         ax.tick_params(length=0, labelbottom=False, labeltop=True, pad=1)
     axes[0].set_yticks((np.arange(len(methods) + 1) + 0.5) * height, ["slice", *methods], fontsize=8)
