@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test verify vary reference results lock clean help
+.PHONY: book test verify vary reference results benchmark lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -48,6 +48,10 @@ reference: $(READY) ## Execute the chapters on the phantom and make the results 
 
 results: $(READY) ## Run an EXPERIMENT of experiments.yml and keep its scores (DATA, SCALE, SEED)
 	$(SNAKEMAKE) results
+
+benchmark: $(READY) ## Time the saliency maps, and record it (TORCH, XPLIQUE: a Python with captum, with Xplique)
+	python benchmarks/saliency.py --record results/benchmark-saliency.json \
+		$(if $(TORCH),--torch $(TORCH)) $(if $(XPLIQUE),--xplique $(XPLIQUE))
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock
 	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \

@@ -212,16 +212,49 @@ rule run:
 rule saliency:
     input:
         sources("brainseg.saliency.evaluation"),
-        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-corrected-published.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-corrected-published{guidance}.json"),
     output:
-        str(WORK / "{dataset}-{scale}-{seed}" / "saliency" / "{model}.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "saliency" / "{model}{guidance}.json"),
+    params:
+        options=options,
+        guidance=guided,
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
+    shell:
+        "brainseg saliency {wildcards.model}{params.guidance} {params.options} --record {output}"
+
+
+rule maps:
+    input:
+        sources("brainseg.saliency.evaluation"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-corrected-published{guidance}.json"),
+    output:
+        str(WORK / "{dataset}-{scale}-{seed}" / "maps" / "{model}{guidance}.json"),
+    params:
+        options=options,
+        guidance=guided,
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
+    shell:
+        "brainseg saliency {wildcards.model}{params.guidance} --method gradient --method Seg-Grad-CAM "
+        "{params.options} --record {output}"
+
+
+rule labels:
+    input:
+        sources("brainseg.saliency.evaluation"),
+        str(WORK / "prepared" / "{dataset}-{scale}.json"),
+    output:
+        str(WORK / "{dataset}-{scale}-{seed}" / "labels" / "{model}.json"),
     params:
         options=options,
     resources:
         mem_mb=memory,
         runtime=minutes,
     shell:
-        "brainseg saliency {wildcards.model} {params.options} --record {output}"
+        "brainseg randomise-labels {wildcards.model} {params.options} --record {output}"
 
 
 rule prepare:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from brainseg.matrix import Matrix
     from brainseg.prediction import Network
     from brainseg.run import Record as RunRecord
+    from brainseg.run import Run
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -65,6 +67,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="Names of experiments, a
 OtherDataset = Annotated[str | None, typer.Option("--dataset", help="In place of the experiments' own: phantom.")]
 OtherScale = Annotated[str | None, typer.Option("--scale", help="In place of the experiments' own.")]
 OtherSeed = Annotated[int | None, typer.Option("--seed", help="In place of the experiments' own.")]
+Methods = Annotated[list[str] | None, typer.Option("--method", help="Only this kind of map; may be repeated.")]
 Record = Annotated[Path | None, typer.Option("--record", help="Write what was found or made to a small JSON file.")]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
 
@@ -284,19 +287,45 @@ def saliency(
     data: DataFolder = None,
     scale: ScaleName = "quick",
     seed: Seed = 0,
+    guidance: Guidance = 0.0,
+    method: Methods = None,
     record: Record = None,
 ) -> None:
     """Score every kind of saliency map of a corrected model on its test images, beside controls (minutes)."""
-    experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed)
     from brainseg.run import columns
+    from brainseg.saliency import METHODS, known_methods
     from brainseg.saliency.evaluation import SCORES, randomisation, score_maps
 
-    run = experiment.run(model, "corrected")
-    scores = score_maps(run, experiment.data, images, progress=True)
+    methods = known_methods(method or tuple(METHODS))
+    experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed, guidance)
+    run = experiment.run(model, "corrected", guidance=guidance)
+    scores = score_maps(run, experiment.data, images, methods, progress=True)
     typer.echo(scores.groupby("map", sort=False)[list(SCORES)].mean().round(3).to_string())
-    destroyed = randomisation(run, experiment.data, progress=True)
-    about = {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}
-    _write_record(record, {**about, "scores": columns(scores), "randomisation": columns(destroyed)})
+    destroyed = randomisation(run, experiment.data, methods=methods, progress=True)
+    _write_record(record, {**_about(run), "scores": columns(scores), "randomisation": columns(destroyed)})
+
+
+@commands.command("randomise-labels")
+def randomise_labels(
+    model: ModelName,
+    images: Annotated[int, typer.Option(min=1, help="At most so many test images.")] = 30,
+    dataset: DatasetName = "phantom",
+    data: DataFolder = None,
+    scale: ScaleName = "quick",
+    seed: Seed = 0,
+    record: Record = None,
+) -> None:
+    """Compare a corrected model's saliency maps with those after training with the next seed and on shuffled labels."""
+    experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed)
+    from brainseg.run import columns
+    from brainseg.saliency.evaluation import label_randomisation
+
+    recipe = experiment.recipe(model, "corrected")
+    others = {"another seed": replace(recipe, seed=seed + 1), "shuffled labels": replace(recipe, pairing="shuffled")}
+    run, runs = experiment.trained(recipe), {name: experiment.trained(other) for name, other in others.items()}
+    table = label_randomisation(run, runs, experiment.data, images, progress=True)
+    typer.echo(table.pivot_table("correlation", "map", "network", sort=False).round(3).to_string())
+    _write_record(record, {**_about(run), "labels": columns(table)})
 
 
 @commands.command()
@@ -380,6 +409,11 @@ def _matrices(names: list[str] | None, dataset: str | None, scale: str | None, s
     from brainseg.matrix import chosen
 
     return [matrix.at(dataset, scale, seed) for matrix in chosen(names or [])]
+
+
+def _about(run: "Run") -> dict[str, object]:
+    """Which run a record is about."""
+    return {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}
 
 
 def _result(

@@ -61,7 +61,10 @@ class Experiment:
         self, model: str, step: str = "published", attention: str | None = "published", guidance: float = 0.0
     ) -> Run:
         """The run of such a recipe: from the store, or trained now."""
-        recipe = self.recipe(model, step, attention, guidance)
+        return self.trained(self.recipe(model, step, attention, guidance))
+
+    def trained(self, recipe: Recipe) -> Run:
+        """The run of any recipe of this scale: from the store, or trained now."""
         return train(recipe, self.data, self.dataset.workspace / "runs", self.progress)
 
     def result(self, model: str, step: str, attention: str | None = "published", guidance: float = 0.0) -> Record:

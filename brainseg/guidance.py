@@ -7,7 +7,8 @@ gradients shrink alike. And they differentiate the sum of the logarithms of all 
 of the logits in the tumour, which is what the saliency maps of this package explain.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from brainseg.backend import keras
@@ -51,14 +52,16 @@ def energy_outside(model: "keras.Model", images: Any, masks: Any) -> Any:
     >>> round(float(share[0]), 4), round(8 / 9, 4)
     (0.8889, 0.8889)
     """
-    return _share_outside(_up_to_logits(model), images, masks)
+    return _share_outside(_up_to_logits(model), images, masks, training=False)
 
 
 class Guided(keras.Model):  # type: ignore[misc]
     """A model whose loss in training has the guidance term added; it shares its layers with the model that it is of.
 
-    The term is the weight times the mean of :func:`energy_outside` over the images of a batch. The loss of a validation
-    does not have it.
+    The term is the weight times the mean over the images of a batch of their energy outside, as :func:`energy_outside`
+    has it, but of the network as it is trained: with dropout, and with the statistics of the batch. Of a network with
+    batch normalisation that is not the one that predicts, and guidance of the latter alone spoils its answers: the rest
+    of the loss does not see them. The loss of a validation does not have the term.
 
     Parameters
     ----------
@@ -71,7 +74,7 @@ class Guided(keras.Model):  # type: ignore[misc]
     def __init__(self, model: "keras.Model", weight: float) -> None:
         super().__init__(model.input, model.output, name=model.name)
         head = _up_to_logits(model)
-        self._term = lambda images, masks: weight * keras.ops.mean(_share_outside(head, images, masks))
+        self._term = lambda images, masks: weight * keras.ops.mean(_share_outside(head, images, masks, training=True))
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -100,10 +103,10 @@ def _up_to_logits(model: "keras.Model") -> "keras.Model":
     return keras.Model(model.input, model.get_layer("logits").output)
 
 
-def _share_outside(head: "keras.Model", images: Any, masks: Any) -> Any:
+def _share_outside(head: "keras.Model", images: Any, masks: Any, training: bool) -> Any:
     ops = keras.ops
     images, masks = (ops.convert_to_tensor(array, "float32") for array in (images, masks))
-    gradient = _GRADIENTS[keras.backend.backend()](head, images, masks)
+    gradient = _GRADIENTS[keras.backend.backend()](head, images, masks, training)
     energy = ops.square(ops.sum(gradient, axis=-1, keepdims=True))
     outside, everywhere = ops.sum((1 - masks) * energy, axis=(1, 2, 3)), ops.sum(energy, axis=(1, 2, 3))
     return outside / (everywhere + SMALLEST)
@@ -114,41 +117,55 @@ def _sum_over(logits: Any, masks: Any) -> Any:
     return keras.ops.sum(logits * masks)
 
 
-def _tensorflow(head: "keras.Model", images: Any, masks: Any) -> Any:
+def _tensorflow(head: "keras.Model", images: Any, masks: Any, training: bool) -> Any:
     import tensorflow as tf
 
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    with tf.GradientTape(watch_accessed_variables=False) as tape, _moments_to_derive_twice(head):
         tape.watch(images)
-        score = _sum_over(head(images, training=False), masks)
+        score = _sum_over(head(images, training=training), masks)
     return tape.gradient(score, images)
 
 
-def _jax(head: "keras.Model", images: Any, masks: Any) -> Any:
+@contextmanager
+def _moments_to_derive_twice(head: "keras.Model") -> Iterator[None]:
+    """Let batch normalisation compute the variance of a batch as it does for several devices at once.
+
+    TensorFlow's usual way takes the mean in it for a constant, which is right for the first derivative only.
+    """
+    layers = [layer for layer in head.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for layer in layers:
+        layer.synchronized = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.synchronized = False
+
+
+def _jax(head: "keras.Model", images: Any, masks: Any, training: bool) -> Any:
     import jax
 
-    weights = [variable.value for variable in head.trainable_variables]
-    # In the step of a training, the moving statistics follow from the weights; the other backends do not look back.
-    others = [jax.lax.stop_gradient(variable.value) for variable in head.non_trainable_variables]
+    variables = [[v.value for v in kind] for kind in (head.trainable_variables, head.non_trainable_variables)]
 
     def score(x: Any) -> Any:
-        logits, _ = head.stateless_call(weights, others, x, training=False)
+        logits, _ = head.stateless_call(*variables, x, training=training)
         return _sum_over(logits, masks)
 
     return jax.grad(score)(images)
 
 
-def _torch(head: "keras.Model", images: Any, masks: Any) -> Any:
+def _torch(head: "keras.Model", images: Any, masks: Any, training: bool) -> Any:
     import torch
 
     differentiable = torch.is_grad_enabled()
     with torch.enable_grad():
         x = images.detach().requires_grad_()
-        score = _sum_over(head(x, training=False), masks)
+        score = _sum_over(head(x, training=training), masks)
         (gradient,) = torch.autograd.grad(score, x, create_graph=differentiable)
     return gradient
 
 
-_GRADIENTS: Mapping[str, Callable[["keras.Model", Any, Any], Any]] = {
+_GRADIENTS: Mapping[str, Callable[["keras.Model", Any, Any, bool], Any]] = {
     "tensorflow": _tensorflow,
     "jax": _jax,
     "torch": _torch,

@@ -20,7 +20,7 @@ ATTENTIONS: Final = (
     "published",
     *dict.fromkeys(kind or "none" for a in ARCHITECTURES.values() for kind in a.attentions),
 )
-RECORDS = ("runs", "saliency")
+RECORDS = ("runs", "saliency", "maps", "labels")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Matrix:
     steps, models, attentions, guidance, seeds
         As the command ``brainseg train`` takes them.
     records
-        What is kept of it: ``"runs"``, ``"saliency"`` or both.
+        What is kept of it: ``"runs"``, or of corrected networks ``"saliency"`` (scores of maps by all methods),
+        ``"maps"`` (by two methods) or ``"labels"`` (maps after training on shuffled labels).
     """
 
     name: str
@@ -211,8 +212,10 @@ def _matrix(name: str, fields: object) -> Matrix:
     _expect(name, "models", matrix.models, MODELS)
     _expect(name, "attentions", matrix.attentions, ATTENTIONS)
     _expect(name, "records", matrix.records, RECORDS)
-    if "saliency" in matrix.records and (matrix.steps, matrix.attentions) != (("corrected",), ("published",)):
-        raise BrainsegError(f"experiment {name}: saliency is recorded of steps [corrected] with attentions [published]")
+    of_maps = set(matrix.records) - {"runs"}
+    if of_maps and (matrix.steps, matrix.attentions) != (("corrected",), ("published",)):
+        what = ", ".join(sorted(of_maps))
+        raise BrainsegError(f"experiment {name}: {what} is recorded of steps [corrected] with attentions [published]")
     return matrix
 
 

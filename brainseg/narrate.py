@@ -19,6 +19,8 @@ from brainseg.recipe import STEPS, Recipe, Training
 from brainseg.results import SaliencyRecord
 from brainseg.run import Record, Run
 from brainseg.saliency.evaluation import SCORES
+from brainseg.saliency.tables import ABLATED
+from brainseg.saliency.tables import labels as label_differences
 from brainseg.statistics import smallest_p
 from brainseg.study import PARAMETERS
 
@@ -66,7 +68,8 @@ def protocol(recipe: Recipe) -> Iterator[str]:
     yield f"Validation on {held}. The split is {split}."
     guidance = f" plus {recipe.guidance:g} times the guidance term" if recipe.guidance else ""
     yield f"Loss: {LOSSES[preset.loss]}{guidance}. Optimiser: Adam, {_learning_rate(preset)}."
-    yield f"{_augmentation(preset)} Labels: {LABELS[recipe.mask]}."
+    shuffled = ", dealt out anew among the images" if recipe.pairing == "shuffled" else ""
+    yield f"{_augmentation(preset)} Labels: {LABELS[recipe.mask]}{shuffled}."
 
 
 def _learning_rate(preset: Training) -> str:
@@ -180,6 +183,52 @@ def against_controls(compared: pd.DataFrame) -> Iterator[str]:
         yield (
             f"*{SCORES[str(score)]}* (strongest control: {strongest}): better in more than half of the networks: "
             f"{names['better'] or 'no method'}; beaten: {names['worse'] or 'no method'}."
+        )
+
+
+def guidance(table: pd.DataFrame) -> Iterator[str]:
+    """Say what guidance in training changes, score by score.
+
+    Parameters
+    ----------
+    table
+        As :func:`brainseg.saliency.tables.guidance` gives it.
+    """
+    heaviest = table["weight"].max()
+    for score, rows in table.groupby("score", sort=False):
+        guided = rows[rows["weight"] > 0]
+        above, below = int((guided["difference_low"] > 0).sum()), int((guided["difference_high"] < 0).sum())
+        ends = [
+            f"{TITLES[model]} {one['mean'].iloc[0]:.2f} without, {one['mean'].iloc[-1]:.2f} with weight {heaviest:g}"
+            for model, one in rows.groupby("model", sort=False)
+        ]
+        yield (
+            f"*{ABLATED[str(score)]}*: {'; '.join(ends)}. Of {len(guided)} differences from no guidance, the intervals "
+            f"of {above} lie above zero, those of {below} below."
+        )
+
+
+def labels(table: pd.DataFrame) -> Iterator[str]:
+    """Say how well networks with shuffled labels find tumours, and which maps still look like those of true labels.
+
+    Parameters
+    ----------
+    table
+        As :func:`brainseg.results.recorded_labels` gives it.
+    """
+    marks = table.drop_duplicates(["model", "network", "number"]).groupby(["model", "network"])["dice"].mean()
+    for model in table["model"].unique():
+        yield (
+            f"{TITLES[model]}: mean Dice on these test images {marks[model, 'another seed']:.2f} with another seed, "
+            f"{marks[model, 'shuffled labels']:.2f} with shuffled labels."
+        )
+    compared = label_differences(table)
+    for model, rows in compared.groupby("model", sort=False):
+        same = rows[rows["low"] <= 0].sort_values("difference")
+        names = ", ".join(same["map"]) or "none"
+        yield (
+            f"{TITLES[str(model)]}: of {len(rows)} kinds of map, {len(rows) - len(same)} are less alike with shuffled "
+            f"labels than with another seed; the interval of the difference does not lie above zero for: {names}."
         )
 
 

@@ -172,7 +172,12 @@ SPLITS = ("published", "patient")
 SCORINGS = ("published", "per_image")
 POSTPROCESSINGS = (None, "validation")
 
-_MASKS = {("position", "box"): "position", ("id", "box"): "box", ("id", "border"): "border"}
+_MASKS = {
+    ("position", "box"): "position",
+    ("id", "box"): "box",
+    ("id", "border"): "border",
+    ("shuffled", "border"): "border",
+}
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,8 @@ class Recipe:
     attention
         A kind of attention that the model can have, see :data:`brainseg.models.ARCHITECTURES`, or None.
     pairing
-        Which mask an image gets: that at its ``"position"`` in the list, as published, or the one with its ``"id"``.
+        Which mask an image gets: that at its ``"position"`` in the list, as published; the one with its ``"id"``; or,
+        while it is trained and validated on, ``"shuffled"``: that of any image on its side of the split, drawn once.
     scoring
         ``"published"``: pixels pooled, on the images that were trained on; ``"per_image"``: each test image by itself.
     labels

@@ -72,9 +72,9 @@ class SaliencyRecord:
     runs
         The networks' runs, without scores and history: ``name``, ``recipe`` and ``provenance`` of each.
     scores
-        As :func:`brainseg.saliency.evaluation.score_maps` gives them, with the column ``model``.
+        As :func:`brainseg.saliency.evaluation.score_maps` gives them, with the columns ``model`` and ``guidance``.
     randomisation
-        As :func:`brainseg.saliency.evaluation.randomisation` gives it, with the column ``model``.
+        As :func:`brainseg.saliency.evaluation.randomisation` gives it, with the same columns.
     """
 
     runs: list[dict[str, Any]]
@@ -96,16 +96,45 @@ def recorded_saliency(name: str) -> SaliencyRecord:
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    contents = sorted(
-        map(json.loads, recorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"])
-    )
-
-    def table(which: str) -> pd.DataFrame:
-        tables = [pd.DataFrame(content[which]).assign(model=content["recipe"]["model"]) for content in contents]
-        return pd.concat(tables, ignore_index=True)
-
+    contents = _by_model(name)
     runs = [{part: content[part] for part in ("name", "recipe", "provenance")} for content in contents]
-    return SaliencyRecord(runs, table("scores"), table("randomisation"))
+    return SaliencyRecord(runs, _joined(contents, "scores"), _joined(contents, "randomisation"))
+
+
+@cache
+def recorded_labels(name: str) -> pd.DataFrame:
+    """How alike maps are to those of other networks, as ``brainseg randomise-labels`` recorded it of several networks.
+
+    Parameters
+    ----------
+    name
+        Name of a folder in ``results/``, for instance ``tumorseg-quick-labels``.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`brainseg.saliency.evaluation.label_randomisation` gives it, with the columns ``model`` and
+        ``guidance``.
+
+    Raises
+    ------
+    BrainsegError
+        If there is no such folder, or it is empty.
+    """
+    return _joined(_by_model(name), "labels")
+
+
+def _by_model(name: str) -> list[dict[str, Any]]:
+    return sorted(map(json.loads, recorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"]))
+
+
+def _joined(contents: list[dict[str, Any]], which: str) -> pd.DataFrame:
+    recipes = [Recipe.from_dict(content["recipe"]) for content in contents]
+    tables = [
+        pd.DataFrame(content[which]).assign(model=recipe.model, guidance=recipe.guidance)
+        for content, recipe in zip(contents, recipes, strict=True)
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 IMAGES = {"phantom": "phantom", "tumorseg": "the study's images"}

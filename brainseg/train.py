@@ -100,6 +100,20 @@ def split_rows(recipe: Recipe, prepared: Prepared) -> tuple[NDArray[np.intp], ND
     return training, validation
 
 
+def label_rows(recipe: Recipe, prepared: Prepared) -> NDArray[np.intp]:
+    """For every row, the row whose mask it is trained or validated on: its own, unless the recipe shuffles the labels.
+
+    Shuffled, the masks of the training images are dealt out anew among them, and so are those of the validation images:
+    then nothing that is known of an image's own tumour decides the weights, nor which of them are kept.
+    """
+    rows = np.arange(len(prepared.table))
+    if recipe.pairing == "shuffled":
+        random = np.random.default_rng(recipe.seed)
+        for part in split_rows(recipe, prepared):
+            rows[part] = random.permutation(part)
+    return rows
+
+
 def batch_dice(truth: Any, probability: Any) -> Any:
     """The study's Dice: hard, at 0.5, over all pixels of the batch at once. Keras averages it over the batches."""
     ops = keras.ops
@@ -217,7 +231,7 @@ def _mean_prediction(
 
 def _fit(recipe: Recipe, prepared: Prepared, folder: Path, progress: bool) -> "_State":
     configure(recipe.seed)
-    preset, masks = recipe.preset, prepared.masks[recipe.mask]
+    preset, masks = recipe.preset, prepared.masks[recipe.mask][label_rows(recipe, prepared)]
     training, validation = split_rows(recipe, prepared)
     held = Batches(prepared.images[validation], masks[validation], recipe.batch_size)
     seen = min(len(training), recipe.images_per_epoch or len(training))

@@ -35,8 +35,8 @@ from brainseg.display import items, source
 from brainseg.experiment import Experiment
 from brainseg.guidance import energy_outside
 from brainseg.models import MODELS, TITLES
-from brainseg.results import recorded_saliency
-from brainseg.saliency import METHODS, evaluation, explain, tables
+from brainseg.results import recorded_labels, recorded_runs, recorded_saliency
+from brainseg.saliency import evaluation, explain, tables
 from brainseg.saliency.evaluation import SCORES
 from brainseg.saliency.gradients import input_gradient
 from brainseg.saliency.randomisation import randomised
@@ -73,19 +73,22 @@ scores = unet.scores["border_dice"].where(unet.scores["split"] == "test").to_num
 cases = {name: rows[0] for name, rows in plotting.best_middle_worst(scores, 1).items()}
 rows = np.array(list(cases.values()))
 first = rows[:1]
+images = as_input(prepared.images[rows])
+marked = {name: runs[name].probability[rows] > 0.5 for name in MODELS}
 
 
-def maps_of(model, rows, methods):
-    images, region = as_input(prepared.images[rows]), marked_or_whole(runs[model].probability[rows])
-    known = [method for method in methods if method in evaluation.methods_of(runs[model], images)]
-    return {method: explain(method, runs[model].model, images, region) for method in known}
+def maps_of(run):
+    region = marked_or_whole(run.probability[rows])
+    return {
+        method: explain(method, run.model, images, **{"region": region, **evaluation.OPTIONS.get(method, {})})
+        for method in evaluation.methods_of(run, images)
+    }
 
 
-def outlines(model, rows):
-    return {"border": prepared.masks["border"][rows], "prediction": runs[model].probability[rows] > 0.5}
-
-
-plotting.saliency_maps(prepared.images[first], maps_of("unet", first, METHODS), outlines("unet", first), columns=4)
+maps = {name: maps_of(run) for name, run in runs.items()}
+outlines = {"border": prepared.masks["border"][rows], "prediction": marked["unet"]}
+best = {method: found[:1] for method, found in maps["unet"].items()}
+plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 
 # %% [markdown]
 # The maps disagree, although they are of one network, one image and one answer. Some follow the edges of the image, some are blobs, some cover the marked pixels and some lie beside them. None of them is wrong: they answer different questions.
@@ -97,12 +100,24 @@ plotting.saliency_maps(prepared.images[first], maps_of("unet", first, METHODS), 
 # that U-Net marks well, one in the middle, and its worst.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Grad-CAM exactly as published, on three test images: the one that U-Net marks best, one in the middle, and its worst. The first column shows the border and what U-Net marks.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks."}}
-published = {TITLES[name]: maps_of(name, rows, ["Grad-CAM as published"]).popitem()[1] for name in MODELS}
-plotting.saliency_maps(prepared.images[rows], published, outlines("unet", rows), titles=list(cases))
+published = {TITLES[name]: maps[name]["Grad-CAM as published"] for name in MODELS}
+plotting.saliency_maps(prepared.images[rows], published, outlines, titles=list(cases))
 
 # %% [markdown]
 # A map of a layer with few pixels, enlarged to the image, is a blob wherever it lies. If tumours are often in the middle of the image, a blob in the middle will often touch one. Whether a map points at tumours better
 # than such a blob has to be measured.
+#
+# ## Good, bad and missed tumours
+#
+# And here are all methods on the same three images, for all four networks. Look for a sign in the maps that tells a good answer from a bad one, or from a tumour that was missed.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "All thirteen kinds of map of all four networks, for the test image that U-Net marks best, one in the middle, and its worst. First line: the slice. Second and third: the border, and what the network marks. Where a network marks nothing, its answer for the whole image is explained. DeepLab has no attention gates.", "name": "fig-all-maps"}, "image": {"alt": "A table of small slices: thirteen methods in lines, four networks with three slices each in columns."}}
+border = np.asarray(prepared.masks["border"][rows])
+everything = {TITLES[name]: {"border": border, "its mask": marked[name], **maps[name]} for name in MODELS}
+plotting.all_maps(prepared.images[rows], everything, list(cases))
+
+# %% [markdown]
+# A wrong answer has a map too, and it can look as tidy as that of a right one, whatever the method: a map shows what the answer depends on, and that is always something.
 #
 # ## Look for yourself
 #
@@ -113,8 +128,8 @@ shown = ("gradient", "SmoothGrad", "Seg-Grad-CAM", "Grad-CAM as published", "occ
 viewer(
     prepared.images[rows],
     [f"{name} case of U-Net" for name in cases],
-    {TITLES[name]: maps_of(name, rows, shown) for name in MODELS},
-    {TITLES[name]: run.probability[rows] > 0.5 for name, run in runs.items()},
+    {TITLES[name]: {method: maps[name][method] for method in shown if method in maps[name]} for name in MODELS},
+    {TITLES[name]: marked[name] for name in MODELS},
 )
 
 # %% [markdown]
@@ -142,8 +157,8 @@ source(energy_inside, deletion)
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The four controls for the same image. None of them knows what happens in the network, and the third knows only its answer.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
 plotting.saliency_maps(
     prepared.images[first],
-    controls(as_input(prepared.images[first]), np.asarray(unet.probability[first] > 0.5)),
-    outlines("unet", first),
+    controls(images[:1], marked["unet"][:1]),
+    outlines,
 )
 
 # %% [markdown]
@@ -201,12 +216,10 @@ tables.by_tumour(record.scores, "energy").round(2)
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Maps of U-Net's answer while its parts are destroyed one after another, from the answer up. A row that stays the same does not show what the network has learned.", "name": "fig-cascade"}, "image": {"alt": "Rows of maps for five methods; in each, the network is destroyed further from left to right."}}
 tested = ("gradient", "integrated gradients", "guided backpropagation", "Seg-Grad-CAM", "HiResCAM")
 region = marked_or_whole(unet.probability[first])
-cascade = {"learned": [explain(method, unet.model, as_input(prepared.images[first]), region)[0] for method in tested]}
+cascade = {"learned": [maps["unet"][method][0] for method in tested]}
 for part, model in randomised(unet.model):
     if part in ("logits", "decoder_2", "decoder_4", "bottleneck", "encoder_1"):
-        cascade[part.replace("_", " ")] = [
-            explain(method, model, as_input(prepared.images[first]), region)[0] for method in tested
-        ]
+        cascade[part.replace("_", " ")] = [explain(method, model, images[:1], region)[0] for method in tested]
 plotting.saliency_maps(
     np.repeat(prepared.images[first], len(tested), axis=0),
     cascade,
@@ -231,6 +244,32 @@ last.groupby("map")["correlation"].mean().sort_values().round(2).to_frame()
 # their neighbours, whatever the weights are. A product with the image also keeps the image, and what the eye recognises in such a map is the image. So a map on the tumour is no evidence that the network has
 # learned anything about tumours. For that the network must be asked otherwise: by its answers on images that it has not seen.
 #
+# ### Another test: wrong labels
+#
+# The second test of the same authors destroys the labels in place of the weights. A network is trained on the same images, with the tumour borders dealt out anew among them: there is nothing about tumours to be learned. A map that shows what a network has
+# learned must then be another. How much another? Two trainings on the *true* labels that differ in nothing but their seed do not have the same maps either, so they are the yardstick. Explained are the same pixels in all three.
+
+# %% tags=["hide-input"]
+dealt = recorded_labels("tumorseg-quick-labels")
+items(narrate.labels(dealt))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rank correlation with the maps of a network with another seed, minus that with the maps of a network that learned shuffled labels; test images of the study. At zero: a map that does not depend on the labels.", "name": "fig-labels"}, "image": {"alt": "Forest plot, one line a method: how much less alike maps are after training on shuffled labels."}}
+differences = tables.labels(dealt)
+plotting.forest(
+    differences.assign(label=differences["map"], group=differences["model"].map(TITLES))
+    .sort_values("difference", kind="stable")
+    .rename(columns={"difference": "mean"}),
+    xlabel="rank correlation lost by shuffled labels",
+)
+
+# %% tags=["hide-input"]
+differences.assign(model=differences["model"].map(TITLES)).set_index(["model", "map"])[
+    ["another seed", "shuffled labels", "difference", "low", "high"]
+].round(2)
+
+# %% [markdown]
+# LABELS-TEXT
+#
 # ## Saliency in training
 #
 # The study's README says that saliency maps are part of the training, so that a network learns to look at tumours. The notebook has no such step. What it could be is known: a term in the loss that
@@ -240,8 +279,32 @@ last.groupby("map")["correlation"].mean().sort_values().round(2).to_frame()
 source(energy_outside)
 
 # %% [markdown]
-# `brainseg train unet --step corrected --guidance 0.1` trains with it. What it does to masks and maps has not been recorded yet, so the study's sixth claim stays open here. One thing can be said beforehand. A network that must not use what lies around a tumour cannot
-# compare the tumour with its surroundings. A map that stays inside the border may be bought with a worse answer.
+# `brainseg train unet --step corrected --guidance 0.1` trains with it, and 0.1 is the weight of the term. A network that must not use what lies around a tumour cannot compare the tumour with its surroundings, so there may be a price.
+# Here are both, gain and price, on the study's images, for several weights; everything else in the training is the same:
+
+# %% tags=["hide-input"]
+guided = recorded_runs("tumorseg-quick-guidance")
+items(narrate.recorded(guided))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the weight of the guidance term changes: Dice on all test images, and four scores of gradient maps on the test images that are explained. Filled marks differ from no guidance: the interval of the paired difference excludes zero. Of deletion, less is better.", "name": "fig-guidance"}, "image": {"alt": "Five small charts over the weight of the guidance term: Dice, energy inside the border, pointing game, deletion, insertion."}}
+guided_maps = recorded_saliency("tumorseg-quick-guided-maps").scores
+effect = tables.guidance(guided, guided_maps)
+plotting.guidance(effect, tables.ABLATED)
+
+# %% tags=["hide-input"]
+tables.guidance_shown(effect)
+
+# %% [markdown]
+# The differences from no guidance, on the same images, with their 95 % intervals:
+
+# %% tags=["hide-input"]
+tables.guidance_shown(effect, "difference")
+
+# %% tags=["hide-input"]
+items(narrate.guidance(effect))
+
+# %% [markdown]
+# GUIDANCE-TEXT
 #
 # ## What a map cannot say
 #

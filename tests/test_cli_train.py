@@ -85,6 +85,14 @@ def test_a_negative_guidance_is_refused_before_anything_is_made(
     assert not (tmp_path / "work").exists()
 
 
+def test_an_unknown_kind_of_map_is_refused_before_anything_is_made(
+    brainseg: Brainseg, capsys: Captured, tmp_path: Path
+) -> None:
+    assert brainseg("saliency", "unet", "--method", "guess") == 2
+    assert capsys.readouterr().err.startswith("Error: received the method 'guess', expected one of: gradient, gradient")
+    assert not (tmp_path / "work").exists()
+
+
 def test_help_names_every_command_and_version_the_version(brainseg: Brainseg, capsys: Captured) -> None:
     assert brainseg("--help") == 0
     shown = capsys.readouterr().out

@@ -36,6 +36,7 @@ def test_a_recipe_survives_the_way_through_json(model: str) -> None:
         {"attention": None},
         {"pairing": "id"},
         {"pairing": "id", "labels": "border"},
+        {"pairing": "shuffled", "labels": "border"},
         {"scoring": "per_image"},
         {"split": "patient"},
         {"training": "corrected"},

@@ -23,10 +23,12 @@ from brainseg.evaluate import comparison, mean_iou_of_anything, scores_on_test, 
 from brainseg.published_metrics import published_scores
 from brainseg.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training, published, recipe_at
 from brainseg.run import Record, Run
-from brainseg.train import DicePerImage, predict, run_name, split_rows, stopped, train
+from brainseg.train import DicePerImage, label_rows, predict, run_name, split_rows, stopped, train
 from tests.data_fixtures import write_dataset
 
 TINY = Scale("tiny", 32, 2, 3)
+DEALING = 3
+"""A seed that moves labels among the two training images and among the validation images."""
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -259,6 +261,36 @@ def test_borders_are_not_learnt_from_an_image_without_one(prepared: Prepared) ->
     labels = {name: split_rows(recipe_at(name, "unet", TINY), incomplete)[0] for name in ("paired", "borders")}
     assert 0 in labels["paired"]
     assert 0 not in labels["borders"]
+
+
+def test_shuffled_labels_are_dealt_out_within_training_and_within_validation(prepared: Prepared) -> None:
+    recipe = recipe_at("corrected", "unet", TINY, DEALING)
+    own, shuffled = (label_rows(each, prepared) for each in (recipe, replace(recipe, pairing="shuffled")))
+    everywhere = np.arange(len(prepared.table))
+    np.testing.assert_array_equal(own, everywhere)
+    moved = np.zeros(len(everywhere), bool)
+    for part in split_rows(recipe, prepared):
+        assert set(shuffled[part]) == set(part)
+        assert (shuffled[part] != part).any()
+        moved[part] = True
+    np.testing.assert_array_equal(shuffled[~moved], own[~moved])
+
+
+def test_a_training_learns_the_labels_that_were_dealt_out(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the masks had lain in that order, and unlike the order in which they lie."""
+    monkeypatch.setitem(TRAININGS, "corrected", {"unet": replace(CORRECTED, epochs=1, warm_up=None, mirrored=False)})  # type: ignore[call-overload]
+    recipe = recipe_at("corrected", "unet", TINY, DEALING)
+    shuffled = replace(recipe, pairing="shuffled")
+    border = np.random.default_rng(0).integers(0, 2, prepared.images.shape, np.uint8)
+    dealt = border[label_rows(shuffled, prepared)]
+    cases = {"true": (recipe, border), "shuffled": (shuffled, border), "laid so": (recipe, dealt)}
+    losses = {
+        name: train(each, replace(prepared, masks={**prepared.masks, "border": masks}), tmp_path / name).history["loss"]
+        for name, (each, masks) in cases.items()
+    }
+    assert losses["shuffled"].item() == losses["laid so"].item() != losses["true"].item()
 
 
 def test_recipes_that_differ_after_training_share_a_run(run: Run, prepared: Prepared) -> None:

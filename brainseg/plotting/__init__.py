@@ -13,11 +13,12 @@ from brainseg.plotting.images import (
     predictions,
     side_by_side,
 )
-from brainseg.plotting.saliency import coloured, map_scores, overlay, randomisation, saliency_maps
+from brainseg.plotting.saliency import all_maps, coloured, guidance, map_scores, overlay, randomisation, saliency_maps
 from brainseg.plotting.scores import before_after, forest, ladder
 
 __all__ = [
     "agreement",
+    "all_maps",
     "architecture",
     "attention_maps",
     "before_after",
@@ -27,6 +28,7 @@ __all__ = [
     "contingency",
     "execution_order",
     "forest",
+    "guidance",
     "ladder",
     "learning_curves",
     "map_scores",

@@ -1,6 +1,7 @@
 """Pictures of saliency: colour where a map is strong, the slice where it is not."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from textwrap import fill
 from typing import Any
 
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 from brainseg.models import TITLES
 from brainseg.plotting.images import Array, slice_panel, with_legend
 from brainseg.plotting.scores import lines, model_point
-from brainseg.plotting.style import MODEL_COLOURS, SOFT, WIDTH, Plate, plate, styled
+from brainseg.plotting.style import MODEL_COLOURS, SOFT, WIDTH, Plate, bare, plate, styled
+
+GAP = 2
+"""Pixels between slices that are shown at a glance."""
 
 STRONGEST = 99.5
 """Percentile of a map's positive values from which on its colour is full: single pixels do not set the scale."""
@@ -113,6 +117,36 @@ def saliency_maps(
 
 
 @styled
+def all_maps(images: Array, maps: Mapping[str, Mapping[str, Array]], titles: Sequence[str]) -> Plate:
+    """Show many maps at a glance: one line a method, one block a network, one column a slice.
+
+    Parameters
+    ----------
+    images
+        n grey slices, (n, h, w), 0 to 255.
+    maps
+        By network, then by method: n maps, (n, h, w). A method that a network does not have leaves its place white.
+    titles
+        What to call each slice.
+    """
+    height, width = (side + GAP for side in images.shape[1:])
+    methods = list(dict.fromkeys(chain.from_iterable(maps.values())))
+    white = np.full((height, width * len(images), 3), 255, np.uint8)
+    figure = plate(0.42 * (len(methods) + 1) + 0.45)
+    axes = figure.subplots(1, len(maps), squeeze=False)[0]
+    for ax, (network, of_network) in zip(axes, maps.items(), strict=True):
+        rows = [_row(images, np.zeros(images.shape))]
+        rows += [_row(images, of_network[method]) if method in of_network else white for method in methods]
+        ax.imshow(np.concatenate(rows))
+        bare(ax)
+        ax.set_title(network, fontsize=8.5)
+        ax.set_xticks((np.arange(len(images)) + 0.5) * width, titles, fontsize=7.5)
+        ax.tick_params(length=0, labelbottom=False, labeltop=True, pad=1)
+    axes[0].set_yticks((np.arange(len(methods) + 1) + 0.5) * height, ["slice", *methods], fontsize=8)
+    return figure
+
+
+@styled
 def map_scores(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
     """Show the mean scores of all maps, one line a map, one mark a network, one panel a score; controls in grey.
 
@@ -170,6 +204,47 @@ def randomisation(table: pd.DataFrame, columns: int = 3) -> Plate:
     handles = [Line2D([], [], color=MODEL_COLOURS[model], label=TITLES[model]) for model in models]
     figure.legend(handles=handles, loc="outside upper center", ncols=len(models))
     return figure
+
+
+@styled
+def guidance(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
+    """Show how scores depend on the weight of the guidance term: one panel a score, one line a network.
+
+    A filled mark is one whose difference from the network without guidance has an interval that excludes zero.
+
+    Parameters
+    ----------
+    table
+        As :func:`brainseg.saliency.tables.guidance` gives it.
+    scores
+        Which to show, and what to call them.
+    """
+    weights, models = sorted(table["weight"].unique()), list(dict.fromkeys(table["model"]))
+    figure = plate(2.9)
+    axes = figure.subplots(1, len(scores), squeeze=False)[0]
+    for ax, (score, title) in zip(axes, scores.items(), strict=True):
+        for place, model in enumerate(models):
+            rows = table[(table["score"] == score) & (table["model"] == model)].sort_values("weight")
+            x = np.array([weights.index(weight) for weight in rows["weight"]]) + 0.14 * (place - (len(models) - 1) / 2)
+            mark = model_point(model)
+            ax.vlines(x, rows["low"], rows["high"], color=mark["color"], lw=1.4)
+            ax.plot(x, rows["mean"], color=mark["color"], lw=0.8, alpha=0.6)
+            differs = (rows["difference_low"] > 0) | (rows["difference_high"] < 0)
+            for filled, face in ((False, "white"), (True, mark["color"])):
+                ax.plot(x[differs == filled], rows["mean"][differs == filled], mfc=face, zorder=3, **mark)
+        ax.set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
+        ax.set_xlim(-0.5, len(weights) - 0.5)
+        ax.set_title(fill(title, 14), fontsize=9.5)
+    figure.supxlabel("weight of the guidance term; intervals of 95 %", fontsize=9.5)
+    figure.legend(handles=_models(models), loc="outside upper center", ncols=len(models), handletextpad=0.3)
+    return figure
+
+
+def _row(images: Array, maps: Array) -> NDArray[np.uint8]:
+    """Slices under their maps, side by side, each with white at its right and below."""
+    pairs = zip(images, maps, strict=True)
+    frame = ((0, GAP), (0, GAP), (0, 0))
+    return np.concatenate([np.pad(overlay(*pair), frame, constant_values=255) for pair in pairs], axis=1)
 
 
 def _models(models: Sequence[str]) -> list[Line2D]:

@@ -3,7 +3,7 @@
 Every method takes a model, images, the region to explain and a batch size, and returns a map per image.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +42,24 @@ METHODS: Mapping[str, Callable[..., Array]] = {
     "attention": attention,
 }
 """All methods, by the names that figures and tables use."""
+
+
+def known_methods(names: Sequence[str]) -> Sequence[str]:
+    """The same names, if all of them are in :data:`METHODS`.
+
+    Raises
+    ------
+    BrainsegError
+        If there is no such method.
+
+    Examples
+    --------
+    >>> known_methods(["gradient", "RISE"])
+    ['gradient', 'RISE']
+    """
+    if unknown := [name for name in names if name not in METHODS]:
+        raise BrainsegError(f"received the method {unknown[0]!r}, expected one of: {', '.join(METHODS)}")
+    return names
 
 
 def explain(
@@ -86,8 +104,7 @@ def explain(
     >>> explain("HiResCAM", build("unet", size=16, width=2), np.zeros((1, 16, 16, 3), np.float32), "whole").shape
     (1, 16, 16)
     """
-    if method not in METHODS:
-        raise BrainsegError(f"received the method {method!r}, expected one of: {', '.join(METHODS)}")
+    known_methods([method])
     expected = model.input_shape[1:]
     if images.ndim != 4 or images.shape[1:] != expected:
         raise BrainsegError(f"received images of shape {images.shape}, expected (n, {', '.join(map(str, expected))})")

@@ -1,6 +1,6 @@
 """All saliency maps of a trained network on the same test images, scored beside the controls."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from brainseg.errors import BrainsegError
 from brainseg.metrics import THRESHOLD, dice
 from brainseg.models.attention import attention_maps
 from brainseg.run import Run
-from brainseg.saliency import METHODS, explain
+from brainseg.saliency import METHODS, explain, known_methods
 from brainseg.saliency.randomisation import randomised
 from brainseg.saliency.score import Array
 from brainseg.saliency.scores import (
@@ -52,7 +52,7 @@ COPIES = 2
 """Noisy copies of an image, for the stability."""
 
 
-def methods_of(run: Run, images: Array) -> list[str]:
+def methods_of(run: Run, images: Array, among: Sequence[str] = tuple(METHODS)) -> list[str]:
     """The methods that a network can be explained with: all, but attention only where it has maps.
 
     Parameters
@@ -61,12 +61,22 @@ def methods_of(run: Run, images: Array) -> list[str]:
         The trained network.
     images
         At least one image that it takes, (n, h, w, channels).
+    among
+        Methods to choose from.
+
+    Raises
+    ------
+    BrainsegError
+        If there is no such method.
     """
-    return [name for name in METHODS if name != "attention" or attention_maps(run.model, images[:1])]
+    return [name for name in known_methods(among) if name != "attention" or attention_maps(run.model, images[:1])]
 
 
 def explainable_rows(run: Run, prepared: Prepared, number: int, seed: int = 0) -> NDArray[np.intp]:
     """Rows of test images, drawn at random, whose tumour's border is known and in which the network marks something.
+
+    They are drawn in an order that is the same for all networks: those that mark something in the same images are
+    explained in the same images.
 
     Parameters
     ----------
@@ -82,7 +92,7 @@ def explainable_rows(run: Run, prepared: Prepared, number: int, seed: int = 0) -
     BrainsegError
         If there is no such image.
     """
-    rows = prepared.rows("test", run.recipe.split)
+    rows = np.random.default_rng(seed).permutation(prepared.rows("test", run.recipe.split))
     marked = (run.probability[rows] > THRESHOLD).any(axis=(1, 2))
     known = np.asarray(prepared.masks["border"][rows]).any(axis=(1, 2))
     rows = rows[marked & known]
@@ -90,18 +100,19 @@ def explainable_rows(run: Run, prepared: Prepared, number: int, seed: int = 0) -
         raise BrainsegError(
             f"{run.name} marks nothing in any test image whose border is known: there is nothing to explain"
         )
-    return np.sort(np.random.default_rng(seed).permutation(rows)[:number])
+    return np.sort(rows[:number])
 
 
 def score_maps(
     run: Run,
     prepared: Prepared,
     number: int = 30,
+    methods: Sequence[str] = tuple(METHODS),
     options: Mapping[str, Mapping[str, Any]] = OPTIONS,
     batch_size: int = 32,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Score the maps of all methods, and the controls, on the same test images.
+    """Score the maps of several methods, and the controls, on the same test images.
 
     Explained is the network's own mask; Grad-CAM as published explains the whole image. The localisation scores ask for
     the tumour's border, so what a map gets for them is limited by how right the mask is; that is why it is among the
@@ -111,6 +122,8 @@ def score_maps(
     ----------
     run, prepared, number
         As :func:`explainable_rows`.
+    methods
+        Which methods' maps; attention is left out where a network has none.
     options
         Arguments by method that are not as they are for all.
     batch_size
@@ -125,9 +138,7 @@ def score_maps(
         ``tumour_type``, ``area`` (of the tumour, as a share of the image), ``dice`` (of the mask), and the scores of
         :data:`SCORES`.
     """
-    rows = explainable_rows(run, prepared, number)
-    images = as_input(prepared.images[rows])
-    region = (run.probability[rows] > THRESHOLD).astype(np.float32)
+    images, region, rows = _explained(run, prepared, number)
     border = np.asarray(prepared.masks["border"][rows])
 
     def method(name: str) -> Callable[[Array], Array]:
@@ -138,7 +149,7 @@ def score_maps(
     def control(name: str) -> Callable[[Array], Array]:
         return lambda x: controls(x, region)[name]
 
-    sources = {name: ("method", method(name)) for name in methods_of(run, images)}
+    sources = {name: ("method", method(name)) for name in methods_of(run, images, methods)}
     sources |= {name: ("control", control(name)) for name in controls(images[:1], region[:1])}
     about = prepared.table.iloc[rows][["number", "patient", "tumour_type"]].reset_index(drop=True)
     about = about.assign(area=border.mean(axis=(1, 2)), dice=dice(region.astype(bool), border))
@@ -160,7 +171,12 @@ def score_maps(
 
 
 def randomisation(
-    run: Run, prepared: Prepared, number: int = 8, batch_size: int = 32, progress: bool = False
+    run: Run,
+    prepared: Prepared,
+    number: int = 8,
+    methods: Sequence[str] = RANDOMISED,
+    batch_size: int = 32,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """How much the maps stay the same while what the network has learned is destroyed, part by part from the answer up.
 
@@ -168,8 +184,8 @@ def randomisation(
     ----------
     run, prepared, number
         As :func:`explainable_rows`.
-    batch_size, progress
-        As :func:`score_maps`.
+    methods, batch_size, progress
+        As :func:`score_maps`; only methods that are in :data:`RANDOMISED`.
 
     Returns
     -------
@@ -178,10 +194,8 @@ def randomisation(
         and ``correlation`` (mean over the images of :func:`brainseg.saliency.scores.rank_correlation`; NaN where the
         maps of all of them are even).
     """
-    rows = explainable_rows(run, prepared, number)
-    images = as_input(prepared.images[rows])
-    region = (run.probability[rows] > THRESHOLD).astype(np.float32)
-    names = [name for name in methods_of(run, images) if name in RANDOMISED]
+    images, region, _ = _explained(run, prepared, number)
+    names = [name for name in methods_of(run, images, methods) if name in RANDOMISED]
 
     def maps(name: str, model: "keras.Model") -> Array:
         return explain(name, model, images, **{"region": region, "batch_size": batch_size, **OPTIONS.get(name, {})})
@@ -195,3 +209,55 @@ def randomisation(
             correlation = float(np.nan if np.isnan(alike).all() else np.nanmean(alike))
             table.append({"map": name, "part": part, "parts": destroyed, "correlation": correlation})
     return pd.DataFrame(table)
+
+
+def label_randomisation(
+    run: Run,
+    others: Mapping[str, Run],
+    prepared: Prepared,
+    number: int = 30,
+    methods: Sequence[str] = RANDOMISED,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """How alike the maps of a network are to those of others, for instance of one that learned shuffled labels.
+
+    Adebayo et al. 2018, "Sanity checks for saliency maps", section 4. All explain what the first network marks, so that
+    maps differ by the networks alone.
+
+    Parameters
+    ----------
+    run
+        The network whose maps the others' are compared with.
+    others
+        By what they are called.
+    prepared, number
+        As :func:`explainable_rows`, for the first network.
+    methods, batch_size, progress
+        As :func:`score_maps`.
+
+    Returns
+    -------
+    DataFrame
+        One row for each method, other network and image: ``map``, ``network``, ``number``, ``patient``, ``dice`` (of
+        the other network's mask) and ``correlation`` (:func:`brainseg.saliency.scores.rank_correlation`).
+    """
+    images, region, rows = _explained(run, prepared, number)
+    border = np.asarray(prepared.masks["border"][rows])
+    about = prepared.table.iloc[rows][["number", "patient"]].reset_index(drop=True)
+    tables = []
+    for name in tqdm(methods_of(run, images, methods), desc=f"maps of {run.recipe.model}", disable=not progress):
+        options = {"region": region, "batch_size": batch_size, **OPTIONS.get(name, {})}
+        own = explain(name, run.model, images, **options)
+        for network, other in others.items():
+            marked = other.probability[rows] > THRESHOLD
+            alike = rank_correlation(own, explain(name, other.model, images, **options))
+            tables.append(about.assign(dice=dice(marked, border), correlation=alike, map=name, network=network))
+    table = pd.concat(tables, ignore_index=True)
+    return table[["map", "network", *about.columns, "dice", "correlation"]]
+
+
+def _explained(run: Run, prepared: Prepared, number: int) -> tuple[Array, Array, NDArray[np.intp]]:
+    """Images as the network takes them, what it marks in each, and their rows."""
+    rows = explainable_rows(run, prepared, number)
+    return as_input(prepared.images[rows]), (run.probability[rows] > THRESHOLD).astype(np.float32), rows

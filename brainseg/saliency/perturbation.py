@@ -1,6 +1,7 @@
 """Maps from what a change of the image does to the score: the model is only asked, never differentiated."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -103,15 +104,17 @@ def rise(
     if masks < 2 or not 0 < keep < 1:
         raise BrainsegError(f"received {masks} masks that keep {keep}, expected 2 or more, and a share between 0 and 1")
     weights, score = region_weights(model, images, region, batch_size), score_of(model)
-    drawn = np.stack(list(_smooth_masks(images.shape[1:3], masks, cells, keep, np.random.default_rng(seed))))
-    values = np.empty((len(images), masks), np.float64)
-    for i, image in enumerate(images):
-        for rows in _batches(list(range(masks)), batch_size):
-            dimmed = image * drawn[rows][..., np.newaxis]
-            values[i, rows] = score.value(dimmed, np.repeat(weights[i : i + 1], len(rows), axis=0), batch_size)
-    centred = values - values.mean(axis=1, keepdims=True)
-    maps = np.tensordot(centred, drawn, axes=1) / drawn.sum(axis=0)
-    return np.asarray(maps, np.float32)
+    weighted, total = np.zeros(images.shape[:3]), np.zeros((len(images), 1, 1))
+    visible = np.zeros(images.shape[1:3])
+    for some in _batches(_smooth_masks(images.shape[1:3], masks, cells, keep, np.random.default_rng(seed)), batch_size):
+        drawn = np.stack(some)
+        visible += drawn.sum(axis=0)
+        for i, image in enumerate(images):
+            dimmed = image * drawn[..., np.newaxis]
+            values = score.value(dimmed, np.repeat(weights[i : i + 1], len(drawn), axis=0), batch_size).astype(float)
+            weighted[i] += np.tensordot(values, drawn, axes=1)
+            total[i] += values.sum()
+    return (weighted / visible - total / masks).astype(np.float32)
 
 
 def _smooth_masks(
@@ -126,6 +129,7 @@ def _smooth_masks(
         yield np.asarray(large[y : y + height, x : x + width], np.float32)
 
 
-def _batches(things: list[Thing], batch_size: int) -> Iterator[list[Thing]]:
-    for i in range(0, len(things), batch_size):
-        yield things[i : i + batch_size]
+def _batches(things: Iterable[Thing], batch_size: int) -> Iterator[list[Thing]]:
+    rest = iter(things)
+    while some := list(islice(rest, batch_size)):
+        yield some

@@ -5,15 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from brainseg.models import TITLES
+from brainseg.evaluate import collect
+from brainseg.models import MODELS, TITLES
+from brainseg.run import Record
 from brainseg.saliency.evaluation import SCORES
-from brainseg.statistics import paired_difference
+from brainseg.statistics import bootstrap_mean, paired_difference
 
 CONTROLLED = tuple(name for name in SCORES if name != "stability")
 """The scores that a control can be compared in. A map that never changes is perfectly stable, so stability is none."""
 
 DRAWS = 2000
 """Repetitions of the bootstrap behind an interval: there are hundreds of them."""
+
+ABLATED = {"dice": "Dice", **{name: SCORES[name] for name in ("energy", "pointing", "deletion", "insertion")}}
+"""What guidance may change: the mask's agreement with the border, and scores of a map; and what tables call them."""
 
 SIZES = ("smallest third", "middle third", "largest third")
 
@@ -138,3 +143,95 @@ def by_tumour(scores: pd.DataFrame, name: str, by: str = "map") -> pd.DataFrame:
     ]
     joined = pd.concat([part[columns] for part, columns in zip(parts, known, strict=True)], axis=1)
     return joined.loc[scores[by].unique()].rename(index=TITLES)
+
+
+def guidance(records: Sequence[Record], scores: pd.DataFrame, method: str = "gradient") -> pd.DataFrame:
+    """What guidance in training changes: masks on all test images, maps of one method on those that are explained.
+
+    Parameters
+    ----------
+    records
+        Runs of one seed with several weights of the guidance term, 0 among them.
+    scores
+        Scores of the maps of the same runs, as :func:`brainseg.results.recorded_saliency` has them.
+    method
+        Which maps.
+
+    Returns
+    -------
+    DataFrame
+        One row for each score of :data:`ABLATED`, network and weight: ``score``, ``model``, ``weight``; the mean with
+        the ends of its 95 % interval, ``mean``, ``low``, ``high``, and ``images``; and the same for its difference from
+        the network without guidance on the same images, ``difference``, ``difference_low``, ``difference_high`` and
+        ``common`` (images), NaN and 0 in its own row.
+    """
+    values = {(record.recipe.model, record.recipe.guidance): {"dice": _dice(record)} for record in records}
+    for (model, weight), rows in scores[scores["map"] == method].groupby(["model", "guidance"]):
+        values[model, weight] |= {name: rows.assign(seed=0, value=rows[name]) for name in ABLATED if name != "dice"}
+    table = []
+    for name in ABLATED:
+        for model, weight in sorted(values, key=lambda key: (MODELS.index(key[0]), key[1])):
+            found, before = values[model, weight][name], values[model, 0][name]
+            mean = bootstrap_mean(found, draws=DRAWS)
+            row = {"score": name, "model": model, "weight": weight, "mean": mean.mean, "low": mean.low}
+            row |= {"high": mean.high, "images": int(found["value"].notna().sum())}
+            difference = paired_difference(found, before, draws=DRAWS) if weight else None
+            row |= {
+                "difference": difference.mean if difference else np.nan,
+                "difference_low": difference.low if difference else np.nan,
+                "difference_high": difference.high if difference else np.nan,
+                "common": difference.images if difference else 0,
+            }
+            table.append(row)
+    return pd.DataFrame(table)
+
+
+def guidance_shown(table: pd.DataFrame, what: str = "mean") -> pd.DataFrame:
+    """The rows of :func:`guidance` as texts: one row for each network and weight, one column for each score.
+
+    Parameters
+    ----------
+    table
+        As :func:`guidance` gives it.
+    what
+        ``"mean"``, or ``"difference"`` from the network without guidance, which then has no row.
+    """
+    low, high = ("low", "high") if what == "mean" else ("difference_low", "difference_high")
+    sign = "" if what == "mean" else "+"
+    texts = [f"{row[what]:{sign}.2f} [{row[low]:{sign}.2f}, {row[high]:{sign}.2f}]" for _, row in table.iterrows()]
+    shown = table.assign(text=texts, network=table["model"].map(TITLES)).dropna(subset=what)
+    wide = shown.pivot(index=["network", "weight"], columns="score", values="text")
+    return wide.loc[shown["network"].unique(), list(ABLATED)].rename(columns=ABLATED).rename_axis(columns=None)
+
+
+def labels(table: pd.DataFrame) -> pd.DataFrame:
+    """How much less alike maps are to those of a network that learned shuffled labels than to those of another seed.
+
+    Parameters
+    ----------
+    table
+        As :func:`brainseg.results.recorded_labels` gives it.
+
+    Returns
+    -------
+    DataFrame
+        One row for each network and method: ``model``, ``map``, mean correlations with the map ``another seed`` and the
+        one after ``shuffled labels``, and the mean ``difference`` of the two on the same images with its 95 % interval,
+        ``low`` and ``high``; ``images``. A map that does not depend on what was learned has a difference of 0.
+    """
+    rows = []
+    for (model, name), found in table.groupby(["model", "map"], sort=False):
+        sides = dict(iter(found.assign(seed=0, value=found["correlation"]).groupby("network")))
+        seed, shuffled = sides["another seed"], sides["shuffled labels"]
+        drop = paired_difference(seed, shuffled, draws=DRAWS)
+        rows.append(
+            {"model": model, "map": name, "another seed": seed["value"].mean()}
+            | {"shuffled labels": shuffled["value"].mean(), "difference": drop.mean, "low": drop.low}
+            | {"high": drop.high, "images": drop.images}
+        )
+    return pd.DataFrame(rows)
+
+
+def _dice(record: Record) -> pd.DataFrame:
+    """Dice against the border of every test image, whatever the seed."""
+    return collect([record], "border_dice").assign(seed=0)
