@@ -35,14 +35,6 @@ def imported_files(script: Path) -> list[Path]:
     return _closure(path for module in _imports(script) for path in _files_of(module))
 
 
-def fingerprint(paths: Iterable[Path]) -> str:
-    """SHA-256 over the contents of the files in the order given, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
 def code_fingerprint(paths: Iterable[Path]) -> str:
     """SHA-256 over what Python files do: comments, docstrings and layout do not count. Of other files all counts.
 
