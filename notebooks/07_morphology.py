@@ -126,7 +126,7 @@ effect[["before", "after", "change", "low", "high"]].round(3)
 # %% tags=["hide-input", "nbval-ignore-output"]
 effect[["pipeline", "better", "worse"]].round(2)
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Dice of every test image before and after the chosen post-processing, all four networks. Points under the diagonal are images that it harmed.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing with the diagonal."}}
+# %% tags=["hide-input", "nbval-ignore-output"] mystnb={"figure": {"caption": "Dice of every test image before and after the chosen post-processing, all four networks. Points under the diagonal are images that it harmed.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing with the diagonal."}}
 pairs = [(run.scores, results[name][0].scores) for name, run in runs.items()]
 old, new = (
     np.concatenate([scores.loc[scores["split"] == "test", "border_dice"] for scores in side])
