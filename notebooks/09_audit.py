@@ -302,7 +302,7 @@ items(
 
 # %%
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(execution_count=int(count)) for count in order])
-problems(notebook)[0]
+items(problems(notebook)[:1])
 
 # %% [markdown]
 # **How to spot it.** Read the numbers in the brackets beside the cells. *Restart and run all* before publishing makes them count from 1.
