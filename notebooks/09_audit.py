@@ -386,12 +386,11 @@ items(
 
 # %% tags=["hide-input"]
 own = ledger[ledger["group"] == "book"].set_index("id")
-own.assign(
-    **{
-        name: own[column].map("{:.4g}".format)
-        for name, column in {"claimed": "published", "measured": "measured"}.items()
-    }
-)[["claimed", "measured", "verdict"]]
+shown = {
+    name: own[column].astype(float).round(6).map("{:.4g}".format)
+    for name, column in {"claimed": "published", "measured": "measured"}.items()
+}
+own.assign(**shown)[["claimed", "measured", "verdict"]]
 
 # %% tags=["hide-input"]
 items(
