@@ -302,7 +302,7 @@ items(
 
 # %%
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(execution_count=int(count)) for count in order])
-problems(notebook)[0]
+items(problems(notebook)[:1])
 
 # %% [markdown]
 # **How to spot it.** Read the numbers in the brackets beside the cells. *Restart and run all* before publishing makes them count from 1.
@@ -386,12 +386,11 @@ items(
 
 # %% tags=["hide-input"]
 own = ledger[ledger["group"] == "book"].set_index("id")
-own.assign(
-    **{
-        name: own[column].map("{:.4g}".format)
-        for name, column in {"claimed": "published", "measured": "measured"}.items()
-    }
-)[["claimed", "measured", "verdict"]]
+shown = {
+    name: own[column].astype(float).round(6).map("{:.4g}".format)
+    for name, column in {"claimed": "published", "measured": "measured"}.items()
+}
+own.assign(**shown)[["claimed", "measured", "verdict"]]
 
 # %% tags=["hide-input"]
 items(

@@ -1,6 +1,7 @@
 """The claims ledger: what it refuses, that it is complete, and that every test can give each of its verdicts."""
 
 import dataclasses
+import gzip
 import json
 import re
 from collections.abc import Mapping
@@ -341,8 +342,6 @@ def test_an_entry_that_is_not_the_table_s_is_refused() -> None:
 
 
 def test_runs_at_the_study_s_size_are_found_in_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import gzip
-
     for name, runs in {
         "tumorseg-full-ladder": [full_run("unet", 0.9, seed) for seed in (0, 1)],
         "tumorseg-full-attention": [full_run("unet", 0.8, baseline=True)],
@@ -450,36 +449,35 @@ def test_guidance_is_judged_by_its_largest_weight(gain: float, verdict: str) -> 
     plain = map_scores(unet=np.linspace(0.3, 0.6, 12)).assign(guidance=0.0, seed=0)
     little = plain.assign(guidance=0.1)
     guided = plain.assign(guidance=1.0, energy=plain["energy"] + gain)
-    evidence = MadeUp(guidance=pd.concat([plain, little, guided]))
+    runs = [gap_run(0.5, dice, guidance) for guidance, dice in ((0.0, 0.6), (1.0, 0.5))]
+    evidence = MadeUp(guided_maps=pd.concat([plain, little, guided]), guided_runs=runs)
     words = claim("guidance_draws_maps_to_tumours", method="CAM")
     found = outcome(words, evidence)
     assert found.verdict == verdict
     assert found.measured == pytest.approx(gain)
+    assert found.why.endswith("changes at the same time: U-Net -0.10.")
     with pytest.raises(UntestableError, match="not both recorded"):
-        outcome(words, MadeUp(guidance=plain))
+        outcome(words, MadeUp(guided_maps=plain))
 
 
 def test_guidance_is_read_from_records_of_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import gzip
-
     monkeypatch.setattr(results, "RESULTS", tmp_path)
-    with pytest.raises(UntestableError, match="results/tumorseg-quick-guidance"):
-        Evidence().guidance()
-    folder = tmp_path / evidence_module.GUIDANCE
-    folder.mkdir()
-    run = {"recipe": {"model": "unet", "guidance": 0.5, "seed": 0}, "scores": {"split": ["test"]}}
-    (folder / "run.json.gz").write_bytes(gzip.compress(json.dumps(run).encode()))
-    with pytest.raises(UntestableError):
-        Evidence().guidance()
-    maps = run | {"scores": {"map": ["gradient"], "energy": [0.4]}}
-    (folder / "maps.json.gz").write_bytes(gzip.compress(json.dumps(maps).encode()))
-    (row,) = Evidence().guidance().to_dict("records")
-    assert row == {"map": "gradient", "energy": 0.4, "model": "unet", "guidance": 0.5, "seed": 0}
+    assert Evidence().guided_runs() == []
+    with pytest.raises(UntestableError, match="No maps of networks that were trained with saliency are recorded"):
+        Evidence().guided_maps()
+    recipe = {"model": "unet", "guidance": 0.5, "seed": 0}
+    content = {"recipe": recipe, "scores": {"map": ["gradient"], "energy": [0.4]}}
+    (tmp_path / evidence_module.GUIDED_MAPS).mkdir()
+    (tmp_path / evidence_module.GUIDED_MAPS / "unet.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
+    (row,) = Evidence().guided_maps().to_dict("records")
+    assert row == {"map": "gradient", "energy": 0.4, **recipe}
 
 
-def gap_run(training: float, test: float) -> Record:
+def gap_run(training: float, test: float, guidance: float = 0.0) -> Record:
+    run = full_run("unet", 0.5)
     scores = pd.DataFrame({"split": ["train", "test"], "patient": ["a", "b"], "number": [1, 2]})
-    return dataclasses.replace(full_run("unet", 0.5), scores=scores.assign(border_dice=[training, test]))
+    recipe = dataclasses.replace(run.recipe, guidance=guidance)
+    return dataclasses.replace(run, recipe=recipe, scores=scores.assign(border_dice=[training, test]))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from brainseg import evaluate, results
 from brainseg.data.check import check
 from brainseg.errors import BrainsegError
 from brainseg.recipe import SCALES
+from brainseg.recipe import published as published_recipe
 from brainseg.run import Record
 from brainseg.saliency import tables
 from brainseg.study import published_last_epoch, published_table
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 CHECK, EFFICIENCY = "tumorseg-check", "efficiency"
 LADDER, ATTENTION, SALIENCY = "tumorseg-small-ladder", "tumorseg-quick-attention", "tumorseg-small-saliency"
-GUIDANCE, FULL = "tumorseg-quick-guidance", "tumorseg-full-*"
+GUIDANCE, GUIDED_MAPS = "tumorseg-quick-guidance", "tumorseg-quick-guided-maps"
+FULL = "tumorseg-full-*"
 """Names in ``results/`` of what was recorded on the study's images."""
 
 T = TypeVar("T")
@@ -124,7 +126,7 @@ class Evidence:
         """Saliency methods beside the best control, in the energy inside the border."""
         return self._noted(SALIENCY, self._against_controls)
 
-    def guidance(self) -> pd.DataFrame:
+    def guided_maps(self) -> pd.DataFrame:
         """Recorded scores of the maps of networks trained with and without guidance.
 
         Returns
@@ -137,29 +139,32 @@ class Evidence:
         UntestableError
             If none were recorded.
         """
-        contents = [json.loads(text) for text in self._texts(GUIDANCE)]
-        maps = [content for content in contents if "map" in content["scores"]]
-        if not maps:
+        if not (results.RESULTS / GUIDED_MAPS).is_dir():
             raise UntestableError(
-                f"No scores of maps after training with saliency are recorded (results/{GUIDANCE}), and the study's "
-                "notebook has no such training."
+                "No maps of networks that were trained with saliency are recorded, and the study's notebook has no "
+                "such training."
             )
-        self._note(GUIDANCE)
+        self._note(GUIDED_MAPS)
+        contents = [json.loads(text) for text in results.recorded_texts(GUIDED_MAPS)]
         fields = ("model", "guidance", "seed")
         return pd.concat(
-            pd.DataFrame(content["scores"]).assign(**{name: content["recipe"][name] for name in fields})
-            for content in maps
+            pd.DataFrame(content["scores"]).assign(**{name: content["recipe"].get(name, 0) for name in fields})
+            for content in contents
         )
+
+    def guided_runs(self) -> list[Record]:
+        """Recorded runs with and without guidance; none if none were recorded."""
+        if not (results.RESULTS / GUIDANCE).is_dir():
+            return []
+        return self._noted(GUIDANCE, list(results.recorded_runs(GUIDANCE)))
 
     def full(self, model: str, attention: str | None) -> list[Record]:
         """Recorded runs of a network as published, at the study's own size; one for each seed, or none."""
-        size, width = SCALES["full"].size, SCALES["full"].width
         runs = [
             run
-            for name in sorted(folder.name for folder in results.RESULTS.glob(FULL))
-            for run in results.recorded_runs(name)
-            if (run.recipe.model, run.recipe.attention) == (model, attention)
-            and (run.recipe.size, run.recipe.width, run.recipe.mask) == (size, width, "position")
+            for folder in sorted(results.RESULTS.glob(FULL))
+            for run in results.recorded_runs(folder.name)
+            if run.recipe == published_recipe(model, SCALES["full"], run.recipe.seed, attention)
         ]
         if runs:
             self._note(FULL)
@@ -212,9 +217,6 @@ class Evidence:
     @cached_property
     def _against_controls(self) -> pd.DataFrame:
         return tables.against_controls(self.saliency().scores, ["energy"])
-
-    def _texts(self, name: str) -> list[str]:
-        return results.recorded_texts(name) if (results.RESULTS / name).is_dir() else []
 
     def _noted(self, name: str, evidence: T) -> T:
         self._note(name)
