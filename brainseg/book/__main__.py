@@ -1,4 +1,4 @@
-"""What the Snakefile calls: ``python -m brainseg.book execute|check|site``."""
+"""What the Snakefile calls: ``python -m brainseg.book execute|check|stage|graph|site``."""
 
 import shutil
 import sys
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from brainseg.book.chapters import check_executed, execute_chapter
+from brainseg.book.graph import rule_graph, svg
 from brainseg.book.site import broken_links, missing_pages
 from brainseg.errors import BrainsegError
 
@@ -36,6 +37,12 @@ def stage(folder: Path) -> None:
     shutil.copytree("book", folder / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, folder)
+
+
+@app.command()
+def graph(target: Path) -> None:
+    """Draw the rules of the Snakefile, as Snakemake tells them, to the SVG file TARGET."""
+    target.write_text(svg(rule_graph()), encoding="utf-8")
 
 
 @app.command()
