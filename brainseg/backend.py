@@ -80,7 +80,7 @@ with _quiet():
         tensorflow.config.list_physical_devices()
         tensorflow.get_logger().setLevel("ERROR")  # it warns where several models are traced one after another
 
-__all__ = ["BACKENDS", "choose_backend", "configure", "describe", "keras", "processor"]
+__all__ = ["BACKENDS", "choose_backend", "configure", "describe", "devices", "distribute", "keras", "processor"]
 
 
 def configure(seed: int, threads: int | None = None) -> None:
@@ -126,6 +126,42 @@ def configure(seed: int, threads: int | None = None) -> None:
         raise BrainsegError(f"{threads} threads asked for, but {backend} cannot be told; use taskset instead")
 
 
+def distribute(count: int) -> None:
+    """Share each batch of what follows between several devices of this machine, each with a copy of the weights.
+
+    Call it before a model is built. It is :class:`keras.distribution.DataParallel`: the devices' gradients are averaged
+    in every step, so that a step is that of one device, but for the order of sums.
+
+    Parameters
+    ----------
+    count
+        Number of devices; 1 changes nothing.
+
+    Raises
+    ------
+    BrainsegError
+        If the backend is not JAX, or there are fewer devices.
+    """
+    if count == 1:
+        return
+    if keras.backend.backend() != "jax":
+        raise BrainsegError(
+            f"{count} devices asked for, but only JAX shares batches between devices here: "
+            "set KERAS_BACKEND=jax, or leave out the number of devices"
+        )
+    there = keras.distribution.list_devices()
+    if not 1 <= count <= len(there):
+        raise BrainsegError(f"{count} devices asked for, expected 1 to {len(there)}: {', '.join(there)}")
+    shared = keras.distribution.DataParallel(devices=there[:count], auto_shard_dataset=False)
+    keras.distribution.set_distribution(shared)
+
+
+def devices() -> int:
+    """How many devices share a batch, see :func:`distribute`."""
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else int(distribution.device_mesh.devices.size)
+
+
 def describe() -> dict[str, str]:
     """What computes: backend, versions, device and the settings that change the last digits."""
     backend = keras.backend.backend()
@@ -154,7 +190,7 @@ def describe() -> dict[str, str]:
     return {
         "keras": keras.version(),
         "backend": f"{backend} {version}",
-        "device": device,
+        "device": device if devices() == 1 else f"{devices()} × {device}",
         "threads": str(threads),
         "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"],
     }

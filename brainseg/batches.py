@@ -1,10 +1,14 @@
 """What the models are fed: images and masks of some rows, in batches, varied at random if asked for."""
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg.backend import keras
+from brainseg.backend import devices, keras
 from brainseg.recipe import Augmentation
+
+T = TypeVar("T", bound=np.generic)
 
 CHUNK = 128
 """Images that are augmented at once; more take more memory."""
@@ -23,7 +27,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     masks
         Binary masks of the same shape, uint8.
     batch_size
-        Images per batch; the last one may be smaller.
+        Images per batch; the last one may be smaller. Where several devices share a batch, it is :func:`filled`.
     """
 
     def __init__(self, images: NDArray[np.uint8], masks: NDArray[np.uint8], batch_size: int) -> None:
@@ -37,7 +41,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return as_input(self.images[batch]), self.masks[batch].astype(np.float32)[..., np.newaxis]
+        images, masks = (filled(array[batch], devices()) for array in (self.images, self.masks))
+        return as_input(images), masks.astype(np.float32)[..., np.newaxis]
+
+
+def filled(images: NDArray[T], multiple: int) -> NDArray[T]:
+    """Images, the first of them once more at the end, until their number is a multiple: a share for each device.
+
+    Examples
+    --------
+    >>> filled(np.arange(5), 4).tolist(), filled(np.arange(1), 4).tolist(), filled(np.arange(3), 1).tolist()
+    ([0, 1, 2, 3, 4, 0, 1, 2], [0, 0, 0, 0], [0, 1, 2])
+    """
+    number = len(images) + -len(images) % multiple
+    return images if number == len(images) else np.take(images, np.arange(number), axis=0, mode="wrap")
 
 
 def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:

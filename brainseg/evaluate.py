@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainseg.data.prepare import Prepared
+from brainseg.data.prepared import Prepared
 from brainseg.metrics import THRESHOLD
 from brainseg.models import ARCHITECTURES, MODELS, TITLES
 from brainseg.morphology import apply, choose

@@ -4,7 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from brainseg.data.dataset import Dataset, open_dataset
-from brainseg.data.prepare import Prepared
+from brainseg.data.prepared import Prepared
 from brainseg.evaluate import postprocessed
 from brainseg.recipe import Recipe, recipe_at, scale_named
 from brainseg.run import Record, Run

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainseg.backend import keras
-from brainseg.data.prepare import Prepared
+from brainseg.data.prepared import Prepared
 from brainseg.evaluate import attention_effects, attention_table, ladder_table
 from brainseg.models import TITLES
 from brainseg.recipe import STEPS, Recipe, Training

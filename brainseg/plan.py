@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from brainseg.backend import describe, processor
 from brainseg.batches import Batches, augment
-from brainseg.data.prepare import Prepared
+from brainseg.data.prepared import Prepared
 from brainseg.efficiency import own_peak_mb
 from brainseg.errors import BrainsegError
 from brainseg.experiment import Experiment

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainseg.backend import keras
-from brainseg.data.prepare import Prepared
+from brainseg.data.prepared import Prepared
 from brainseg.metrics import THRESHOLD, dice, image_scores, iou
 from brainseg.recipe import Recipe
 

@@ -20,9 +20,9 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainseg.backend import configure, describe, keras
-from brainseg.batches import Batches, as_input, augment
-from brainseg.data.prepare import Prepared
+from brainseg.backend import configure, describe, devices, keras
+from brainseg.batches import Batches, as_input, augment, filled
+from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.guidance import Guided, without_guidance
 from brainseg.losses import loss
@@ -225,8 +225,9 @@ def predict(model: "keras.Model", images: NDArray[np.uint8], mirrored: bool = Fa
 def _mean_prediction(
     model: "keras.Model", x: NDArray[np.float32], mirrors: tuple[tuple[int, ...], ...]
 ) -> NDArray[np.float32]:
-    predicted = [np.flip(model.predict_on_batch(np.flip(x, axes)), axes) for axes in mirrors]
-    return np.asarray(np.mean(predicted, axis=0), np.float32)
+    whole = filled(x, devices())
+    predicted = [np.flip(model.predict_on_batch(np.flip(whole, axes)), axes) for axes in mirrors]
+    return np.asarray(np.mean(predicted, axis=0), np.float32)[: len(x)]
 
 
 def _fit(recipe: Recipe, prepared: Prepared, folder: Path, progress: bool) -> "_State":

@@ -5,6 +5,9 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from brainseg.book.graph import edges_of, layers, rule_graph, svg
 from tests.conftest import REPOSITORY
 
 
@@ -44,3 +47,20 @@ def test_an_experiment_on_real_images_wants_their_folder(tmp_path: Path) -> None
     refused = snakemake(tmp_path, "-n", "results", "--config", "experiment=ladder")
     assert refused.returncode != 0
     assert "no folder for the data set tumorseg: add data=FOLDER" in refused.stdout + refused.stderr
+
+
+def test_the_picture_in_the_book_shows_the_rules_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If not: python -m brainseg.book graph book/_static/workflow.svg"""
+    monkeypatch.chdir(REPOSITORY)
+    drawn = (REPOSITORY / "book" / "_static" / "workflow.svg").read_text(encoding="utf-8")
+    edges = rule_graph()
+    assert {("prepare", "run"), ("run", "chapter"), ("chapter", "book"), ("saliency", "results")} <= set(edges)
+    assert drawn == svg(edges)
+
+
+def test_a_graph_is_drawn_in_layers() -> None:
+    edges = edges_of('0[label = "b", color = 1]; 1[label = "a"]; 2[label = "c"]; 1 -> 0; 0 -> 2; 1 -> 2')
+    assert edges == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert layers(edges) == [["a"], ["b"], ["c"]]
+    tops = [int(y) for y in re.findall(r'<g id="rule-\w"><rect x="\d+" y="(\d+)"', svg(edges))]
+    assert tops == sorted(set(tops))

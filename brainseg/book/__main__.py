@@ -1,4 +1,4 @@
-"""What the Snakefile and the Makefile call: ``python -m brainseg.book execute|check|stage|site|manifests|cards``."""
+"""What the Snakefile and the Makefile call: ``python -m brainseg.book COMMAND``, see ``--help``."""
 
 import json
 import shutil
@@ -10,6 +10,7 @@ import typer
 
 from brainseg.book.chapters import check_executed, execute_chapter
 from brainseg.book.crate import CRATE, MANIFEST, crate, manifest
+from brainseg.book.graph import rule_graph, svg
 from brainseg.book.site import broken_links, missing_pages
 from brainseg.book.status import status
 from brainseg.errors import BrainsegError
@@ -50,6 +51,12 @@ def manifests() -> None:
     """Write ro-crate-metadata.json and codecheck.yml: what the repository holds, and what to reproduce."""
     Path(CRATE).write_text(crate(Path.cwd()), encoding="utf-8")
     Path(MANIFEST).write_text(manifest(Path.cwd()), encoding="utf-8")
+
+
+@app.command()
+def graph(target: Path) -> None:
+    """Draw the rules of the Snakefile, as Snakemake tells them, to the SVG file TARGET."""
+    target.write_text(svg(rule_graph()), encoding="utf-8")
 
 
 @app.command()

@@ -5,11 +5,10 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,70 +33,12 @@ from brainseg.data.coco import (
     read_dataset,
     shrink,
 )
-from brainseg.data.split import patient_split
+from brainseg.data.prepared import MASKS, Prepared, open_prepared
 from brainseg.errors import BrainsegError
 
-MASKS = ("position", "box", "border")
+__all__ = ["MASKS", "Prepared", "fingerprint", "prepare"]
 
-_STRINGS = ("split", "file", "patient_id", "patient", "tumour_type", "category", "flags")
 _RACE = 2_000_000_000  # ns: a file changed this shortly before it was hashed may change again unnoticed
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A prepared data set.
-
-    Attributes
-    ----------
-    folder : Path
-        Where arrays and table lie.
-    size : int
-        Side of the images and masks in pixels.
-    fingerprint : str
-        Names the content of the input files, 16 hexadecimal digits.
-    table : DataFrame
-        One row per image, train, valid and test after one another, each in file order. Columns: ``split``,
-        ``file``, ``number`` (of the slice), ``patient_id``, ``patient`` (one value per person),
-        ``tumour_type``, ``category`` (of the first annotation), ``annotations`` (how many carry the image's
-        id), ``box_x``, ``box_y``, ``box_width``, ``box_height`` (extent of these annotations in pixels of the
-        stored image, NaN if none), ``label_number`` (slice whose annotation the published pairing gives this
-        image, -1 if none), ``frame_width`` (of Cheng's slice, 0 if it has none), ``image_size`` (side of the
-        stored image) and ``flags`` (words separated by spaces: ``no_annotation``, ``several_annotations``,
-        ``shifted``, ``no_border``).
-    images : ndarray of uint8, (n, size, size)
-        Grey values 0 to 255, memory-mapped.
-    masks : mapping to ndarrays of uint8, (n, size, size)
-        Values 0 and 1, memory-mapped. ``position``: as the published notebook makes them; ``box``: the data
-        set's own labels paired by id; ``border``: Cheng's borders.
-    """
-
-    folder: Path
-    size: int
-    fingerprint: str
-    table: pd.DataFrame
-    images: NDArray[np.uint8]
-    masks: Mapping[str, NDArray[np.uint8]]
-
-    def split(self, by: str = "published") -> pd.Series:
-        """Name of the split of each row: ``"published"``, or by ``"patient"`` (:func:`patient_split`)."""
-        return self.table["split"] if by == "published" else self._by_patient
-
-    @cached_property
-    def _by_patient(self) -> pd.Series:
-        return patient_split(self.table)
-
-    def rows(self, split: str, by: str = "published") -> NDArray[np.intp]:
-        """Row numbers of a split, in order.
-
-        Raises
-        ------
-        BrainsegError
-            If there is no such split.
-        """
-        found = np.flatnonzero(self.split(by) == split)
-        if not len(found):
-            raise BrainsegError(f"no images in split {split!r}: expected one of {', '.join(SPLITS)}")
-        return found
 
 
 def prepare(root: Path, size: int, cache: Path, progress: bool = False) -> Prepared:
@@ -133,7 +74,7 @@ def prepare(root: Path, size: int, cache: Path, progress: bool = False) -> Prepa
                 partial.mkdir()
                 _write(root, size, partial, progress)
                 partial.rename(folder)
-    return _open(folder, size, digest)
+    return open_prepared(folder, size, digest)
 
 
 def fingerprint(root: Path, cache: Path) -> str:
@@ -306,14 +247,3 @@ def _flags(item: _Item) -> Iterator[str]:
         yield "shifted"
     if item.border is None:
         yield "no_border"
-
-
-def _open(folder: Path, size: int, digest: str) -> Prepared:
-    table = pd.read_csv(
-        folder / "table.csv",
-        dtype=dict.fromkeys(_STRINGS, str),
-        keep_default_na=False,
-        na_values={name: [""] for name in ("box_x", "box_y", "box_width", "box_height")},
-    )
-    images, *masks = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", *MASKS))
-    return Prepared(folder, size, digest, table, images, dict(zip(MASKS, masks, strict=True)))

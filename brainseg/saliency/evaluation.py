@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from brainseg.backend import keras
 from brainseg.batches import as_input
-from brainseg.data.prepare import Prepared
+from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.metrics import THRESHOLD, dice
 from brainseg.models.attention import attention_maps
