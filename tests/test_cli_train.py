@@ -88,7 +88,7 @@ def test_a_negative_guidance_is_refused_before_anything_is_made(
 def test_help_names_every_command_and_version_the_version(brainseg: Brainseg, capsys: Captured) -> None:
     assert brainseg("--help") == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ("data", "train", "evaluate"))
+    assert all(name in shown for name in ("data", "train", "evaluate", "predict", "explain", "export"))
     assert brainseg("data", "--help") == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("fetch", "import-cheng", "make-phantom", "prepare", "check"))
