@@ -201,7 +201,7 @@ def predict(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks and outlines.")] = Path(
         "predictions"
     ),
-    model: Asked = "deeplab",
+    model: Asked = "unet",
     number: SliceNumber = None,
     upright: Upright = None,
     scale: Another = None,
@@ -233,7 +233,7 @@ def explain(
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write; a PNG goes beside it.")] = Path(
         "report.html"
     ),
-    model: Asked = "deeplab",
+    model: Asked = "unet",
     number: SliceNumber = None,
     upright: Upright = None,
     scale: Another = None,

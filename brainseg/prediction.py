@@ -93,6 +93,13 @@ def predict_slice(network: Network, image: Slice, upright: bool = False) -> Pred
         Grey, (h, w), 0 to 255.
     upright
         Whether the head stands upright in it, see :func:`brainseg.slices.is_upright`.
+
+    Examples
+    --------
+    >>> from brainseg.weights import shipped
+    >>> answer = predict_slice(shipped("deeplab"), np.zeros((20, 30), np.uint8))
+    >>> answer.mask.shape, answer.found
+    ((20, 30), False)
     """
     square = seen(network, image, upright)
     answer = predict(network.model, square[np.newaxis], network.recipe.preset.mirrored)[0]

@@ -96,7 +96,7 @@ def test_an_unknown_kind_of_map_is_refused_before_anything_is_made(
 def test_help_names_every_command_and_version_the_version(brainseg: Brainseg, capsys: Captured) -> None:
     assert brainseg("--help") == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ("data", "train", "evaluate"))
+    assert all(name in shown for name in ("data", "train", "evaluate", "predict", "explain", "export"))
     assert brainseg("data", "--help") == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("fetch", "import-cheng", "make-phantom", "prepare", "check"))

@@ -41,8 +41,9 @@ def picture() -> Any:
     return image
 
 
-def test_marks_and_maps_come_back_in_the_shape_and_place_of_the_image(picture: Any) -> None:
-    found = explain_slice(bright_is_tumour(), picture)
+@pytest.mark.parametrize("upright", [False, True])
+def test_marks_and_maps_come_back_in_the_shape_and_place_of_the_image(picture: Any, upright: bool) -> None:
+    found = explain_slice(bright_is_tumour(), picture, upright)
     assert found.mask.shape == found.probability.shape == (100, 160)
     assert set(found.maps) == set(SHOWN)
     for values in (found.mask, *found.maps.values()):
