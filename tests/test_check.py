@@ -434,7 +434,7 @@ def test_pairing_and_labels_of_the_real_set(real_report: Report) -> None:
     found = counts(real_report)
     assert found["labels that are axis-parallel rectangles, not outlines"] == 2146
     assert found["images without an annotation"] == found["images with several annotations"] == 1
-    assert found["labels that the published closing changes"] == 0
+    assert "labels that the published closing changes" in set(real_report.findings["finding"]) - set(found)
 
 
 def test_agreement_of_the_real_set(real_report: Report) -> None:

@@ -107,8 +107,8 @@ def maps_follow_tumours(
     small_too = [small[first] > small[second] for first, second in pairs]
     listed = ", ".join(f"{TITLES[name]} {mean}" for name, mean in means.items())
     why = (
-        f"Energy inside the border: {listed}. Of {len(pairs)} pairs of networks, the intervals of {sum(apart)} are apart "
-        f"as claimed; for small tumours {sum(small_too)} differ as claimed."
+        f"Energy inside the border: {listed}. Of {len(pairs)} pairs of networks, the intervals of {sum(apart)} are "
+        f"apart as claimed; for small tumours {sum(small_too)} differ as claimed."
     )
     nearest = min(means[first].mean - means[second].mean for first, second in pairs)
     return Outcome(_verdict(all(apart) and all(small_too)), nearest, why)
