@@ -27,6 +27,9 @@ from brainseg.study import PARAMETERS
 NOTHING = 0.01
 """A Dice below this is called finding nothing."""
 
+FEWEST = 5
+"""The mean over fewer images than these is left out."""
+
 LEVEL = 0.05
 """A p value below this is called remarkable."""
 
@@ -119,9 +122,9 @@ def test(run: Run, prepared: Prepared) -> Iterator[str]:
         f"{scores['dice'].median():.2f}."
     )
     yield f"Its mask does not touch the label at all in a share of {missed:.2f} of the {len(labelled)} test images."
-    by_type = labelled.groupby("tumour_type")["dice"].agg(["mean", "size"])
+    by_type = labelled.groupby("tumour_type")["dice"].agg(["mean", "size"]).query("size >= @FEWEST")
     kinds = [f"{row['mean']:.2f} for {kind} (n = {row['size']:.0f})" for kind, row in by_type.iterrows()]
-    yield f"By type of tumour: {', '.join(kinds)}."
+    yield f"By type of tumour, where there are {FEWEST} images or more: {', '.join(kinds)}."
 
 
 def recorded(records: Sequence[Record]) -> Iterator[str]:

@@ -45,16 +45,17 @@ def test_sentences_about_two_runs_differ_in_numbers_only() -> None:
 def test_what_is_found_is_counted_on_test_images_with_a_label() -> None:
     scores = pd.DataFrame(
         {
-            "split": ["train", "test", "test", "test", "test"],
-            "tumour_type": ["glioma", "glioma", "glioma", "pituitary", "pituitary"],
-            "labelled": [0.1, 0.1, 0.1, 0.1, 0.0],
-            "dice": [1.0, 0.0, 0.6, 0.9, np.nan],
+            "split": ["train", *["test"] * 7],
+            "tumour_type": [*["glioma"] * 6, "pituitary", "pituitary"],
+            "labelled": [*[0.1] * 7, 0.0],
+            "dice": [1.0, 0.0, 0.6, 0.3, 0.1, 0.5, 0.9, np.nan],
         }
     )
     text = " ".join(narrate.test(run([0.1], scores), None))  # type: ignore[arg-type]
-    assert "0.50 on average; the median is 0.60" in text
-    assert "in a share of 0.33 of the 3 test images" in text
-    assert "0.30 for glioma (n = 2), 0.90 for pituitary (n = 1)" in text
+    assert "0.40 on average; the median is 0.40" in text
+    assert "in a share of 0.17 of the 6 test images" in text
+    assert "where there are 5 images or more: 0.30 for glioma (n = 5)." in text
+    assert "pituitary" not in text
 
 
 def test_parameters_are_compared_with_the_published_number() -> None:
