@@ -48,7 +48,8 @@ CHOSEN = {"dataset": DATASET, "scale": SCALE, "seed": SEED, "data": str(DATA) if
 CHANGED = {name: value for name, value in CHOSEN.items() if value != DEFAULTS[name]}
 PARAMETERS = " ".join(f"--parameter {name}='{value}'" for name, value in CHANGED.items())
 
-# What a training or the making of maps needs, by scale: megabytes of memory and minutes (measured: `brainseg plan`).
+# What a training or the making of maps may take, by scale: megabytes of memory and minutes. `brainseg plan` measured
+# 1200 MB at the scale quick; the others have room to spare, and a job that needs more is started again with more.
 NEEDS = {"quick": (2000, 30), "small": (2000, 90), "laptop": (4000, 720), "full": (24000, 2880)}
 
 # Snakemake gives every job one core; with as many threads as cores, jobs side by side get in each other's way.
@@ -85,8 +86,11 @@ def options(wildcards):
     return given + (f" --data '{folder_of(wildcards.dataset)}'" if wildcards.dataset != "phantom" else "")
 
 
-def guided(wildcards):
-    return wildcards.guidance.replace("-guidance-", " --guidance ")
+def training_options(wildcards):
+    """Options of `brainseg train` alone; --config devices=N lets N graphics cards share each batch."""
+    weight = wildcards.guidance.removeprefix("-guidance-")
+    chosen = {"guidance": weight, "devices": config.get("devices", "")}
+    return " ".join(f"--{name} {value}" for name, value in chosen.items() if value != "")
 
 
 def memory(wildcards, attempt):
@@ -200,13 +204,13 @@ rule run:
         str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}.json"),
     params:
         options=options,
-        guidance=guided,
+        training=training_options,
     resources:
         mem_mb=memory,
         runtime=minutes,
     shell:
-        "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention}{params.guidance} "
-        "{params.options} --record {output}"
+        "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention} "
+        "{params.training} {params.options} --record {output}"
 
 
 rule saliency:

@@ -40,7 +40,7 @@ def rule_graph() -> list[Edge]:
     with tempfile.TemporaryDirectory() as nothing_made:
         for experiment, *targets in TARGETS:
             settings = ["dataset=phantom", f"experiment={experiment}"]
-            command = ["snakemake", "--rulegraph", *targets, "--config", *settings]
+            command = ["snakemake", "--rulegraph", "dot", *targets, "--config", *settings]
             environment = os.environ | {"BRAINSEG_WORKSPACE": nothing_made}
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             if done.returncode:
@@ -118,14 +118,23 @@ def _box(node: str, x: float, y: float) -> str:
 
 
 def _arrow(edge: Edge, places: Mapping[str, tuple[float, float]]) -> str:
+    return (
+        f'<path id="edge-{edge[0]}-{edge[1]}" d="{_path(edge, places)}" fill="none" stroke="{SOFT}" '
+        'stroke-width="1.5" marker-end="url(#head)"/>'
+    )
+
+
+def _path(edge: Edge, places: Mapping[str, tuple[float, float]]) -> str:
+    """From box to box; past the boxes of the layers between, if there are any."""
     (x, y), (to_x, to_y) = (places[node] for node in edge)
+    between = [left for left, top in places.values() if y < top < to_y]
+    side = 1 if to_x > x else -1
     x, to_x = x + WIDTH / 2, to_x + WIDTH / 2
     start, end = y + HEIGHT, to_y - 1
-    if to_y - y > DOWN and x == to_x:  # past the boxes between
-        path = f"M{x + WIDTH / 2:g} {y + HEIGHT / 2:g}C{x + WIDTH:g} {start:g} {x + WIDTH:g} {end:g} {x + 40:g} {end:g}"
-    else:
-        path = f"M{x:g} {start:g}C{x:g} {start + 25:g} {to_x:g} {end - 25:g} {to_x:g} {end:g}"
-    return (
-        f'<path id="edge-{edge[0]}-{edge[1]}" d="{path}" fill="none" stroke="{SOFT}" stroke-width="1.5" '
-        'marker-end="url(#head)"/>'
-    )
+    if not between or x == to_x:
+        return f"M{x:g} {start:g}C{x:g} {start + 25:g} {to_x:g} {end - 25:g} {to_x:g} {end:g}"
+    if not any(left < x < left + WIDTH for left in between):  # straight down, and in from the side
+        middle, edge_x = to_y + HEIGHT / 2, to_x - side * (WIDTH / 2 + 1)
+        return f"M{x:g} {start:g}V{middle - 20:g}Q{x:g} {middle:g} {edge_x:g} {middle:g}"
+    middle, arrival = y + HEIGHT / 2, to_x + side * WIDTH / 4  # out to the side, and straight down
+    return f"M{x + side * WIDTH / 2:g} {middle:g}Q{arrival:g} {middle:g} {arrival:g} {middle + 40:g}V{end:g}"
