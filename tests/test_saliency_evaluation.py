@@ -245,3 +245,8 @@ def test_guidance_is_compared_with_no_guidance_on_the_same_images() -> None:
     assert [ax.get_title(loc="left").replace("\n", " ") for ax in panels] == list(ABLATED.values())
     hollow, filled = (line for line in panels[0].get_lines() if line.get_marker() == "o")
     assert [*np.asarray(hollow.get_ydata()), *np.asarray(filled.get_ydata())] == pytest.approx([0.7, 0.5])
+
+
+def test_two_trainings_of_one_recipe_are_told_apart_from_others() -> None:
+    now, before = guided_records({0.0: 0.4, 1.0: 0.3}), guided_records({0.0: 0.6, 0.5: 0.2})
+    assert list(narrate.retrained(now, before)) == ["U-Net, seed 0: mean Dice on test images 0.60 then, 0.40 now."]
