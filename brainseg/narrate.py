@@ -208,7 +208,8 @@ def guidance(table: pd.DataFrame) -> Iterator[str]:
         guided = rows[rows["weight"] > 0]
         above, below = int((guided["difference_low"] > 0).sum()), int((guided["difference_high"] < 0).sum())
         ends = [
-            f"{TITLES[model]} {one['mean'].iloc[0]:.2f} without, {one['mean'].iloc[-1]:.2f} with weight {heaviest:g}"
+            f"{TITLES[str(model)]} {one['mean'].iloc[0]:.2f} without, "
+            f"{one['mean'].iloc[-1]:.2f} with weight {heaviest:g}"
             for model, one in rows.groupby("model", sort=False)
         ]
         yield (
