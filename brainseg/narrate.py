@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
-from brainseg.evaluate import attention_effects, attention_table, ladder_table
+from brainseg.evaluate import attention_effects, attention_table, collect, ladder_table
 from brainseg.models import TITLES
 from brainseg.recipe import STEPS, Recipe, Training
 from brainseg.results import SaliencyRecord
@@ -202,13 +202,26 @@ def guidance(table: pd.DataFrame) -> Iterator[str]:
         guided = rows[rows["weight"] > 0]
         above, below = int((guided["difference_low"] > 0).sum()), int((guided["difference_high"] < 0).sum())
         ends = [
-            f"{TITLES[model]} {one['mean'].iloc[0]:.2f} without, {one['mean'].iloc[-1]:.2f} with weight {heaviest:g}"
+            f"{TITLES[str(model)]} {one['mean'].iloc[0]:.2f} without, "
+            f"{one['mean'].iloc[-1]:.2f} with weight {heaviest:g}"
             for model, one in rows.groupby("model", sort=False)
         ]
         yield (
             f"*{ABLATED[str(score)]}*: {'; '.join(ends)}. Of {len(guided)} differences from no guidance, the intervals "
             f"of {above} lie above zero, those of {below} below."
         )
+
+
+def retrained(records: Iterable[Record], earlier: Iterable[Record]) -> Iterator[str]:
+    """Say how far apart two trainings of one recipe came out, for every recipe that is in both."""
+    before = {record.recipe: record for record in earlier}
+    for record in records:
+        if (twin := before.get(record.recipe)) is not None:
+            first, second = (collect([run], "border_dice")["value"].mean() for run in (twin, record))
+            yield (
+                f"{TITLES[record.recipe.model]}, seed {record.recipe.seed}: mean Dice on test images {first:.2f} then, "
+                f"{second:.2f} now."
+            )
 
 
 def labels(table: pd.DataFrame) -> Iterator[str]:

@@ -264,6 +264,14 @@ def test_maps_follow_the_weights_that_a_model_has_now(method: str, gated: Any) -
     assert np.abs(explain(method, gated, x, "whole") - before).max() > 1e-3
 
 
+def test_images_that_are_not_finite_are_refused() -> None:
+    """Also where the network would make finite numbers of them."""
+    x = images()
+    x[1, 2, 3] = np.nan
+    with pytest.raises(BrainsegError, match="received values that are not finite in image 1, expected 0 to 1"):
+        explain("gradient", toy(), x, "whole")
+
+
 def test_what_is_not_finite_is_said() -> None:
     model = toy(weight=np.nan)
     with pytest.raises(BrainsegError, match="gradient gives values that are not finite for image 0, 1"):

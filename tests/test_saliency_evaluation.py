@@ -174,7 +174,7 @@ def test_labels_are_randomised_for_the_same_region_of_the_same_images(run: Any, 
     methods = ["gradient", "Seg-Grad-CAM"]
     table = label_randomisation(run, {"itself": run, "dark": dark}, data, methods=methods)
     assert table.groupby(["map", "network"])["number"].agg(list).map(lambda numbers: numbers == [10, 11, 12, 13]).all()
-    means = table.groupby(["network", "map"])[["dice", "correlation"]].mean()
+    means: Any = table.groupby(["network", "map"])[["dice", "correlation"]].mean()
     np.testing.assert_allclose(means.loc["itself", "correlation"], 1)
     assert means.loc[("dark", "gradient"), "correlation"] == pytest.approx(1)
     assert np.isnan(means.loc[("dark", "Seg-Grad-CAM"), "correlation"])
@@ -195,7 +195,7 @@ def compared(**correlations: list[float]) -> pd.DataFrame:
 
 def test_a_map_that_ignores_the_labels_is_named() -> None:
     table = compared(learns=[0.8, 0.1], ignores=[0.6, 0.6])
-    found = labels(table).set_index("map")
+    found: Any = labels(table).set_index("map")
     assert found["difference"].to_dict() == pytest.approx({"learns": 0.7, "ignores": 0.0})
     assert found.loc["learns", "low"] == pytest.approx(0.7)
     sentences = list(narrate.labels(table))
@@ -226,7 +226,7 @@ def test_guidance_is_compared_with_no_guidance_on_the_same_images() -> None:
             made_up(gradient=[0.6, 0.7] * 3)[:4].assign(guidance=1.0),
         ]
     )
-    table = guidance(guided_records({0.0: 0.7, 1.0: 0.5}), maps).set_index(["score", "weight"])
+    table: Any = guidance(guided_records({0.0: 0.7, 1.0: 0.5}), maps).set_index(["score", "weight"])
     assert set(table.index.get_level_values("score")) == set(ABLATED)
     expected = {("dice", 0.0): 0.7, ("dice", 1.0): 0.5, ("energy", 0.0): 0.25, ("energy", 1.0): 0.65}
     assert {key: table.loc[key, "mean"] for key in expected} == pytest.approx(expected)
@@ -245,3 +245,8 @@ def test_guidance_is_compared_with_no_guidance_on_the_same_images() -> None:
     assert [ax.get_title(loc="left").replace("\n", " ") for ax in panels] == list(ABLATED.values())
     hollow, filled = (line for line in panels[0].get_lines() if line.get_marker() == "o")
     assert [*np.asarray(hollow.get_ydata()), *np.asarray(filled.get_ydata())] == pytest.approx([0.7, 0.5])
+
+
+def test_two_trainings_of_one_recipe_are_told_apart_from_others() -> None:
+    now, before = guided_records({0.0: 0.4, 1.0: 0.3}), guided_records({0.0: 0.6, 0.5: 0.2})
+    assert list(narrate.retrained(now, before)) == ["U-Net, seed 0: mean Dice on test images 0.60 then, 0.40 now."]

@@ -95,8 +95,8 @@ def explain(
     Raises
     ------
     BrainsegError
-        If there is no such method, the images do not fit the model, the region is empty in an image, or a value of the
-        map is not finite.
+        If there is no such method, the images do not fit the model or have values that are not finite, the region is
+        empty in an image, or a value of the map is not finite.
 
     Examples
     --------
@@ -108,6 +108,12 @@ def explain(
     expected = model.input_shape[1:]
     if images.ndim != 4 or images.shape[1:] != expected:
         raise BrainsegError(f"received images of shape {images.shape}, expected (n, {', '.join(map(str, expected))})")
+    # Asked here, because the ReLU of a backend may make a finite number of what is none.
+    if strange := [i for i, image in enumerate(images) if not np.isfinite(image).all()]:
+        raise BrainsegError(
+            f"received values that are not finite in image {', '.join(map(str, strange))}, expected 0 to 1: "
+            "clean or leave out these images"
+        )
     maps = METHODS[method](model, images, region, batch_size, **options)
     if broken := [i for i, one in enumerate(maps) if not np.isfinite(one).all()]:
         raise BrainsegError(

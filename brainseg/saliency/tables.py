@@ -1,6 +1,7 @@
 """Scores of saliency maps, read: means, what beats the controls, and for which tumours."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -165,9 +166,11 @@ def guidance(records: Sequence[Record], scores: pd.DataFrame, method: str = "gra
         the network without guidance on the same images, ``difference``, ``difference_low``, ``difference_high`` and
         ``common`` (images), NaN and 0 in its own row.
     """
-    values = {(record.recipe.model, record.recipe.guidance): {"dice": _dice(record)} for record in records}
-    for (model, weight), rows in scores[scores["map"] == method].groupby(["model", "guidance"]):
-        values[model, weight] |= {name: rows.assign(seed=0, value=rows[name]) for name in ABLATED if name != "dice"}
+    values: dict[Any, dict[str, pd.DataFrame]] = {
+        (record.recipe.model, record.recipe.guidance): {"dice": _dice(record)} for record in records
+    }
+    for key, rows in scores[scores["map"] == method].groupby(["model", "guidance"]):
+        values[key] |= {name: rows.assign(seed=0, value=rows[name]) for name in ABLATED if name != "dice"}
     table = []
     for name in ABLATED:
         for model, weight in sorted(values, key=lambda key: (MODELS.index(key[0]), key[1])):
