@@ -86,11 +86,15 @@ def options(wildcards):
     return given + (f" --data '{folder_of(wildcards.dataset)}'" if wildcards.dataset != "phantom" else "")
 
 
+def guidance_option(wildcards):
+    """The weight of the guidance term, where a name has one."""
+    return wildcards.guidance.replace("-guidance-", "--guidance ")
+
+
 def training_options(wildcards):
-    """Options of `brainseg train` alone; --config devices=N lets N graphics cards share each batch."""
-    weight = wildcards.guidance.removeprefix("-guidance-")
-    chosen = {"guidance": weight, "devices": config.get("devices", "")}
-    return " ".join(f"--{name} {value}" for name, value in chosen.items() if value != "")
+    """Options of `brainseg train`; --config devices=N lets N graphics cards share each batch."""
+    devices = f"--devices {config['devices']}" if "devices" in config else ""
+    return f"{guidance_option(wildcards)} {devices}"
 
 
 def memory(wildcards, attempt):
@@ -221,12 +225,12 @@ rule saliency:
         str(WORK / "{dataset}-{scale}-{seed}" / "saliency" / "{model}{guidance}.json"),
     params:
         options=options,
-        guidance=guided,
+        guidance=guidance_option,
     resources:
         mem_mb=memory,
         runtime=minutes,
     shell:
-        "brainseg saliency {wildcards.model}{params.guidance} {params.options} --record {output}"
+        "brainseg saliency {wildcards.model} {params.guidance} {params.options} --record {output}"
 
 
 rule maps:
@@ -237,12 +241,12 @@ rule maps:
         str(WORK / "{dataset}-{scale}-{seed}" / "maps" / "{model}{guidance}.json"),
     params:
         options=options,
-        guidance=guided,
+        guidance=guidance_option,
     resources:
         mem_mb=memory,
         runtime=minutes,
     shell:
-        "brainseg saliency {wildcards.model}{params.guidance} --method gradient --method Seg-Grad-CAM "
+        "brainseg saliency {wildcards.model} {params.guidance} --method gradient --method Seg-Grad-CAM "
         "{params.options} --record {output}"
 
 

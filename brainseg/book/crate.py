@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jupytext
-import nbformat
 import yaml
 from rocrate.model.contextentity import ContextEntity
 from rocrate.model.data_entity import DataEntity
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
+
+from brainseg.book.chapters import read_chapter
 
 CRATE = "ro-crate-metadata.json"
 MANIFEST = "codecheck.yml"
@@ -98,7 +98,7 @@ def manifest(root: Path) -> str:
     Parameters
     ----------
     root
-        The repository, with the executed chapters.
+        The repository.
     """
     content = {
         "version": "https://codecheck.org.uk/spec/config/1.0/",
@@ -122,12 +122,11 @@ def _chapters(root: Path) -> list[Path]:
 
 
 def _title(source: Path) -> str:
-    first = jupytext.read(source, fmt="py:percent").cells[0].source
-    return str(first.partition("\n")[0].removeprefix("# "))
+    return str(read_chapter(source).cells[0].source.partition("\n")[0].removeprefix("# "))
 
 
 def _outputs(source: Path) -> str:
-    figures = list(_figures(nbformat.read(source.with_suffix(".ipynb"), as_version=4)))
+    figures = list(_figures(read_chapter(source)))
     return f"{_title(source)}: all outputs, among them the figures {', '.join(figures)}"
 
 
