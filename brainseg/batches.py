@@ -35,13 +35,14 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         # the end of an epoch wait for seconds (TensorFlow 2.21: until 5, 10, 20 or 41 seconds after its start).
         super().__init__(workers=2)
         self.images, self.masks, self.batch_size = images, masks, batch_size
+        self.devices = devices()  # asked here, because Keras knows of them only in the thread that set them
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        images, masks = (filled(array[batch], devices()) for array in (self.images, self.masks))
+        images, masks = (filled(array[batch], self.devices) for array in (self.images, self.masks))
         return as_input(images), masks.astype(np.float32)[..., np.newaxis]
 
 
