@@ -35,7 +35,7 @@ from brainseg.display import items, source
 from brainseg.experiment import Experiment
 from brainseg.guidance import energy_outside
 from brainseg.models import MODELS, TITLES
-from brainseg.results import recorded_runs, recorded_saliency
+from brainseg.results import recorded_labels, recorded_runs, recorded_saliency
 from brainseg.saliency import evaluation, explain, tables
 from brainseg.saliency.evaluation import SCORES
 from brainseg.saliency.gradients import input_gradient
@@ -244,6 +244,33 @@ last.groupby("map")["correlation"].mean().sort_values().round(2).to_frame()
 # their neighbours, whatever the weights are. A product with the image also keeps the image, and what the eye recognises in such a map is the image. So a map on the tumour is no evidence that the network has
 # learned anything about tumours. For that the network must be asked otherwise: by its answers on images that it has not seen.
 #
+# ### Another test: wrong labels
+#
+# The second test of the same authors destroys the labels in place of the weights. A network is trained on the same images, with the tumour borders dealt out anew among them: nothing can be learned about tumours but where they tend to lie. A map that shows what a network has
+# learned must then be another. How much another? Two trainings on the *true* labels that differ in nothing but their seed do not have the same maps either, so they are the yardstick. Explained are the same pixels in all three.
+
+# %% tags=["hide-input"]
+dealt = recorded_labels("tumorseg-quick-labels")
+items(narrate.labels(dealt))
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rank correlation with the maps of a network with another seed, minus that with the maps of a network that learned shuffled labels; test images of the study. At zero: a map that does not depend on the labels.", "name": "fig-labels"}, "image": {"alt": "Forest plot, one line a method: how much less alike maps are after training on shuffled labels."}}
+differences = tables.labels(dealt)
+plotting.forest(
+    differences.assign(label=differences["map"], group=differences["model"].map(TITLES))
+    .sort_values("difference", kind="stable")
+    .rename(columns={"difference": "mean"}),
+    xlabel="rank correlation lost by shuffled labels",
+)
+
+# %% tags=["hide-input"]
+differences.assign(model=differences["model"].map(TITLES)).set_index(["model", "map"])[
+    ["another seed", "shuffled labels", "difference", "low", "high"]
+].round(2)
+
+# %% [markdown]
+# A line at zero, or beyond, does not say that a map is worthless. It says that what the map shows is not what the labels have taught: the image itself, the pixels that were asked about, or what any network of this build would do. It is one network of each kind, so a
+# difference that is small beside those between two seeds is not one to build on.
+#
 # ## Saliency in training
 #
 # The study's README says that saliency maps are part of the training, so that a network learns to look at tumours. The notebook has no such step. What it could be is known: a term in the loss that
@@ -294,8 +321,9 @@ energies[["gradient", "Seg-Grad-CAM", "predicted mask", "centre"]].round(2)
 items(narrate.retrained(guided, recorded_runs("tumorseg-quick-attention")))
 
 # %% [markdown]
-# So the sixth claim, that saliency in training makes a network rely on tumour regions, is not borne out here, and not refuted either. With more weight, more of the gradient's energy lies inside the border, but the mask gains as much as the gradient, and the intervals of the differences show
-# whether 30 images suffice to tell a rise from none. Everything rests on one seed for each weight: the intervals are over patients and images, and say nothing of what another training would have given. For that, several seeds of every weight would have to be trained.
+# So the sixth claim, that saliency in training makes a network rely on tumour regions, is not borne out here, and not refuted either. With more weight, more of the gradient's energy lies inside the border, but the mask gains as much as the gradient, and with so few images the
+# interval of the rise includes zero. Dice changes by less than between two trainings of one recipe. Everything rests on one network, and on one seed for each weight: the intervals are over patients and images, and say nothing of what another training would have given. For that, several
+# seeds of every weight would have to be trained.
 #
 # ## What a map cannot say
 #
