@@ -218,9 +218,10 @@ def retrained(records: Iterable[Record], earlier: Iterable[Record]) -> Iterator[
     for record in records:
         if (twin := before.get(record.recipe)) is not None:
             first, second = (collect([run], "border_dice")["value"].mean() for run in (twin, record))
+            start, again = (run.history["loss"].iloc[0] for run in (twin, record))
             yield (
-                f"{TITLES[record.recipe.model]}, seed {record.recipe.seed}: mean Dice on test images {first:.2f} then, "
-                f"{second:.2f} now."
+                f"{TITLES[record.recipe.model]}, seed {record.recipe.seed}: loss in the first epoch {start:.4f} then, "
+                f"{again:.4f} now; mean Dice on test images at the end {first:.2f} then, {second:.2f} now."
             )
 
 

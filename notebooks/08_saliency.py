@@ -315,7 +315,7 @@ energies = guided_maps.assign(model=guided_maps["model"].map(TITLES)).pivot_tabl
 energies[["gradient", "Seg-Grad-CAM", "predicted mask", "centre"]].round(2)
 
 # %% [markdown]
-# How much would such numbers differ without any guidance? The same recipe with the same seed was trained before, on another machine, for the table on attention. Nothing but rounding differs:
+# How much do such numbers differ without any guidance? The same recipe with the same seed had been trained before, for the table on attention. In the first epoch the two trainings hardly differ; the small difference, most likely of rounding on another processor, grows:
 
 # %% tags=["hide-input"]
 items(narrate.retrained(guided, recorded_runs("tumorseg-quick-attention")))
