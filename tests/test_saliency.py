@@ -272,10 +272,24 @@ def test_images_that_are_not_finite_are_refused() -> None:
         explain("gradient", toy(), x, "whole")
 
 
-def test_what_is_not_finite_is_said() -> None:
-    model = toy(weight=np.nan)
-    with pytest.raises(BrainsegError, match="gradient gives values that are not finite for image 0, 1"):
-        explain("gradient", model, images(), "whole")
+@every_method
+def test_weights_that_are_not_finite_are_refused(method: str, gated: Any) -> None:
+    kernel = gated.get_layer("features").kernel
+    values = keras.ops.convert_to_numpy(kernel).copy()
+    values[0, 0, 0, 0] = np.nan
+    kernel.assign(values)
+    try:
+        with pytest.raises(BrainsegError, match=r"weights that are not finite, features/kernel first"):
+            explain(method, gated, images(1, channels=3), "whole")
+    finally:
+        reset(gated, seed=1)
+
+
+def test_a_map_that_is_not_finite_is_said() -> None:
+    model = toy(weight=3e38)
+    message = "gradient × input gives values that are not finite for image 0, 1"
+    with np.errstate(over="ignore"), pytest.raises(BrainsegError, match=message):
+        explain("gradient × input", model, 100 * images(), "whole")
 
 
 def test_a_method_or_an_image_that_does_not_fit_is_named() -> None:

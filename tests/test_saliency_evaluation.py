@@ -250,6 +250,6 @@ def test_guidance_is_compared_with_no_guidance_on_the_same_images() -> None:
 def test_two_trainings_of_one_recipe_are_told_apart_from_others() -> None:
     now, before = guided_records({0.0: 0.4, 1.0: 0.3}), guided_records({0.0: 0.6, 0.5: 0.2})
     assert list(narrate.retrained(now, before)) == [
-        "U-Net, seed 0: loss in the first epoch 1.2000 then, 0.8000 now; mean Dice on test images at the end 0.60 then, "
-        "0.40 now."
+        "U-Net, seed 0: loss in the first epoch 1.2000 then, 0.8000 now; "
+        "mean Dice on test images at the end 0.60 then, 0.40 now."
     ]

@@ -4,10 +4,11 @@ Every method takes a model, images, the region to explain and a batch size, and 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from brainseg.backend import keras
 from brainseg.errors import BrainsegError
 from brainseg.saliency.attention import attention
 from brainseg.saliency.cam import hires_cam, published_grad_cam, seg_grad_cam, seg_xres_cam
@@ -22,9 +23,6 @@ from brainseg.saliency.gradients import (
 from brainseg.saliency.perturbation import occlusion, rise
 from brainseg.saliency.region import Region
 from brainseg.saliency.score import Array
-
-if TYPE_CHECKING:
-    from brainseg.backend import keras
 
 METHODS: Mapping[str, Callable[..., Array]] = {
     "gradient": input_gradient,
@@ -95,8 +93,8 @@ def explain(
     Raises
     ------
     BrainsegError
-        If there is no such method, the images do not fit the model or have values that are not finite, the region is
-        empty in an image, or a value of the map is not finite.
+        If there is no such method, the images do not fit the model, they or its weights have values that are not
+        finite, the region is empty in an image, or a value of the map is not finite.
 
     Examples
     --------
@@ -114,6 +112,9 @@ def explain(
             f"received values that are not finite in image {', '.join(map(str, strange))}, expected 0 to 1: "
             "clean or leave out these images"
         )
+    sums = {weights.path: np.sum(keras.ops.convert_to_numpy(weights), dtype=np.float64) for weights in model.weights}
+    if unknown := [path for path, total in sums.items() if not np.isfinite(total)]:
+        raise BrainsegError(f"received a model with weights that are not finite, {unknown[0]} first: train it anew")
     maps = METHODS[method](model, images, region, batch_size, **options)
     if broken := [i for i, one in enumerate(maps) if not np.isfinite(one).all()]:
         raise BrainsegError(
