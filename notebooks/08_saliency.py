@@ -321,9 +321,9 @@ energies[["gradient", "Seg-Grad-CAM", "predicted mask", "centre"]].round(2)
 items(narrate.retrained(guided, recorded_runs("tumorseg-quick-attention")))
 
 # %% [markdown]
-# So the sixth claim, that saliency in training makes a network rely on tumour regions, is not borne out here, and not refuted either. With more weight, more of the gradient's energy lies inside the border, but the mask gains as much as the gradient, and with so few images the
-# interval of the rise includes zero. Dice changes by less than between two trainings of one recipe. Everything rests on one network, and on one seed for each weight: the intervals are over patients and images, and say nothing of what another training would have given. For that, several
-# seeds of every weight would have to be trained.
+# So the sixth claim, that saliency in training makes a network rely on tumour regions, holds for one network of two. The gradient maps of DeepLab move to the tumour, with intervals above zero, while its mask lies no better; with the larger weight it pays for that in Dice. Those of U-Net
+# rise too, but so does the mask that they explain, and the intervals include zero. The changes in Dice are no larger than between two trainings of one recipe. Everything rests on one seed for each weight: the intervals are over patients and images, and say nothing of what another training
+# would have given. For that, several seeds of every weight would have to be trained.
 #
 # ## What a map cannot say
 #
