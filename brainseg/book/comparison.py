@@ -47,7 +47,8 @@ frame about as much.
 """
 
 PICTURES = ("image/png", "image/jpeg")
-NUMBER = re.compile(r"[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?(?!\w)")
+"""A number that stands by itself; digits inside a word, such as the name of a run, are part of the word."""
 
 
 @dataclass(frozen=True)

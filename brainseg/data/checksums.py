@@ -10,13 +10,15 @@ CHECKSUMS = "SHA256SUMS"
 
 
 def write_checksums(root: Path) -> None:
-    """Write the list for all files under ``root``."""
+    """Write the list for all files under ``root`` but hidden ones."""
     lines = [f"{digest}  {name}\n" for name, digest in _digests(root).items()]
     (root / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def changed_files(root: Path) -> list[str]:
     """Files under ``root`` that are not as the list says: one phrase each, such as ``a/b.jpg has changed``.
+
+    Hidden files, whose names begin with a dot, are not looked at.
 
     Raises
     ------
@@ -45,5 +47,5 @@ def changed_files(root: Path) -> list[str]:
 
 
 def _digests(root: Path) -> dict[str, str]:
-    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != CHECKSUMS)
+    files = sorted(path for path in root.rglob("[!.]*") if path.is_file() and path.name != CHECKSUMS)
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
