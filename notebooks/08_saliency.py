@@ -322,7 +322,7 @@ items(narrate.retrained(guided, recorded_runs("tumorseg-quick-attention")))
 
 # %% [markdown]
 # So the sixth claim, that saliency in training makes a network rely on tumour regions, holds for one network of two. The gradient maps of DeepLab move to the tumour, with intervals above zero, while its mask lies no better; with the larger weight it pays for that in Dice. Those of U-Net
-# rise too, but so does the mask that they explain, and the intervals include zero. The changes in Dice are no larger than between two trainings of one recipe. Everything rests on one seed for each weight: the intervals are over patients and images, and say nothing of what another training
+# rise too, but so does the mask that they explain, and the intervals include zero. Its changes in Dice are smaller than the difference between two trainings of one recipe. Everything rests on one seed for each weight: the intervals are over patients and images, and say nothing of what another training
 # would have given. For that, several seeds of every weight would have to be trained.
 #
 # ## What a map cannot say

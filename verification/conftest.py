@@ -21,4 +21,4 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     folder, is_worker = session.config.getoption("report"), hasattr(session.config, "workerinput")
     if folder is not None and not is_worker:
-        write_report(folder, sorted(checks, key=lambda check: (check.group, check.name)))
+        write_report(folder, sorted(checks, key=lambda check: check.group))
