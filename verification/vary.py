@@ -16,7 +16,7 @@ from brainseg.book.report import IGNORED_TAG
 from brainseg.data.dataset import default_workspace, open_dataset
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CHAPTER = "05_deeplab"
+CHAPTER, MODEL = "05_deeplab", "deeplab"
 IN_THE_BOOK = default_workspace() / "phantom-quick-0" / "book" / "notebooks" / f"{CHAPTER}.ipynb"
 VARIANTS = {
     "other number of threads": {"TF_NUM_INTRAOP_THREADS": "2", "OMP_NUM_THREADS": "2"},
@@ -25,15 +25,21 @@ VARIANTS = {
 
 
 def executed(workspace: Path, **environment: str) -> Path:
-    """The chapter, executed in a workspace that has the phantom and nothing else."""
+    """The chapter, executed in a workspace that has the phantom, after its networks were trained there."""
     phantom = open_dataset("phantom").root
     (workspace / "data").mkdir(parents=True)
     (workspace / "data" / phantom.name).symlink_to(phantom)
+    variables = os.environ | {"BRAINSEG_WORKSPACE": str(workspace), "TF_NUM_INTEROP_THREADS": "1"} | environment
+
+    def run(*command: object) -> None:
+        subprocess.run([*map(str, command)], cwd=REPOSITORY, env=variables, check=True)
+
+    for step in ("published", "corrected"):
+        run(Path(sys.executable).with_name("brainseg"), "train", MODEL, "--step", step)
     target = workspace / f"{CHAPTER}.ipynb"
-    command = [sys.executable, "-m", "brainseg.book", "execute", f"notebooks/{CHAPTER}.py", str(target)]
     prepared = default_workspace() / "prepared" / "phantom-quick.json"
-    variables = os.environ | {"BRAINSEG_WORKSPACE": str(workspace)} | environment
-    subprocess.run([*command, "--prepared", str(prepared)], cwd=REPOSITORY, env=variables, check=True)
+    execute = (sys.executable, "-m", "brainseg.book", "execute")
+    run(*execute, f"notebooks/{CHAPTER}.py", target, "--prepared", prepared)
     return target
 
 
