@@ -30,7 +30,7 @@ IMAGES, SAMPLES, BATCH = 8, 64, 16
 ALIKE = 0.999
 """Least correlation of the maps of two contestants."""
 SCALES = {"quick": (64, 8), "laptop": (128, 16)}
-ROUNDS = 5
+ROUNDS = 15
 ONE_THREAD = dict.fromkeys(
     ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 ) | {"TF_ENABLE_ONEDNN_OPTS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}

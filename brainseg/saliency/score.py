@@ -104,6 +104,23 @@ def score_of(model: "keras.Model", layer: str | None = None, output: str = "logi
     return known[layer, output]
 
 
+_FINITE: WeakKeyDictionary[Any, Callable[[], NDArray[np.bool_]]] = WeakKeyDictionary()
+
+
+def strange_weights(model: "keras.Model") -> list[str]:
+    """Names of the weights of a model that are not finite, in the order of its layers.
+
+    Examples
+    --------
+    >>> from brainseg.models import build
+    >>> strange_weights(build("deeplab", size=32, width=4))
+    []
+    """
+    if model not in _FINITE:
+        _FINITE[model] = _finite(model.weights)
+    return [weights.path for weights, finite in zip(model.weights, _FINITE[model](), strict=True) if not finite]
+
+
 def layers(model: "keras.Model") -> list[str]:
     """Names of the layers before the logits that give maps, in the order of computation.
 
@@ -126,6 +143,17 @@ def _known(layer: str, model: "keras.Model") -> str:
 def _chunks(images: Array, region: Array, batch_size: int) -> Iterator[tuple[Array, Array]]:
     for i in range(0, len(images), batch_size):
         yield images[i : i + batch_size], region[i : i + batch_size, ..., np.newaxis]
+
+
+def _finite(weights: list[Any]) -> Callable[[], NDArray[np.bool_]]:
+    """A function that says of each of the weights, as they are when it is called, whether all its values are finite."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # Traced, because to fetch a hundred weights one by one takes a good part of the time of a small map.
+        all_finite = tf.function(lambda: [tf.reduce_all(tf.math.is_finite(one.value)) for one in weights])
+        return lambda: np.stack(all_finite())
+    return lambda: np.stack([np.isfinite(keras.ops.convert_to_numpy(one)).all() for one in weights])
 
 
 Derivative = Callable[[list[Array], Array], tuple[Array, Array]]
