@@ -40,6 +40,7 @@ RUNS = {
 }
 CHAPTERS = sorted(path.stem for path in Path("notebooks").glob("[0-9]*.py"))
 PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
+MAPS = {"saliency": "", "maps": "--method gradient --method Seg-Grad-CAM"}  # kinds of record, and of which maps each is
 DATA = Path(str(config["data"])) if "data" in config else None
 
 # What is not the default goes into the chapters as a parameter; with the defaults, none does.
@@ -132,6 +133,7 @@ wildcard_constraints:
     scale=r"[a-z]+",
     seed=r"\d+",
     guidance=r"(-guidance-[\d.]+)?",
+    maps="|".join(MAPS),
     model="|".join(MODELS),
     step=r"[a-z]+",
     attention=r"[a-z]+",
@@ -222,32 +224,16 @@ rule saliency:
         sources("brainseg.saliency.evaluation"),
         str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-corrected-published{guidance}.json"),
     output:
-        str(WORK / "{dataset}-{scale}-{seed}" / "saliency" / "{model}{guidance}.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "{maps}" / "{model}{guidance}.json"),
     params:
         options=options,
         guidance=guidance_option,
+        methods=lambda wildcards: MAPS[wildcards.maps],
     resources:
         mem_mb=memory,
         runtime=minutes,
     shell:
-        "brainseg saliency {wildcards.model} {params.guidance} {params.options} --record {output}"
-
-
-rule maps:
-    input:
-        sources("brainseg.saliency.evaluation"),
-        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-corrected-published{guidance}.json"),
-    output:
-        str(WORK / "{dataset}-{scale}-{seed}" / "maps" / "{model}{guidance}.json"),
-    params:
-        options=options,
-        guidance=guidance_option,
-    resources:
-        mem_mb=memory,
-        runtime=minutes,
-    shell:
-        "brainseg saliency {wildcards.model} {params.guidance} --method gradient --method Seg-Grad-CAM "
-        "{params.options} --record {output}"
+        "brainseg saliency {wildcards.model} {params.guidance} {params.methods} {params.options} --record {output}"
 
 
 rule labels:
