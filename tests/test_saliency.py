@@ -33,16 +33,21 @@ def unet() -> Any:
     return build("unet", size=32, width=4, normalisation="batch")
 
 
-@pytest.fixture
-def gated() -> Any:
-    """Two convolutions and a gate, with random weights."""
+@pytest.fixture(scope="module")
+def traced() -> Any:
+    """Two convolutions and a gate; one for all tests, because to trace a model anew takes most of a test's time."""
     image = keras.Input((SIZE, SIZE, 3), name="image")
     x = LAYERS.Conv2D(6, 3, padding="same", activation="relu", name="features")(image)
     gate = LAYERS.Conv2D(1, 1, activation="sigmoid", name="gate_1_map")(x)
     x = LAYERS.Conv2D(1, 3, padding="same", name="logits")(LAYERS.Multiply(name="gate_1_apply")([x, gate]))
-    model = keras.Model(image, LAYERS.Activation("sigmoid", name="probability")(x))
-    reset(model, seed=1)
-    return model
+    return keras.Model(image, LAYERS.Activation("sigmoid", name="probability")(x))
+
+
+@pytest.fixture
+def gated(traced: Any) -> Any:
+    """The same with random weights."""
+    reset(traced, seed=1)
+    return traced
 
 
 def reset(model: Any, seed: int) -> None:
@@ -278,11 +283,8 @@ def test_weights_that_are_not_finite_are_refused(method: str, gated: Any) -> Non
     values = keras.ops.convert_to_numpy(kernel).copy()
     values[0, 0, 0, 0] = np.nan
     kernel.assign(values)
-    try:
-        with pytest.raises(BrainsegError, match=r"weights that are not finite, features/kernel first"):
-            explain(method, gated, images(1, channels=3), "whole")
-    finally:
-        reset(gated, seed=1)
+    with pytest.raises(BrainsegError, match=r"weights that are not finite, features/kernel first"):
+        explain(method, gated, images(1, channels=3), "whole")
 
 
 def test_a_map_that_is_not_finite_is_said() -> None:
