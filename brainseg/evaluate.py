@@ -336,6 +336,29 @@ def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], ste
     return differences(scores)
 
 
+def size_effects(
+    larger: Mapping[str, Mapping[str, Sequence[Record]]],
+    smaller: Mapping[str, Mapping[str, Sequence[Record]]],
+    step: str,
+) -> pd.DataFrame:
+    """Paired differences in Dice of networks at a larger scale from those at a smaller one, on the same test images.
+
+    Returns
+    -------
+    DataFrame
+        One row per model that has the step at both scales, with the columns of :func:`model_differences` and
+        ``smaller`` and ``larger``, the mean Dice at each.
+    """
+    rows = []
+    for model in larger:
+        if step in larger[model] and step in smaller.get(model, {}):
+            after, before = (collect(results[model][step], "border_dice") for results in (larger, smaller))
+            means = {"smaller": before["value"].mean(), "larger": after["value"].mean()}
+            rows.append({"label": TITLES[model], **means, **dataclasses.asdict(paired_difference(after, before))})
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=holm(table["p"].to_numpy()))
+
+
 def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
     """Paired differences in Dice of each kind of attention from none, on the same test images.
 

@@ -71,8 +71,20 @@ def protocol(recipe: Recipe) -> Iterator[str]:
     yield f"Validation on {held}. The split is {split}."
     guidance = f" plus {recipe.guidance:g} times the guidance term" if recipe.guidance else ""
     yield f"Loss: {LOSSES[preset.loss]}{guidance}. Optimiser: Adam, {_learning_rate(preset)}."
+    yield _network(preset)
     shuffled = ", dealt out anew among the images" if recipe.pairing == "shuffled" else ""
     yield f"{_augmentation(preset)} Labels: {LABELS[recipe.mask]}{shuffled}."
+    if preset.mirrored:
+        yield "A prediction is the mean of those for the image and its three mirror images."
+
+
+def _network(preset: Training) -> str:
+    if preset.normalisation is None:
+        return "Batch normalisation and dropout as published."
+    return (
+        "Batch normalisation after each convolution of encoder and decoder; "
+        f"dropout of {preset.dropout:g} after each pooling and merge."
+    )
 
 
 def _learning_rate(preset: Training) -> str:
@@ -139,6 +151,18 @@ def recorded(records: Sequence[Record]) -> Iterator[str]:
     yield f"{len(records)} results of {hours:.1f} hours of training on {devices}, {days[0]} to {days[-1]}."
 
 
+def on_borders(record: Record) -> str:
+    """Say which images all steps of the ladder are compared on, and how many of their patients are in the training."""
+    scores = record.scores
+    tested = scores[(scores["published_split"] == "test") & (scores["patient_split"] == "test")]
+    trained_on = scores.loc[scores["published_split"] == "train", "patient"]
+    return (
+        f"In no training set of any step are {len(tested)} images, of {tested['patient'].nunique()} patients. Of "
+        f"{int(tested['patient'].isin(trained_on).sum())} of them, the published training set has other images of the "
+        "same patient."
+    )
+
+
 def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str]:
     """Say what each step of the ladder changed, averaged over the models that were trained at every step."""
     complete = {model: steps for model, steps in results.items() if len(steps) == len(STEPS)}
@@ -152,6 +176,26 @@ def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str
             f"*{step}*: the reported Dice goes {changes['reported']}, Dice on borders {changes['on borders']} "
             f"(means of {len(complete)} networks)."
         )
+
+
+def size(effects: pd.DataFrame) -> Iterator[str]:
+    """Say what a larger scale changed in Dice.
+
+    Parameters
+    ----------
+    effects
+        As :func:`brainseg.evaluate.size_effects` gives it.
+    """
+    means = [f"{effects[size].mean():.2f} at the {size} scale" for size in ("smaller", "larger")]
+    above, below = int((effects["low"] > 0).sum()), int((effects["high"] < 0).sum())
+    yield f"Mean Dice on test images, of {len(effects)} networks: {', '.join(means)}."
+    yield f"Of {len(effects)} differences, the intervals of {above} lie above zero, those of {below} below."
+
+
+def ahead(differences: pd.DataFrame) -> str:
+    """Say how many differences between networks have an interval without zero."""
+    apart = int(((differences["low"] > 0) | (differences["high"] < 0)).sum())
+    return f"Of {len(differences)} intervals, {apart} exclude zero."
 
 
 def attention(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> Iterator[str]:
@@ -264,7 +308,8 @@ def saliency_recorded(record: SaliencyRecord) -> Iterator[str]:
 def reachable(seeds: Iterable[int]) -> Iterator[str]:
     """Say how small a p value a test over so many seeds can become."""
     for number in seeds:
-        yield f"{number} seeds: the smallest possible two-sided p is {smallest_p(number):.4f}."
+        counted = f"{number} seed{'s' if number > 1 else ''}"
+        yield f"{counted}: the smallest possible two-sided p is {smallest_p(number):.4f}."
 
 
 def efficiency(tables: Mapping[str, pd.DataFrame]) -> Iterator[str]:

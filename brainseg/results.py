@@ -63,6 +63,22 @@ def recorded_runs(name: str) -> tuple[Record, ...]:
     return tuple(map(Record.from_json, recorded_texts(name)))
 
 
+BOTH_ENDS = ("ladder", "published", "corrected", "full")
+"""Experiments that train the networks as published, as corrected, or both."""
+
+
+def recorded_at_every_scale() -> list[Record]:
+    """The recorded runs of the networks as published and corrected on the study's images, smallest scale first.
+
+    Examples
+    --------
+    >>> recorded_at_every_scale()[0].recipe.size
+    64
+    """
+    names = [f"tumorseg-{scale}-{experiment}" for scale in SCALES for experiment in BOTH_ENDS]
+    return [record for name in names if (RESULTS / name).is_dir() for record in recorded_runs(name)]
+
+
 @dataclass(frozen=True, eq=False)
 class SaliencyRecord:
     """What ``brainseg saliency`` found about the maps of several networks.

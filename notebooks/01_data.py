@@ -119,7 +119,7 @@ plotting.box_against_border(prepared.images[row], prepared.masks["box"][row], pr
 # %% [markdown]
 # How much do the two agree? A common measure is the {term}`Dice` coefficient {cite:p}`dice1945`, twice the area that two masks
 # share divided by the sum of their areas: 1 if they are the same, 0 if they do not touch. Another is {term}`IoU`, the area they
-# share divided by the area they cover together. It is always the smaller of the two.
+# share divided by the area they cover together. It is the smaller of the two, except at 0 and 1, where they are equal.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Dice of label against border, one value per image. An image at 1 would have a label that follows the tumour's border.", "name": "fig-agreement"}, "image": {"alt": "Histogram of the Dice coefficients of labels against borders."}}
 plotting.agreement(report.images["dice"])

@@ -36,7 +36,7 @@ from brainseg.experiment import Experiment
 from brainseg.metrics import THRESHOLD
 from brainseg.models import blocks, build, unet
 from brainseg.models.attention import attention_maps
-from brainseg.results import recorded_and_live, recorded_runs
+from brainseg.results import recorded_and_live, recorded_at_every_scale
 
 experiment = Experiment(dataset, scale, seed, data)
 recipe = experiment.recipe("unet")
@@ -73,8 +73,8 @@ trained = build("unet", size=recipe.size, width=recipe.width)
 items([narrate.parameters("unet", published_size, trained)])
 
 # %% [markdown]
-# Three things differ from the papers, and are kept because the study has them: the convolutions are padded, so that nothing needs to be
-# cropped; the image is enlarged by a 3 × 3 {term}`transposed convolution` in place of a 2 × 2 one; and the gate works at the resolution of
+# Four things differ from the papers, and are kept because the study has them: the convolutions are padded, so that nothing needs to be
+# cropped; {term}`dropout` follows every pooling and every merge; the image is enlarged by a 3 × 3 {term}`transposed convolution` in place of a 2 × 2 one; and the gate works at the resolution of
 # its skip connection, where the paper computes it at the coarser level and enlarges the result.
 #
 # ## Training as published
@@ -131,8 +131,8 @@ items([narrate.gate(maps, prepared.masks[recipe.mask][test])])
 
 # %% [markdown]
 # An attention map is a part of the computation, so it shows truly what the gate does. It is not an explanation of the answer: what a gate
-# closes may still reach the output through the levels below. Chapter 6 compares the networks; how far maps can explain them is a question
-# for measurements, not for looking.
+# closes may still reach the output through the levels below. How far maps can explain a network is a question for measurements, not for looking;
+# [chapter 8](08_saliency) has them.
 #
 # ## Published, and here
 
@@ -143,7 +143,7 @@ summary(run).round(4)
 # The columns from left to right: the table of the study's README; the last line of its training log, on training and on validation images; the
 # same two for this run. Compare the first two. The published accuracy and mean IoU are close to the training values of the log, and the published
 # Dice, 0.3624, equals the training value to the last digit. So the number that stands for U-Net was measured on the images that it learnt from. (On the
-# study's slide the same number reads 0.9624. The log has 0.3624, as the README does.)
+# study's slide the same number reads 0.9624, probably a slip of typing. The log has 0.3624, as the README does.)
 
 # %% tags=["hide-input", "trained"]
 on_test = scores_on_test(run, prepared)
@@ -173,7 +173,7 @@ corrected = experiment.run("unet", "corrected")
 # on the study's images, then live, from the two runs of this page.
 
 # %% tags=["hide-input", "corrected"]
-recorded_and_live(recorded_runs("tumorseg-small-ladder"), [run, corrected], dataset)
+recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by U-Net trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 common, both = evaluate.common_test(prepared), {"as published": run, "corrected": corrected}
@@ -189,13 +189,13 @@ plotting.side_by_side(
 # ## Summary
 #
 # - U-Net joins a wide view to a sharp one by skip connections; attention gates weight what these carry.
-# - Here it has exactly the parameters of the study's network, and its training begins as the study's log does: with finding nothing, at high accuracy.
+# - Built at the published size, it has exactly the parameters of the study's network, and its training begins as the study's log does: with finding nothing, at high accuracy.
 # - The published Dice is a training value.
 # - The labels are boxes, so even a good score here says that the network finds tumours, not that it outlines them.
 #
 # ## Exercises
 #
-# 1. Train without gates: `train(published("unet", experiment.scale, attention=None), prepared, store)`. Is the difference in Dice larger than that
+# 1. Train without gates: `experiment.run("unet", attention=None)`. Is the difference in Dice larger than that
 #    between two seeds?
 # 2. The network hedges at the corners of a box. Plot the mean of `run.probability` over the test images after shifting each so that its label is in the
 #    middle. What shape do you get?

@@ -37,7 +37,7 @@ from brainseg.metrics import THRESHOLD
 from brainseg.models import build, segnet
 from brainseg.models.attention import attention_maps
 from brainseg.published_metrics import background_scores
-from brainseg.results import recorded, recorded_and_live, recorded_runs
+from brainseg.results import recorded, recorded_and_live, recorded_at_every_scale
 from brainseg.study import published_last_epoch
 from brainseg.train import split_rows
 
@@ -52,8 +52,8 @@ prepared = experiment.data
 # values and forgets where it was; SegNet remembers the place and uses it on the way up. That is cheap and keeps edges where they were.
 #
 # In the study, {term}`transposed convolutions <transposed convolution>` enlarge, and gated {term}`skip connections <skip connection>` carry features across, which
-# makes this SegNet a relative of the U-Net. Two differences remain: each decoder step has a single {term}`convolution`, and batch normalisation
-# follows it {cite:p}`ioffe2015`. It also has no {term}`dropout`.
+# makes this SegNet a relative of the U-Net. Three differences remain: each decoder step has a single {term}`convolution`, where the paper's decoder mirrors its encoder; batch normalisation
+# follows it {cite:p}`ioffe2015`; and there is no {term}`dropout`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's SegNet at its published size, drawn from the graph that is trained. Each decoder block holds one convolution and a batch normalisation.", "name": "fig-segnet"}, "image": {"alt": "Diagram of SegNet: four encoder blocks, a bottleneck, four decoder blocks, gates on the connections between them."}}
 published_size = build("segnet", size=128, width=64)
@@ -85,8 +85,8 @@ items(narrate.training(run, empty["accuracy"]))
 
 # %% [markdown]
 # Batch normalisation rescales features to a common range, by their statistics within a batch while training, and by running averages of these when
-# predicting. The network therefore learns fast. But early on the running averages lag behind, and predictions can be far off
-# while training looks well: the study's log has a validation accuracy of 0.3138 in epoch 2.
+# predicting. This often makes learning faster. But early on the running averages lag behind, and predictions can be far off
+# while training looks well. That may be why the study's log has a validation accuracy of 0.3138 in epoch 2.
 #
 # ## A validation set that hardly validates
 #
@@ -176,7 +176,7 @@ corrected = experiment.run("segnet", "corrected")
 # on the study's images, then live, from the two runs of this page.
 
 # %% tags=["hide-input", "corrected"]
-recorded_and_live(recorded_runs("tumorseg-small-ladder"), [run, corrected], dataset)
+recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by SegNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-segnet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 common, both = evaluate.common_test(prepared), {"as published": run, "corrected": corrected}
@@ -191,12 +191,12 @@ plotting.side_by_side(
 # %% [markdown]
 # ## Summary
 #
-# - The study's SegNet keeps the name, a single convolution per decoder step and batch normalisation; the pooling indices of the paper are not in it.
+# - The study's SegNet keeps the name and, in the decoder, batch normalisation. It has one convolution per decoder step, and the pooling indices of the paper are not in it.
 # - Its validation images are the end of the training list. In the study more than half of them carry the label of another image.
 # - Its published validation accuracy and mean IoU are those of a mask without any tumour.
 #
 # ## Exercises
 #
 # 1. Validate on the split `valid` instead (the field `validation` of the training preset). How do the validation curves change?
-# 2. Count with `report = check(root)`: how many images of the last fifth show a patient who is also in the first four fifths?
+# 2. Count with `check(experiment.dataset.root)` of `brainseg.data.check`: how many images of the last fifth show a patient who is also in the first four fifths?
 # 3. Where do running averages of batch normalisation start, and how many batches does it take at momentum 0.99 until they have forgotten half of it?

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Morphology
 #
-# A network's mask is made of pixels that were judged one by one. It may have holes, frayed edges, and specks far from any tumour. {term}`Morphology <morphology>` is the craft
+# A network's mask is made of pixels that are cut off at a threshold one by one. It may have holes, frayed edges, and specks far from any tumour. {term}`Morphology <morphology>` is the craft
 # of cleaning shapes, and the study's fourth claim is that it improves masks and scores. At the end of this chapter you can
 #
 # - say what dilation, erosion, opening, closing and hole filling do to a shape, and in which order to use them;
@@ -45,8 +45,8 @@ runs = {name: experiment.run(name, "corrected") for name in MODELS}
 # %% [markdown]
 # ## Five tools and what they do
 #
-# All of them ask the same question at every pixel: which pixels within a small {term}`footprint` around it, here a disc, belong to the shape? **Dilation** keeps the pixel if
-# any does, **erosion** if all do. An **opening** is an erosion followed by a dilation: what is too thin for the disc vanishes, the rest keeps its place. A **closing** is
+# Four of the five ask the same question at every pixel: which pixels within a small {term}`footprint` around it, here a disc, belong to the shape? **Dilation** keeps the pixel if
+# any does, **erosion** if all do. An **opening** is an erosion followed by a dilation: what is too thin for the disc vanishes, the rest keeps its place but for sharp corners. A **closing** is
 # the other way round: gaps too narrow for the disc are filled. **Hole filling** fills what the shape encloses. Two more work on whole {term}`components <component>`:
 # the largest one is kept, or those of a few pixels are removed.
 #
@@ -95,7 +95,7 @@ items([f"Of {len(labels)} labels, {int((changed > 0).sum())} change, in at most 
 #
 # There are many ways to combine the tools, and one of them is the best on the test images by luck. If we tried all of them there and kept the best, the score would
 # no longer be one of unseen images. So the choice is made on validation images: the {term}`pipeline` with the highest mean Dice is taken, and none if no pipeline beats doing nothing. (nnU-Net has
-# the same rule {cite:p}`isensee2021`.)
+# a similar rule: it keeps only the largest component where that helps in cross-validation {cite:p}`isensee2021`.) The same images have chosen the epoch whose weights are kept.
 
 # %% tags=["hide-input"]
 source(morphology.choose)
@@ -175,7 +175,7 @@ evaluate.processing_table(
 # %% [markdown]
 # ## Summary
 #
-# - Opening removes what is thinner than the disc, closing fills what is narrower; both leave the rest in its place.
+# - Opening removes what is thinner than the disc, closing fills what is narrower; both leave the rest in its place, but for corners.
 # - The study applied a closing to labels, which are boxes, and a closing leaves a box inside the image as it is.
 # - A post-processing is a choice, and a choice is made on validation images.
 # - A mean hides harm: look at the images that got worse.

@@ -63,7 +63,7 @@ source(input_gradient)
 # %% [markdown]
 # ## One answer, thirteen maps
 #
-# All methods answer for the same pixels of the same image. They fall into four families. *Gradients* ask what a small change of brightness would do; SmoothGrad {cite:p}`smilkov2017` asks several noisy copies of the image,
+# All methods answer for the same pixels of the same image, with two exceptions: Grad-CAM as published explains the whole image, and attention is not about any pixel. They fall into four families. *Gradients* ask what a small change of brightness would do; SmoothGrad {cite:p}`smilkov2017` asks several noisy copies of the image,
 # and integrated gradients {cite:p}`sundararajan2017` go all the way from a black image. *Class activation maps* {cite:p}`selvaraju2017,vinogradova2020` show where the features of a layer are strong that speak for the answer. *Perturbations* hide a part of the image and
 # look what the answer loses {cite:p}`zeiler2014,petsiuk2018`. And *attention* shows what the network's own gates let through.
 
@@ -91,7 +91,7 @@ best = {method: found[:1] for method, found in maps["unet"].items()}
 plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 
 # %% [markdown]
-# The maps disagree, although they are of one network, one image and one answer. Some follow the edges of the image, some are blobs, some cover the marked pixels and some lie beside them. None of them is wrong: they answer different questions.
+# The maps disagree, although they are of one network, one image and one answer. Some follow the edges of the image, some are blobs, some cover the marked pixels and some lie beside them. That they disagree does not make one of them wrong: they answer different questions.
 # So the first question to a saliency map is *which one*, and the second is how anybody would notice if it were wrong.
 #
 # ## What the study showed
@@ -138,7 +138,7 @@ viewer(
 # **Does it point at the tumour?** Compared with the border that was drawn by hand: the share of the map's *energy inside the border*; whether its highest value lies inside (the *pointing game* {cite:p}`zhang2018`); and the *localisation AUC*, the probability that a pixel inside has a
 # higher value than one outside, of which one half is chance.
 #
-# **Is it true of the network?** That needs no border. *Deletion* {cite:p}`petsiuk2018`: paint pixels black, the strongest first; the faster the probability of the marked pixels falls, the better the map has named what they rest on. *Insertion*: the reverse, from a blurred image; here more is better.
+# **Is it true of the network?** That needs no border. *Deletion* {cite:p}`petsiuk2018`: paint pixels black, the strongest first; the faster the probability of the marked pixels falls, the better the map has named what they rest on. *Insertion*: the reverse, from a blurred image; here more is better. A half-blackened image is unlike any that the network was trained on, and both scores depend on that, too.
 # *Sensitivity* {cite:p}`ancona2018`: do the values of a random part of the map say how much the answer loses without that part?
 #
 # **Is it stable?** Does the map stay when noise is added that a reader would not notice?
@@ -227,7 +227,7 @@ plotting.saliency_maps(
 )
 
 # %% [markdown]
-# The same in numbers, on the study's images: how alike are the maps before and after, by the order in which they put the pixels? One is the same order, zero is none in common.
+# The same in numbers, on the study's images: how alike are the maps before and after, by the order in which they put the pixels? One is the same order, zero no relation, below zero a reversed one.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Rank correlation of maps with those of the whole network, while its parts are destroyed from the answer up, mean of eight test images of the study. A line that stays high belongs to a method that shows the image more than the network.", "name": "fig-randomisation"}, "image": {"alt": "Line charts, one for each method: rank correlation falls as parts of four networks are destroyed."}}
 plotting.randomisation(record.randomisation)
@@ -240,7 +240,7 @@ last = record.randomisation.sort_values("parts").groupby(["model", "map"], sort=
 last.groupby("map")["correlation"].mean().sort_values().round(2).to_frame()
 
 # %% [markdown]
-# The two kinds of Grad-CAM change most, as they should. The gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: explained are the marked pixels, and these depend most on themselves and
+# Attention comes nearest to no relation. Grad-CAM as published ends below zero: a partly reversed order is still a relation, and needs an explanation of its own. The gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: explained are the marked pixels, and these depend most on themselves and
 # their neighbours, whatever the weights are. A product with the image also keeps the image, and what the eye recognises in such a map is the image. So a map on the tumour is no evidence that the network has
 # learned anything about tumours. For that the network must be asked otherwise: by its answers on images that it has not seen.
 #
@@ -274,7 +274,7 @@ differences.assign(model=differences["model"].map(TITLES)).set_index(["model", "
 # ## Saliency in training
 #
 # The study's README says that saliency maps are part of the training, so that a network learns to look at tumours. The notebook has no such step. What it could be is known: a term in the loss that
-# punishes gradients at pixels that should not matter {cite:p}`ross2017`. In this package it is the share of the gradient's energy that lies outside the tumour's border:
+# punishes gradients at pixels that should not matter {cite:p}`ross2017`. In this package it is the share of the gradient's energy that lies outside the tumour's border, where energy is the sum of squares (in the scores above it is the sum of what is positive in a map):
 
 # %% tags=["hide-input"]
 source(energy_outside)
@@ -321,7 +321,8 @@ energies[["gradient", "Seg-Grad-CAM", "predicted mask", "centre"]].round(2)
 items(narrate.retrained(guided, recorded_runs("tumorseg-quick-attention")))
 
 # %% [markdown]
-# So the sixth claim, that saliency in training makes a network rely on tumour regions, holds for one network of two. The gradient maps of DeepLab move to the tumour, with intervals above zero, while its mask lies no better; with the larger weight it pays for that in Dice. Those of U-Net
+# The study's sixth claim is that saliency in training makes a network rely on tumour regions. The gradient maps of DeepLab move to the tumour, with intervals above zero, and with the larger weight it pays for that in Dice. But energy inside the border is close to what the term rewards, so this
+# shows that maps can be moved, and not that the network relies more on the tumour; the ledger of [chapter 9](09_audit) says *not reproduced*. Those of U-Net
 # rise too, but so does the mask that they explain, and the intervals include zero. Its changes in Dice are smaller than the difference between two trainings of one recipe. Everything rests on one seed for each weight: the intervals are over patients and images, and say nothing of what another training
 # would have given. For that, several seeds of every weight would have to be trained.
 #

@@ -90,7 +90,8 @@ items(
 #
 # ### Numbers that cannot belong together
 #
-# No data are needed to go one step further. Accuracy and {term}`Dice` of the same answer leave no choice for its mean IoU: the first says how many pixels are wrong, the second how many are rightly called tumour, and the rest is arithmetic.
+# No data are needed to go one step further. For pooled pixels, accuracy and {term}`Dice` of the same answer leave no choice for its mean IoU: the first says how many pixels are wrong, the second how many are rightly called tumour, and the rest is arithmetic.
+# (The study's Dice is averaged over batches. That moves it by hundredths, not by tenths.)
 
 # %% tags=["hide-input"]
 source(implied_mean_iou)
@@ -280,7 +281,7 @@ study["categories"].set_index("category").rename_axis("category, the study's ima
 plotting.execution_order(cells())
 
 # %% [markdown]
-# Where the pictures come before the training, they show the weights of an earlier training, or of an earlier session. They belong to another network than the numbers do. A count that stands twice speaks for several sessions: within one, it happens only if a cell was copied.
+# Within one session, smaller counts mean that the pictures came before the training that is quoted, so from other weights. A count that stands twice speaks for several sessions, unless a cell was copied; then the order cannot be told.
 # And some cells have outputs, but call names that nothing in the notebook defines.
 
 # %% tags=["hide-input"]
@@ -298,7 +299,7 @@ items(
 )
 
 # %% [markdown]
-# The source of these cells was edited after they ran. Whoever runs the notebook from top to bottom is stopped there. This book's own build refuses a notebook like that. Here is what it says of a notebook with the study's execution counts:
+# Either these cells changed after they ran, or cells that defined the names were removed. Both happen easily in a notebook. Whoever runs the notebook from top to bottom is stopped there. This book's own build refuses a notebook like that. Here is what it says of a notebook with the study's execution counts:
 
 # %%
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(execution_count=int(count)) for count in order])
@@ -366,7 +367,7 @@ others = entries[entries["mechanism"] == ""]
 items(f"{', '.join(rows['id'])}: {why}" for why, rows in others.groupby("why", sort=False))
 
 # %% [markdown]
-# For entries that no mechanism explains there is one test: the network as published, at the study's size, with several seeds. `make results DATASET=tumorseg SCALE=full` would run it, on a graphics processor. Once it is recorded, the same code compares
+# For entries that no mechanism explains there is one test: the network as published, at the study's size, with several seeds. `make results EXPERIMENT=full DATA=data/real` runs it, on a graphics processor. Once it is recorded, the same code compares
 # it with the table, and the verdicts change by themselves.
 #
 # ### What the study says in words

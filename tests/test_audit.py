@@ -415,7 +415,9 @@ def test_the_fastest_network_is_faster_by_more_than_the_tolerance(quartile: floa
 def test_postprocessing_improves_if_it_does_so_everywhere(low: float, verdict: str) -> None:
     changes = pd.DataFrame({"change": [0.02, 0.01], "low": [0.01, low], "high": [0.03, 0.02]})
     evidence = MadeUp(processing=changes, finding={"count": 0, "total": 9})
-    assert outcome(claim("postprocessing_improves"), evidence).verdict == verdict
+    found = outcome(claim("postprocessing_improves"), evidence)
+    assert found.verdict == verdict
+    assert found.why.startswith("In part. ") == (verdict == NOT_REPRODUCED)
 
 
 def map_scores(**energy: ArrayLike) -> pd.DataFrame:

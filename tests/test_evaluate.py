@@ -124,6 +124,28 @@ def test_attention_is_compared_with_none_on_the_same_images() -> None:
     assert gate["gap"] == pytest.approx(gate["training"] - gate["test"])
 
 
+def test_images_and_known_patients_of_the_ladder_are_counted() -> None:
+    one = record(recipe_at("corrected", "unet", SMALL))
+    assert "are 10 images, of 10 patients. Of 10 of them, the published training set has" in narrate.on_borders(one)
+
+
+def test_networks_that_differ_are_counted() -> None:
+    table = pd.DataFrame({"low": [0.1, -0.2, -0.1], "high": [0.2, -0.1, 0.1]})
+    assert narrate.ahead(table) == "Of 3 intervals, 2 exclude zero."
+
+
+def test_size_is_compared_on_the_same_test_images_of_networks_that_have_both() -> None:
+    before = [record(recipe_at("corrected", model, SMALL).trained, 0.5) for model in ("unet", "segnet")]
+    after = [record(recipe_at("corrected", model, SCALES["laptop"]).trained, 0.7) for model in ("unet", "linknet")]
+    table = evaluate.size_effects(evaluate.by_step(after), evaluate.by_step(before), "corrected").set_index("label")
+    assert table.index.tolist() == ["U-Net"]
+    row = table.loc["U-Net"].to_dict()
+    assert row["mean"] == pytest.approx(row["larger"] - row["smaller"]) == pytest.approx(0.2)
+    text = " ".join(narrate.size(table))
+    assert f"of 1 networks: {row['smaller']:.2f} at the smaller scale, {row['larger']:.2f} at the larger" in text
+    assert "Of 1 differences, the intervals of 1 lie above zero, those of 0 below." in text
+
+
 def test_what_attention_does_is_counted_and_its_gap_set_beside_that_of_the_same_networks() -> None:
     kinds = {("unet", None): 0.5, ("unet", "gate"): 0.6, ("deeplab", None): 0.5, ("deeplab", "channel"): 0.3}
     runs = [record(recipe_at("corrected", model, SMALL, attention=kind), dice) for (model, kind), dice in kinds.items()]

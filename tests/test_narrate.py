@@ -13,7 +13,7 @@ from brainseg import display, narrate, results
 from brainseg.errors import BrainsegError
 from brainseg.metrics import dice
 from brainseg.models import build
-from brainseg.recipe import SCALES, published
+from brainseg.recipe import SCALES, published, recipe_at
 from brainseg.run import Run
 from brainseg.study import MEASURES, PARAMETERS, published_last_epoch, published_table
 
@@ -68,6 +68,16 @@ def test_protocol_names_what_is_validated_on(model: str) -> None:
     text = " ".join(narrate.protocol(published(model, SCALES["full"])))
     assert ("last fifth" in text) == (model in {"segnet", "deeplab"})
     assert "128 × 128 pixels, 32 in a batch" in text
+
+
+def test_protocol_names_what_the_corrected_training_does_besides() -> None:
+    published_one, corrected = (
+        " ".join(narrate.protocol(recipe_at(step, "unet", SCALES["quick"]))) for step in ("published", "corrected")
+    )
+    assert "Batch normalisation and dropout as published." in published_one
+    assert "mirror images" not in published_one
+    assert "dropout of 0.1 after each pooling and merge." in corrected
+    assert corrected.endswith("A prediction is the mean of those for the image and its three mirror images.")
 
 
 def test_protocol_names_the_guidance() -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from brainseg.experiment import Experiment
 
 CHECK, EFFICIENCY = "tumorseg-check", "efficiency"
-LADDER, ATTENTION, SALIENCY = "tumorseg-small-ladder", "tumorseg-quick-attention", "tumorseg-small-saliency"
+LADDER, LARGER = "tumorseg-small-ladder", "tumorseg-laptop-corrected"
+ATTENTION, SALIENCY = "tumorseg-quick-attention", "tumorseg-small-saliency"
 GUIDANCE, GUIDED_MAPS = "tumorseg-quick-guidance", "tumorseg-quick-guided-maps"
 FULL = "tumorseg-full-*"
 """Names in ``results/`` of what was recorded on the study's images."""
@@ -114,6 +115,11 @@ class Evidence:
         """Differences in Dice between the networks with the corrected training."""
         return self._noted(LADDER, self._differences)
 
+    def size_effects(self) -> pd.DataFrame:
+        """Differences in Dice of the corrected networks at a larger scale from those of the ladder."""
+        self._note(LADDER)
+        return self._noted(LARGER, self._size_effects)
+
     def attention_effects(self) -> pd.DataFrame:
         """Differences in Dice of each kind of attention from none."""
         return self._noted(ATTENTION, self._attention_effects)
@@ -203,6 +209,11 @@ class Evidence:
     @cached_property
     def _differences(self) -> pd.DataFrame:
         return evaluate.model_differences(self.ladder(), "corrected")
+
+    @cached_property
+    def _size_effects(self) -> pd.DataFrame:
+        larger = evaluate.by_step(results.recorded_runs(LARGER))
+        return evaluate.size_effects(larger, self.ladder(), "corrected")
 
     @cached_property
     def _attention_effects(self) -> pd.DataFrame:

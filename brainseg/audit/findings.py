@@ -147,6 +147,18 @@ def differences_between_networks(evidence: Evidence) -> float:
 
 
 @measurement
+def dice_at_size(evidence: Evidence, size: str) -> float:
+    """Mean Dice of the corrected networks that were recorded at two sizes: ``smaller`` or ``larger``."""
+    return float(evidence.size_effects()[size].mean())
+
+
+@measurement
+def effects_of_size(evidence: Evidence) -> float:
+    """Number of networks whose Dice is higher at the larger size, by an interval above zero."""
+    return float((evidence.size_effects()["low"] > 0).sum())
+
+
+@measurement
 def effects_of_attention(evidence: Evidence, side: str) -> float:
     """Number of differences from no attention whose interval lies ``above`` or ``below`` zero."""
     effects = evidence.attention_effects()

@@ -21,6 +21,11 @@ def _verdict(holds: bool) -> str:
     return REPRODUCED if holds else NOT_REPRODUCED
 
 
+def _in_part(found: int, of: int) -> str:
+    """How a reason begins where some of what was looked at is as claimed and some is not."""
+    return "In part. " if 0 < found < of else ""
+
+
 @judgement
 def attention_improves(claim: Claim, evidence: Evidence, kind: str = "gate") -> Outcome:
     """Reproduced if the Dice of every network that has this attention rises, with an interval above the tolerance."""
@@ -81,6 +86,7 @@ def postprocessing_improves(claim: Claim, evidence: Evidence) -> Outcome:
     above = int((effects["low"] > claim.tolerance).sum())
     closed = evidence.finding("labels that the published closing changes")
     why = (
+        f"{_in_part(above, len(effects))}"
         f"Chosen on validation images, it raises the Dice of {above} of {len(effects)} networks with an interval above "
         f"zero, by {effects['change'].max():.3f} at most. The study's own step changes {closed['count']} of "
         f"{closed['total']} labels, and no prediction."
@@ -107,6 +113,7 @@ def maps_follow_tumours(
     small_too = [small[first] > small[second] for first, second in pairs]
     listed = ", ".join(f"{TITLES[name]} {mean}" for name, mean in means.items())
     why = (
+        f"{_in_part(sum(apart + small_too), 2 * len(pairs))}"
         f"Energy inside the border: {listed}. Of {len(pairs)} pairs of networks, the intervals of {sum(apart)} are "
         f"apart as claimed; for small tumours {sum(small_too)} differ as claimed."
     )
@@ -136,6 +143,7 @@ def guidance_draws_maps_to_tumours(claim: Claim, evidence: Evidence, method: str
     above = sum(gain.low > claim.tolerance for gain in gains.values())
     mean = sum(gain.mean for gain in gains.values()) / len(gains)
     why = (
+        f"{_in_part(above, len(gains))}"
         f"Energy of the {method} inside the border, with minus without: mean {mean:+.2f}; the intervals of {above} of "
         f"{len(gains)} networks lie above zero."
     )
