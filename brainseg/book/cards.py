@@ -116,7 +116,7 @@ def _made(network: Weights) -> Iterator[str]:
         f"fingerprint `{about['code'][:12]}`, on data with the fingerprint `{about['data']}`."
     )
     yield (
-        "The weights are kept in half precision, and the scores above are of the weights as they are kept. Rounding "
+        "The kernels are kept in half precision, and the scores above are of the weights as they are kept. Rounding "
         f"changed the Dice of a test image by {half['mean']:.5f} on average and {half['largest']:.4f} at most, and its "
         f"mean from {half['mean_before']:.4f} to {half['mean_after']:.4f}."
     )

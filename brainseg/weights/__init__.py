@@ -1,9 +1,10 @@
 """The trained networks that come with the package, and how a finished run becomes one.
 
-A network is two files in this folder: ``MODEL.npz``, its weights as arrays of half precision by the names of their
-layers, and ``MODEL.json.gz``, the record of its run (:class:`brainseg.run.Record`). The graph is built anew from the
-recipe, so a network opens with any backend, and opening one runs no stored code. The scores in the record are those of
-the weights as they are shipped. All networks were trained on the study's images, with the corrected training.
+A network is two files in this folder: ``MODEL.npz``, its weights by the names of their layers, kernels in half
+precision and vectors as they are, the bytes of each significance together, because so they compress better; and
+``MODEL.json.gz``, the record of its run (:class:`brainseg.run.Record`). The graph is built anew from the recipe, so a
+network opens with any backend, and opening one runs no stored code. The scores in the record are those of the weights
+as they are shipped. All networks were trained on the study's images, with the corrected training.
 """
 
 import gzip
@@ -101,7 +102,7 @@ def shipped(model: str, folder: Path = SHIPPED) -> Weights:
 
 
 def export(run: Run, prepared: Prepared, dataset: str, folder: Path = SHIPPED) -> Weights:
-    """Write a finished run's weights in half precision, with the scores that they have then.
+    """Write a finished run's weights, kernels in half precision, with the scores that they have then.
 
     Parameters
     ----------
@@ -117,22 +118,22 @@ def export(run: Run, prepared: Prepared, dataset: str, folder: Path = SHIPPED) -
     Raises
     ------
     BrainsegError
-        If the run was trained on other data, or a weight is too large for half precision.
+        If the run was trained on other data, or a kernel has a weight that is too large for half precision.
     """
     if prepared.fingerprint != run.provenance["data"]:
         raise BrainsegError(
             f"run {run.name} was trained on data with the fingerprint {run.provenance['data']}, received data with "
             f"{prepared.fingerprint}: name the data set that it was trained on"
         )
-    halved = {name: _half(name, values) for name, values in _named(run.model).items()}
-    model = restored(run.recipe, halved)
+    kept = {name: _kept(name, values) for name, values in _named(run.model).items()}
+    model = restored(run.recipe, kept)
     probability = predict(model, prepared.images, run.recipe.preset.mirrored)
     scores = score(run.recipe, prepared, probability > THRESHOLD)
     test = run.scores["split"] == "test"
     before, after = (table.loc[test, "border_dice"] for table in (run.scores, scores))
     change = (after - before).abs()
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **halved)
+    np.savez_compressed(buffer, allow_pickle=False, **{name: _apart(values) for name, values in kept.items()})
     provenance = run.provenance | {
         "dataset": dataset,
         "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
@@ -192,10 +193,28 @@ def _named(model: "keras.Model") -> Arrays:
     return dict(zip(_names(model), model.get_weights(), strict=True))
 
 
-def _half(name: str, values: NDArray[Any]) -> NDArray[np.float16]:
+def _kept(name: str, values: NDArray[np.float32]) -> NDArray[np.floating]:
+    """Kernels in half precision; vectors, such as the variances of a normalisation, may be too large for that."""
+    if values.ndim < 2:
+        return values
     if np.abs(values).max() > np.finfo(np.float16).max:
         raise BrainsegError(f"a weight of {name} is {np.abs(values).max():g}, too large for half precision")
     return values.astype(np.float16)
+
+
+def _apart(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """The bytes of numbers, least significant ones first: (bytes of a number, ...)."""
+    little = values.astype(values.dtype.newbyteorder("<"))
+    each = np.frombuffer(little.tobytes(), np.uint8).reshape(*values.shape, values.itemsize)
+    return np.ascontiguousarray(np.moveaxis(each, -1, 0))
+
+
+def _together(apart: NDArray[np.uint8]) -> NDArray[np.floating]:
+    """The inverse of :func:`_apart`."""
+    if apart.dtype != np.uint8 or apart.ndim == 0 or len(apart) not in (2, 4):
+        raise ValueError(f"received {apart.dtype} of shape {apart.shape}, expected bytes, (2 or 4, ...)")
+    each = np.ascontiguousarray(np.moveaxis(apart, 0, -1))
+    return np.frombuffer(each.tobytes(), f"<f{len(apart)}").reshape(apart.shape[1:])
 
 
 def _upright_dice(model: "keras.Model", recipe: Recipe, prepared: Prepared, rows: NDArray[np.intp]) -> float:
@@ -215,7 +234,7 @@ def _read(path: Path) -> bytes:
 def _arrays(content: bytes, path: Path) -> Arrays:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            return dict(stored)
+            return {name: _together(stored[name]) for name in stored.files}
     except (BadZipFile, ValueError, OSError, EOFError) as error:
         raise BrainsegError(f"{path} cannot be read, expected arrays as brainseg export writes them") from error
 
