@@ -274,7 +274,7 @@ evaluate.scoreboard(corrected, "corrected").drop("HD95, px")
 # %% [markdown]
 # ### What a larger scale adds
 #
-# The networks above see 64 × 64 pixels and have an eighth of the published width. The same training was recorded with images of 128 × 128 pixels, twice the width, 40 epochs in place of 20, and 8 images in a batch
+# The networks above see 64 × 64 pixels and have an eighth of the published width. For the networks in the next table, the same training was recorded with images of 128 × 128 pixels, twice the width, 40 epochs in place of 20, and 8 images in a batch
 # in place of 4, so that the number of steps is the same. All of this changed together: what follows does not say which of it helped.
 
 # %% tags=["hide-input"]
@@ -291,7 +291,7 @@ evaluate.scoreboard(larger, "corrected")
 
 # %% tags=["hide-input"]
 size_effects = evaluate.size_effects(larger, study, "corrected")
-size_effects.set_index("label").rename_axis("network").round(3)
+size_effects.set_index("label").rename_axis("network").round(4)
 
 # %% tags=["hide-input"]
 items(narrate.size(size_effects))
