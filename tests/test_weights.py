@@ -145,6 +145,15 @@ def test_other_data_and_kernels_beyond_half_precision_are_refused(run: Run, prep
     assert not list(tmp_path.iterdir())
 
 
+def test_a_variance_beyond_half_precision_is_kept(run: Run, prepared: Prepared, tmp_path: Path) -> None:
+    spread = Run.open(run.folder)
+    norm = next(layer for layer in spread.model.layers if layer.name.endswith("_norm"))
+    norm.moving_variance.assign(norm.moving_variance + 1e5)
+    opened = export(spread, prepared, "tumorseg", tmp_path).model.get_layer(norm.name)
+    for kept, trained in zip(opened.get_weights(), norm.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, trained)
+
+
 ANSWER = """
 import sys
 from pathlib import Path
