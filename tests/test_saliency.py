@@ -373,5 +373,7 @@ def test_options_that_make_no_sense_are_refused(call: Any, message: str) -> None
 
 @pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_other_backends_pass_these_tests_too(backend: str) -> None:
-    printed = on_backend(backend, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not backends", __file__)
+    # To compile a head for each layer takes a third of the time with JAX: the layers of one model stand for all.
+    chosen = "not backends and not (every_layer and not deeplab)"
+    printed = on_backend(backend, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, __file__)
     assert " passed" in printed
