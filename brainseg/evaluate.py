@@ -14,7 +14,7 @@ from brainseg.morphology import apply, choose
 from brainseg.published_metrics import background_scores, published_scores
 from brainseg.recipe import SCALES, STEPS, Recipe, Scale, ladder
 from brainseg.run import Record, Run, score
-from brainseg.statistics import bootstrap_mean, differences, holm, paired_difference
+from brainseg.statistics import bootstrap_mean, differences, labelled_differences, paired_difference
 from brainseg.study import MEASURES, published_last_epoch, published_table
 from brainseg.train import split_rows
 
@@ -336,7 +336,7 @@ def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], ste
     return differences(scores)
 
 
-def size_effects(
+def scale_effects(
     larger: Mapping[str, Mapping[str, Sequence[Record]]],
     smaller: Mapping[str, Mapping[str, Sequence[Record]]],
     step: str,
@@ -347,16 +347,15 @@ def size_effects(
     -------
     DataFrame
         One row per model that has the step at both scales, with the columns of :func:`model_differences` and
-        ``smaller`` and ``larger``, the mean Dice at each.
+        ``larger`` and ``smaller``, the mean Dice at each.
     """
-    rows = []
-    for model in larger:
-        if step in larger[model] and step in smaller.get(model, {}):
-            after, before = (collect(results[model][step], "border_dice") for results in (larger, smaller))
-            means = {"smaller": before["value"].mean(), "larger": after["value"].mean()}
-            rows.append({"label": TITLES[model], **means, **dataclasses.asdict(paired_difference(after, before))})
-    table = pd.DataFrame(rows)
-    return table.assign(p_holm=holm(table["p"].to_numpy()))
+    pairs = {
+        TITLES[model]: (collect(larger[model][step], "border_dice"), collect(smaller[model][step], "border_dice"))
+        for model in larger
+        if step in larger[model] and step in smaller.get(model, {})
+    }
+    means = [{"larger": after["value"].mean(), "smaller": before["value"].mean()} for after, before in pairs.values()]
+    return labelled_differences(pairs).join(pd.DataFrame(means))
 
 
 def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
@@ -367,14 +366,13 @@ def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]
     DataFrame
         One row per model and kind, with the columns of :func:`model_differences`.
     """
-    rows = []
-    for model, kinds in results.items():
-        without = collect(kinds[None], "border_dice")
-        for kind in filter(None, kinds):
-            effect = paired_difference(collect(kinds[kind], "border_dice"), without)
-            rows.append({"label": f"{TITLES[model]}, {kind}", **dataclasses.asdict(effect)})
-    table = pd.DataFrame(rows)
-    return table.assign(p_holm=holm(table["p"].to_numpy()))
+    return labelled_differences(
+        {
+            f"{TITLES[model]}, {kind}": (collect(kinds[kind], "border_dice"), collect(kinds[None], "border_dice"))
+            for model, kinds in results.items()
+            for kind in filter(None, kinds)
+        }
+    )
 
 
 def attention_table(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from brainseg.run import Record, Run
 from brainseg.saliency.evaluation import SCORES
 from brainseg.saliency.tables import ABLATED
 from brainseg.saliency.tables import labels as label_differences
-from brainseg.statistics import smallest_p
+from brainseg.statistics import beside_zero, smallest_p
 from brainseg.study import PARAMETERS
 
 NOTHING = 0.01
@@ -153,9 +153,8 @@ def recorded(records: Sequence[Record]) -> Iterator[str]:
 
 def on_borders(record: Record) -> str:
     """Say which images all steps of the ladder are compared on, and how many of their patients are in the training."""
-    scores = record.scores
-    tested = scores[(scores["published_split"] == "test") & (scores["patient_split"] == "test")]
-    trained_on = scores.loc[scores["published_split"] == "train", "patient"]
+    tested = collect([record], "border_dice", common=True)
+    trained_on = record.scores.loc[record.scores["published_split"] == "train", "patient"]
     return (
         f"In no training set of any step are {len(tested)} images, of {tested['patient'].nunique()} patients. Of "
         f"{int(tested['patient'].isin(trained_on).sum())} of them, the published training set has other images of the "
@@ -178,30 +177,30 @@ def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str
         )
 
 
-def size(effects: pd.DataFrame) -> Iterator[str]:
+def larger_scale(effects: pd.DataFrame) -> Iterator[str]:
     """Say what a larger scale changed in Dice.
 
     Parameters
     ----------
     effects
-        As :func:`brainseg.evaluate.size_effects` gives it.
+        As :func:`brainseg.evaluate.scale_effects` gives it.
     """
-    means = [f"{effects[size].mean():.2f} at the {size} scale" for size in ("smaller", "larger")]
-    above, below = int((effects["low"] > 0).sum()), int((effects["high"] < 0).sum())
+    means = [f"{effects[scale].mean():.2f} at the {scale} scale" for scale in ("smaller", "larger")]
+    above, below = beside_zero(effects["low"], effects["high"])
     yield f"Mean Dice on test images, of {len(effects)} networks: {', '.join(means)}."
     yield f"Of {len(effects)} differences, the intervals of {above} lie above zero, those of {below} below."
 
 
 def ahead(differences: pd.DataFrame) -> str:
     """Say how many differences between networks have an interval without zero."""
-    apart = int(((differences["low"] > 0) | (differences["high"] < 0)).sum())
+    apart = sum(beside_zero(differences["low"], differences["high"]))
     return f"Of {len(differences)} intervals, {apart} exclude zero."
 
 
 def attention(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> Iterator[str]:
     """Say in how many comparisons attention changes the Dice on test images, and what it does to overfitting."""
     effects, table = attention_effects(results), attention_table(results)
-    above, below = int((effects["low"] > 0).sum()), int((effects["high"] < 0).sum())
+    above, below = beside_zero(effects["low"], effects["high"])
     remarkable = int((effects["p_holm"] < LEVEL).sum())
     which = f"the intervals of {above} lie above zero, those of {below} below"
     yield f"Of {len(effects)} differences from no attention, {which}."
@@ -244,7 +243,7 @@ def guidance(table: pd.DataFrame) -> Iterator[str]:
     heaviest = table["weight"].max()
     for score, rows in table.groupby("score", sort=False):
         guided = rows[rows["weight"] > 0]
-        above, below = int((guided["difference_low"] > 0).sum()), int((guided["difference_high"] < 0).sum())
+        above, below = beside_zero(guided["difference_low"], guided["difference_high"])
         ends = [
             f"{TITLES[str(model)]} {one['mean'].iloc[0]:.2f} without, "
             f"{one['mean'].iloc[-1]:.2f} with weight {heaviest:g}"

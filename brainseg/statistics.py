@@ -204,13 +204,48 @@ def differences(
         raise BrainsegError(
             f"received a pair with {', '.join(sorted(unknown))}, expected names of: {', '.join(scores)}"
         )
-    rows = [
-        {"label": f"{first} − {second}", **asdict(paired_difference(scores[first], scores[second], draws, seed))}
-        for first, second in chosen
-    ]
+    return labelled_differences(
+        {f"{first} − {second}": (scores[first], scores[second]) for first, second in chosen}, draws, seed
+    )
+
+
+def labelled_differences(
+    pairs: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], draws: int = DRAWS, seed: int = 0
+) -> pd.DataFrame:
+    """Paired differences a − b of pairs (a, b) that have a label each, with Holm's correction of their p values.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair, as :func:`differences`.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`paired_difference`.
+
+    Examples
+    --------
+    >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
+    >>> labelled_differences({"above one half": (a, a.assign(value=0.5))})[["label", "mean", "p_holm"]].round(3)
+                label  mean  p_holm
+    0  above one half  0.15    0.25
+    """
+    rows = [{"label": label, **asdict(paired_difference(a, b, draws, seed))} for label, (a, b) in pairs.items()]
     table = pd.DataFrame(rows)
     table["p_holm"] = holm(table["p"])
     return table[["label", "mean", "low", "high", "p", "p_holm", "images", "patients", "seeds"]]
+
+
+def beside_zero(low: pd.Series, high: pd.Series) -> tuple[int, int]:
+    """How many intervals lie above zero, and how many below; the others contain it.
+
+    Examples
+    --------
+    >>> beside_zero(pd.Series([0.1, -0.2, -0.3]), pd.Series([0.2, 0.1, -0.1]))
+    (1, 1)
+    """
+    return int((low > 0).sum()), int((high < 0).sum())
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:

@@ -290,11 +290,11 @@ evaluate.scoreboard(larger, "corrected")
 # resolution, against the border drawn at that resolution: at 64 pixels a small tumour is a few pixels, and its Dice is coarse. HD95 and surface Dice count pixels, and cannot be compared between the scales.
 
 # %% tags=["hide-input"]
-size_effects = evaluate.size_effects(larger, study, "corrected")
-size_effects.set_index("label").rename_axis("network").round(4)
+scale_effects = evaluate.scale_effects(larger, study, "corrected")
+scale_effects.set_index("label").rename_axis("network").round(4)
 
 # %% tags=["hide-input"]
-items(narrate.size(size_effects))
+items(narrate.larger_scale(scale_effects))
 
 # %% [markdown]
 # Others have outlined the tumours in Cheng's slices, too. A small autoencoder reached a mean Dice of 0.72 in five-fold cross-validation by slice, so that slices of one person could be on both sides

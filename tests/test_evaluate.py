@@ -137,11 +137,11 @@ def test_networks_that_differ_are_counted() -> None:
 def test_size_is_compared_on_the_same_test_images_of_networks_that_have_both() -> None:
     before = [record(recipe_at("corrected", model, SMALL).trained, 0.5) for model in ("unet", "segnet")]
     after = [record(recipe_at("corrected", model, SCALES["laptop"]).trained, 0.7) for model in ("unet", "linknet")]
-    table = evaluate.size_effects(evaluate.by_step(after), evaluate.by_step(before), "corrected").set_index("label")
+    table = evaluate.scale_effects(evaluate.by_step(after), evaluate.by_step(before), "corrected").set_index("label")
     assert table.index.tolist() == ["U-Net"]
     row = table.loc["U-Net"].to_dict()
     assert row["mean"] == pytest.approx(row["larger"] - row["smaller"]) == pytest.approx(0.2)
-    text = " ".join(narrate.size(table))
+    text = " ".join(narrate.larger_scale(table))
     assert f"of 1 networks: {row['smaller']:.2f} at the smaller scale, {row['larger']:.2f} at the larger" in text
     assert "Of 1 differences, the intervals of 1 lie above zero, those of 0 below." in text
 

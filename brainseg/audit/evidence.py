@@ -115,10 +115,10 @@ class Evidence:
         """Differences in Dice between the networks with the corrected training."""
         return self._noted(LADDER, self._differences)
 
-    def size_effects(self) -> pd.DataFrame:
+    def scale_effects(self) -> pd.DataFrame:
         """Differences in Dice of the corrected networks at a larger scale from those of the ladder."""
         self._note(LADDER)
-        return self._noted(LARGER, self._size_effects)
+        return self._noted(LARGER, self._scale_effects)
 
     def attention_effects(self) -> pd.DataFrame:
         """Differences in Dice of each kind of attention from none."""
@@ -211,9 +211,9 @@ class Evidence:
         return evaluate.model_differences(self.ladder(), "corrected")
 
     @cached_property
-    def _size_effects(self) -> pd.DataFrame:
+    def _scale_effects(self) -> pd.DataFrame:
         larger = evaluate.by_step(results.recorded_runs(LARGER))
-        return evaluate.size_effects(larger, self.ladder(), "corrected")
+        return evaluate.scale_effects(larger, self.ladder(), "corrected")
 
     @cached_property
     def _attention_effects(self) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from brainseg.audit.verdicts import measurement
 from brainseg.models import MODELS
 from brainseg.published_metrics import background_scores, broadcast_scores, published_scores
 from brainseg.recipe import STEPS, TRAININGS, VALIDATION_SHARE
-from brainseg.statistics import smallest_p
+from brainseg.statistics import beside_zero, smallest_p
 from brainseg.study import PARAMETERS
 
 DIGITS = 4
@@ -143,26 +143,25 @@ def ladder_change(evidence: Evidence, step: str, column: str) -> float:
 @measurement
 def differences_between_networks(evidence: Evidence) -> float:
     """Number of pairs of networks whose Dice differs by an interval that excludes zero."""
-    return float(_excluding(evidence.differences()))
+    return float(sum(_beside_zero(evidence.differences())))
 
 
 @measurement
-def dice_at_size(evidence: Evidence, size: str) -> float:
-    """Mean Dice of the corrected networks that were recorded at two sizes: ``smaller`` or ``larger``."""
-    return float(evidence.size_effects()[size].mean())
+def dice_at_scale(evidence: Evidence, scale: str) -> float:
+    """Mean Dice of the corrected networks that were recorded at two scales: ``smaller`` or ``larger``."""
+    return float(evidence.scale_effects()[scale].mean())
 
 
 @measurement
-def effects_of_size(evidence: Evidence) -> float:
-    """Number of networks whose Dice is higher at the larger size, by an interval above zero."""
-    return float((evidence.size_effects()["low"] > 0).sum())
+def gains_of_scale(evidence: Evidence) -> float:
+    """Number of networks whose Dice is higher at the larger scale, by an interval above zero."""
+    return float(_beside_zero(evidence.scale_effects())[0])
 
 
 @measurement
 def effects_of_attention(evidence: Evidence, side: str) -> float:
     """Number of differences from no attention whose interval lies ``above`` or ``below`` zero."""
-    effects = evidence.attention_effects()
-    return float((effects["low"] > 0).sum() if side == "above" else (effects["high"] < 0).sum())
+    return float(_beside_zero(evidence.attention_effects())[("above", "below").index(side)])
 
 
 @measurement
@@ -221,5 +220,5 @@ def _test_labels(evidence: Evidence, mask: str) -> np.ndarray:
     return np.asarray(prepared.masks[mask][prepared.rows("test")])
 
 
-def _excluding(table: pd.DataFrame) -> int:
-    return int(((table["low"] > 0) | (table["high"] < 0)).sum())
+def _beside_zero(table: pd.DataFrame) -> tuple[int, int]:
+    return beside_zero(table["low"], table["high"])

@@ -22,7 +22,7 @@ from brainseg.saliency.gradients import (
 )
 from brainseg.saliency.perturbation import occlusion, rise
 from brainseg.saliency.region import Region
-from brainseg.saliency.score import Array, strange_weights
+from brainseg.saliency.score import Array, weights_not_finite
 
 METHODS: Mapping[str, Callable[..., Array]] = {
     "gradient": input_gradient,
@@ -112,7 +112,7 @@ def explain(
             f"received values that are not finite in image {', '.join(map(str, strange))}, expected 0 to 1: "
             "clean or leave out these images"
         )
-    if unknown := strange_weights(model):
+    if unknown := weights_not_finite(model):
         raise BrainsegError(f"received a model with weights that are not finite, {unknown[0]} first: train it anew")
     maps = METHODS[method](model, images, region, batch_size, **options)
     if broken := [i for i, one in enumerate(maps) if not np.isfinite(one).all()]:

@@ -107,13 +107,13 @@ def score_of(model: "keras.Model", layer: str | None = None, output: str = "logi
 _FINITE: WeakKeyDictionary[Any, Callable[[], NDArray[np.bool_]]] = WeakKeyDictionary()
 
 
-def strange_weights(model: "keras.Model") -> list[str]:
+def weights_not_finite(model: "keras.Model") -> list[str]:
     """Names of the weights of a model that are not finite, in the order of its layers.
 
     Examples
     --------
     >>> from brainseg.models import build
-    >>> strange_weights(build("deeplab", size=32, width=4))
+    >>> weights_not_finite(build("deeplab", size=32, width=4))
     []
     """
     if model not in _FINITE:
