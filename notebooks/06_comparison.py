@@ -284,7 +284,7 @@ evaluate.scoreboard(corrected, "corrected").drop("HD95, px")
 # %% [markdown]
 # ### What a larger scale adds
 #
-# The networks above see 64 × 64 pixels and have an eighth of the published width. For the networks in the next table, the same training was recorded with images of 128 × 128 pixels, twice the width, 40 epochs in place of 20, and 8 images in a batch
+# The networks above see 64 × 64 pixels and have an eighth of the published width. For all four, the same training was recorded with images of 128 × 128 pixels, twice the width, 40 epochs in place of 20, and 8 images in a batch
 # in place of 4, so that the number of steps is the same. All of this changed together: what follows does not say which of it helped.
 
 # %% tags=["hide-input"]
@@ -301,7 +301,8 @@ evaluate.scoreboard(larger, "corrected")
 
 # %% tags=["hide-input"]
 scale_effects = evaluate.scale_effects(larger, study, "corrected")
-scale_effects.set_index("label").rename_axis("network").round(4)
+both = scale_effects.set_index("label")[["smaller", "larger", "mean", "low", "high", "p", "p_holm"]]
+both.rename_axis("network").rename(columns={"mean": "difference"}).round(3)
 
 # %% tags=["hide-input"]
 items(narrate.larger_scale(scale_effects))

@@ -172,10 +172,10 @@ items(narrate.saliency_recorded(record))
 plotting.map_scores(record.scores, {name: SCORES[name] for name in ("energy", "deletion", "insertion")})
 
 # %% [markdown]
-# All seven scores, means over the images of a network and then over the four networks:
+# All seven scores, means over the images of a network and then over the four networks; the last four lines are the controls:
 
 # %% tags=["hide-input"]
-tables.averages(record.scores).rename(columns=dict(SCORES)).round(2)
+tables.averages(record.scores).droplevel("kind").rename(columns=dict(SCORES)).round(2)
 
 # %% [markdown]
 # Which methods beat the best of the four controls? Each is compared with it on the same images of the same network. *Better* or *worse* is counted where the 95 % interval of the difference excludes zero:
