@@ -16,6 +16,7 @@ from brainseg.recipe import SCALES, STEPS, Recipe
 from brainseg.run import Record
 from brainseg.sources import PACKAGE
 from brainseg.statistics import bootstrap_mean
+from brainseg.study import MEASURES, published_last_epoch
 
 RESULTS = PACKAGE.parent / "results"
 
@@ -195,6 +196,38 @@ def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], datase
         for record in results.get(model, {}).get(step, [])
     ]
     return pd.DataFrame(rows).set_index(["network", "numbers", "trained as"])
+
+
+def log_and_recorded(model: str, records: Iterable[Record]) -> pd.DataFrame:
+    """The last line of the study's log of a network, and below it those of recorded runs as published.
+
+    Parameters
+    ----------
+    model
+        Which network.
+    records
+        Runs on the study's images; those of other networks, and those that are not as published, are left out.
+
+    Returns
+    -------
+    DataFrame
+        One row per log, by ``log`` (of the study, or the scale of a run) and ``run`` (its name). Columns, by measure:
+        ``training`` and ``validation``, shares from 0 to 1.
+
+    Examples
+    --------
+    >>> log_and_recorded("unet", [])["Dice"].to_numpy().tolist()
+    [[0.3624, 0.3906]]
+    """
+    runs = by_step(records).get(model, {}).get("published", [])
+    lines = {("the study", ""): published_last_epoch().loc[model]}
+    lines |= {(_scale(run.recipe), run.name): run.history.iloc[-1] for run in runs}
+    columns = {
+        (title, side): {name: line[f"{prefix}{measure}"] for name, line in lines.items()}
+        for measure, title in MEASURES.items()
+        for side, prefix in {"training": "", "validation": "val_"}.items()
+    }
+    return pd.DataFrame(columns).rename_axis(["log", "run"])
 
 
 def _made(record: Record, live: bool) -> str:

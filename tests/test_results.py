@@ -10,7 +10,7 @@ import pytest
 from brainseg.evaluate import by_attention, by_step
 from brainseg.models import MODELS, TITLES
 from brainseg.recipe import SCALES, STEPS, ladder
-from brainseg.results import RESULTS, recorded_and_live, recorded_runs, run_names
+from brainseg.results import RESULTS, log_and_recorded, recorded_and_live, recorded_runs, run_names
 from brainseg.run import Record
 
 LADDER = recorded_runs("tumorseg-small-ladder")
@@ -51,6 +51,19 @@ def test_numbers_of_a_recorded_run_are_those_of_its_file(step: str) -> None:
     assert row["test images"].startswith(f"{np.mean(dice['test']):.2f} [")
     about = content["provenance"]
     assert row["made with"] == f"small, {about['made_with']['device']}, {about['finished'][:10]}"
+
+
+def test_logs_of_recorded_runs_as_published_stand_below_that_of_the_study() -> None:
+    path = RESULTS / "tumorseg-small-ladder/segnet-published-published-0.json.gz"
+    content = json.loads(gzip.decompress(path.read_bytes()))
+    table = log_and_recorded("segnet", LADDER)
+    assert table.index.tolist() == [("the study", ""), ("small", content["name"])]
+    last = {name: values[-1] for name, values in content["history"].items()}
+    measures = {"accuracy": "accuracy", "mean IoU": "mean_iou", "Dice": "dice"}
+    for title, measure in measures.items():
+        assert table[title, "training"].iloc[1] == last[measure]
+        assert table[title, "validation"].iloc[1] == last[f"val_{measure}"]
+    assert table["Dice", "validation"].iloc[0] == 0.0444
 
 
 def test_a_scale_without_a_name_is_told_by_its_sizes() -> None:
