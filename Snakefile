@@ -2,7 +2,10 @@
 
 Every rule names as input exactly what decides its output: files of the data set, the part of the package that the step
 imports, the lock. So a change makes what depends on it run again, and nothing else. `make` sets up the environment and
-calls this file; called directly: .venv/bin/snakemake --cores 2 [-n] [--config dataset=tumorseg data=FOLDER scale=quick].
+calls this file. Called directly, the programs of the environment have to be found:
+
+    PATH=$PWD/.venv/bin:$PATH snakemake --cores 2 [-n] [--config dataset=tumorseg data=FOLDER scale=quick]
+
 With --profile profiles/slurm (or another of that folder) the same rules run as jobs of a cluster.
 """
 
@@ -21,7 +24,7 @@ DATASET = config.get("dataset", "phantom")
 SCALE = config.get("scale", "quick")
 SEED = int(config.get("seed", 0))
 LOCK = "requirements.lock"
-WORK = Path(os.path.relpath(os.environ.setdefault("BRAINSEG_WORKSPACE", "build")))
+WORK = Path(os.path.relpath(os.environ.setdefault("BRAINSEG_WORKSPACE", str(Path("build").absolute()))))
 OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
 BOOK = OUT / "book"
 PREPARED = str(WORK / "prepared" / f"{DATASET}-{SCALE}.json")
@@ -41,7 +44,7 @@ RUNS = {
 CHAPTERS = sorted(path.stem for path in Path("notebooks").glob("[0-9]*.py"))
 PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
 MAPS = {"saliency": "", "maps": "--method gradient --method Seg-Grad-CAM"}  # kinds of record, and of which maps each is
-DATA = Path(str(config["data"])) if "data" in config else None
+DATA = Path(str(config["data"])).absolute() if "data" in config else None
 
 # What is not the default goes into the chapters as a parameter; with the defaults, none does.
 DEFAULTS = {"dataset": "phantom", "scale": "quick", "seed": 0, "data": None}
@@ -238,7 +241,7 @@ rule saliency:
 
 rule labels:
     input:
-        sources("brainseg.saliency.evaluation"),
+        sources("brainseg.experiment", "brainseg.saliency.evaluation"),
         str(WORK / "prepared" / "{dataset}-{scale}.json"),
     output:
         str(WORK / "{dataset}-{scale}-{seed}" / "labels" / "{model}.json"),

@@ -130,7 +130,8 @@ def distribute(count: int) -> None:
     """Share each batch of what follows between several devices of this machine, each with a copy of the weights.
 
     Call it before a model is built. It is :class:`keras.distribution.DataParallel`: the devices' gradients are averaged
-    in every step, so that a step is that of one device, but for the order of sums.
+    in every step, so that a step is that of one device, but for the order of sums. A last batch that cannot be shared
+    evenly is filled up with some of its own images, which then count twice.
 
     Parameters
     ----------

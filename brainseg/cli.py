@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +34,7 @@ DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of the r
 ScaleName = Annotated[
     str, typer.Option("--scale", help="quick or small (64 px), laptop (128 px) or full (as published).")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the training run.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the training run.")]
 StepName = Annotated[
     str, typer.Option("--step", help="How far from published to corrected; the comparison says what each is.")
 ]
@@ -62,11 +61,11 @@ Another = Annotated[
     ),
 ]
 AnotherDataset = Annotated[str | None, typer.Option("--dataset", help="With --scale: phantom or tumorseg.")]
-AnotherSeed = Annotated[int | None, typer.Option("--seed", help="With --scale: seed of the training run.")]
+AnotherSeed = Annotated[int | None, typer.Option("--seed", min=0, help="With --scale: seed of the training run.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Names of experiments, as experiments.yml lists them.")]
 OtherDataset = Annotated[str | None, typer.Option("--dataset", help="In place of the experiments' own: phantom.")]
 OtherScale = Annotated[str | None, typer.Option("--scale", help="In place of the experiments' own.")]
-OtherSeed = Annotated[int | None, typer.Option("--seed", help="In place of the experiments' own.")]
+OtherSeed = Annotated[int | None, typer.Option("--seed", min=0, help="In place of the experiments' own.")]
 Methods = Annotated[list[str] | None, typer.Option("--method", help="Only this kind of map; may be repeated.")]
 Record = Annotated[Path | None, typer.Option("--record", help="Write what was found or made to a small JSON file.")]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
@@ -116,7 +115,7 @@ def import_cheng(
 def make_phantom(
     root: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet, or be empty.")],
     patients: Annotated[int, typer.Option(min=8, help="Number of patients.")] = 40,
-    seed: Annotated[int, typer.Option(help="Seed: the same seed gives the same files.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed: the same seed gives the same files.")] = 0,
 ) -> None:
     """Make the phantom: a simulated data set in the layout of the real one, with its quirks."""
     from brainseg.data.phantom import make_phantom as make
@@ -172,8 +171,11 @@ def train(
         from brainseg.backend import distribute
 
         distribute(devices)
+    from brainseg.evaluate import PROCESSED
+
     result = _result(model, step, attention, dataset, data, scale, seed, guidance)
-    typer.echo(f"{model}, {STEPS[step]}: {len(result.history)} epochs, run {result.name}")
+    trained = result.name.removesuffix(PROCESSED)
+    typer.echo(f"{model}, {STEPS[step]}: {len(result.history)} epochs, run {trained}")
     _write_text(record, result.to_json())
 
 
@@ -213,11 +215,11 @@ def predict(
     from brainseg.slices import is_upright, read_slice
 
     pictures = [read_slice(image, number) for image in images]
-    network, _ = _network(model, scale, dataset, data, seed)
     from brainseg.prediction import NOT_A_DEVICE, names, predict_slice, write_prediction
 
     called = names(images)
     _make_folder(output)
+    network, _ = _network(model, scale, dataset, data, seed)
     for image, picture, name in zip(images, pictures, called, strict=True):
         turned = is_upright(image) if upright is None else upright
         prediction = predict_slice(network, picture, turned)
@@ -247,6 +249,7 @@ def explain(
     if output.suffix != ".html":
         raise BrainsegError(f"received -o {output}, expected a name that ends in .html")
     picture = read_slice(image, number)
+    _make_folder(output.parent)
     network, trained_on = _network(model, scale, dataset, data, seed)
     from brainseg.explanation import explain_slice, write_report
     from brainseg.prediction import NOT_A_DEVICE
@@ -323,11 +326,11 @@ def randomise_labels(
     """Compare a corrected model's saliency maps with those after training with the next seed and on shuffled labels."""
     experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed)
     from brainseg.run import columns
-    from brainseg.saliency.evaluation import label_randomisation
+    from brainseg.saliency.evaluation import label_randomisation, label_yardsticks
 
     recipe = experiment.recipe(model, "corrected")
-    others = {"another seed": replace(recipe, seed=seed + 1), "shuffled labels": replace(recipe, pairing="shuffled")}
-    run, runs = experiment.trained(recipe), {name: experiment.trained(other) for name, other in others.items()}
+    run = experiment.trained(recipe)
+    runs = {name: experiment.trained(other) for name, other in label_yardsticks(recipe).items()}
     table = label_randomisation(run, runs, experiment.data, images, progress=True)
     typer.echo(table.pivot_table("correlation", "map", "network", sort=False).round(3).to_string())
     _write_record(record, {**_about(run), "labels": columns(table)})
@@ -515,6 +518,10 @@ def _write_record(path: Path | None, record: dict[str, object]) -> None:
 
 
 def _write_text(path: Path | None, text: str) -> None:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    if path is None:
+        return
+    _make_folder(path.parent)
+    try:
         path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BrainsegError(f"the file {path} cannot be written: {error.strerror}") from error

@@ -14,7 +14,7 @@ from brainseg.morphology import apply, choose
 from brainseg.published_metrics import background_scores, published_scores
 from brainseg.recipe import SCALES, STEPS, Recipe, Scale, ladder
 from brainseg.run import Record, Run, score
-from brainseg.statistics import bootstrap_mean, differences, labelled_differences, paired_difference
+from brainseg.statistics import Interval, bootstrap_mean, differences, labelled_differences, paired_difference
 from brainseg.study import MEASURES, published_last_epoch, published_table
 from brainseg.train import split_rows
 
@@ -111,6 +111,10 @@ def background(prepared: Prepared, mask: str, split: str) -> dict[str, float]:
     return background_scores(np.asarray(prepared.masks[mask][prepared.rows(split)]))
 
 
+PROCESSED = "-processed"
+"""What the name of a run has at its end where its answers were post-processed."""
+
+
 def postprocessed(run: Run, prepared: Prepared) -> Record:
     """A run scored again after the morphological pipeline that is best on its validation images.
 
@@ -122,7 +126,7 @@ def postprocessed(run: Run, prepared: Prepared) -> Record:
     pipeline, _ = choose(predicted[rows], np.asarray(prepared.masks[run.recipe.mask][rows]))
     recipe = dataclasses.replace(run.recipe, scoring="per_image", postprocessing="validation")
     return Record(
-        name=f"{run.name}-processed",
+        name=f"{run.name}{PROCESSED}",
         recipe=recipe,
         history=run.history,
         scores=score(recipe, prepared, apply(pipeline, predicted)),
@@ -317,7 +321,7 @@ def scoreboard(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str)
     """All scores of the models that have the step: one row per score, one column per model, with 95 % intervals."""
     tables = {TITLES[model]: on_borders(steps[step]) for model, steps in results.items() if step in steps}
     texts = {
-        title: [f"{row.mean:.2f} [{row.low:.2f}, {row.high:.2f}]" for row in table.itertuples()]
+        title: [str(Interval(*ends)) for ends in table[["mean", "low", "high"]].to_numpy()]
         for title, table in tables.items()
     }
     first = next(iter(tables.values()))
@@ -334,6 +338,24 @@ def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], ste
     """
     scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
     return differences(scores)
+
+
+def seed_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
+    """Mean Dice on test images of every run at one step: how much a seed changes.
+
+    Returns
+    -------
+    DataFrame
+        One row per model that has the step. Columns: ``seed 0`` and so on, and ``range``, the largest minus the
+        smallest of them.
+    """
+    means = {
+        TITLES[model]: {f"seed {run.recipe.seed}": collect([run], "border_dice")["value"].mean() for run in steps[step]}
+        for model, steps in results.items()
+        if step in steps
+    }
+    table = pd.DataFrame.from_dict(means, orient="index").rename_axis("network")
+    return table.assign(range=table.max(axis="columns") - table.min(axis="columns"))
 
 
 def scale_effects(

@@ -30,8 +30,8 @@ NOTHING = 0.01
 FEWEST = 5
 """The mean over fewer images than these is left out."""
 
-LEVEL = 0.05
-"""A p value below this is called remarkable."""
+SIGNIFICANCE = 0.05
+"""A p value below this is counted as significant."""
 
 
 def parameters(name: str, published_size: "keras.Model", trained: "keras.Model") -> str:
@@ -197,14 +197,33 @@ def ahead(differences: pd.DataFrame) -> str:
     return f"Of {len(differences)} intervals, {apart} exclude zero."
 
 
+def seeds(table: pd.DataFrame, differences: pd.DataFrame) -> Iterator[str]:
+    """Say how far runs that differ in their seed lie apart, and how far networks do.
+
+    Parameters
+    ----------
+    table
+        As :func:`brainseg.evaluate.seed_table` gives it.
+    differences
+        Between the means of the same runs over their seeds, as :func:`brainseg.evaluate.model_differences` gives them.
+    """
+    apart = differences["mean"].abs()
+    excluding = sum(beside_zero(differences["low"], differences["high"]))
+    yield f"Trainings of one network that differ in their seed only lie up to {table['range'].max():.3f} apart in Dice."
+    yield (
+        f"Networks, each averaged over {table.shape[1] - 1} seeds, lie {apart.min():.3f} to {apart.max():.3f} apart; "
+        f"{excluding} of {len(differences)} intervals exclude zero."
+    )
+
+
 def attention(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> Iterator[str]:
     """Say in how many comparisons attention changes the Dice on test images, and what it does to overfitting."""
     effects, table = attention_effects(results), attention_table(results)
     above, below = beside_zero(effects["low"], effects["high"])
-    remarkable = int((effects["p_holm"] < LEVEL).sum())
+    significant = int((effects["p_holm"] < SIGNIFICANCE).sum())
     which = f"the intervals of {above} lie above zero, those of {below} below"
     yield f"Of {len(effects)} differences from no attention, {which}."
-    yield f"After correction for their number, {remarkable} have a p value below {LEVEL}."
+    yield f"After correction for their number, {significant} have a p value below {SIGNIFICANCE}."
     gaps = table["gap"].unstack("attention")
     for kind in gaps.columns.drop("none"):
         both = gaps[[kind, "none"]].dropna()

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.packed import CONTENTS, write_data
@@ -103,7 +105,7 @@ def import_runs(folder: Path, prepared: Prepared, store: Path) -> dict[str, str]
     Raises
     ------
     BrainsegError
-        If there is no run, or one was trained on other data or with other code.
+        If there is no run, or one was trained on other data, on images of another size, or with other code.
     """
     found = sorted(path.parent for path in folder.glob("*/run.json"))
     if not found:
@@ -119,17 +121,29 @@ def import_runs(folder: Path, prepared: Prepared, store: Path) -> dict[str, str]
                     f"the run {source.name} was trained with other {what} ({provenance[what][:8]}) than is here "
                     f"({expected[:8]}): check out the version that it was packed with, or pack and train anew"
                 )
-        name = names[source.name] = run_name(Recipe.from_dict(content["recipe"]), prepared)
-        if (store / name / "run.json").exists():
-            continue
-        partial = store / f"{name}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(source, partial)
+        recipe = Recipe.from_dict(content["recipe"])
+        if recipe.size != prepared.size:
+            raise BrainsegError(
+                f"the run {source.name} was trained on images of {recipe.size} pixels, expected {prepared.size}: "
+                "name its scale with --scale"
+            )
+        name = names[source.name] = run_name(recipe, prepared)
         content["provenance"] = {"trained_as": source.name} | provenance
-        (partial / "run.json").write_text(json.dumps(content, indent=2) + "\n")
-        shutil.rmtree(store / name, ignore_errors=True)  # a training that was begun here
-        partial.rename(store / name)
+        store.mkdir(parents=True, exist_ok=True)
+        with FileLock(store / f"{name}.lock"):
+            if not (store / name / "run.json").exists():
+                _put(source, json.dumps(content, indent=2) + "\n", store / name)
     return names
+
+
+def _put(source: Path, about: str, target: Path) -> None:
+    """Copy a run, with another run.json, to where it is whole or not at all; a training begun there gives way."""
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial)
+    (partial / "run.json").write_text(about)
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
 
 
 def _wheels(folder: Path, python: str | None) -> list[Path]:

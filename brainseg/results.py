@@ -61,7 +61,7 @@ def recorded_runs(name: str) -> tuple[Record, ...]:
     BrainsegError
         If there is no such folder, or it is empty.
     """
-    return tuple(map(Record.from_json, recorded_texts(name)))
+    return tuple(map(Record.from_json, _texts(name)))
 
 
 BOTH_ENDS = ("ladder", "published", "corrected", "full")
@@ -89,7 +89,8 @@ class SaliencyRecord:
     runs
         The networks' runs, without scores and history: ``name``, ``recipe`` and ``provenance`` of each.
     scores
-        As :func:`brainseg.saliency.evaluation.score_maps` gives them, with the columns ``model`` and ``guidance``.
+        As :func:`brainseg.saliency.evaluation.score_maps` gives them, with the columns ``model``, ``guidance`` and
+        ``seed``.
     randomisation
         As :func:`brainseg.saliency.evaluation.randomisation` gives it, with the same columns.
     """
@@ -130,8 +131,8 @@ def recorded_labels(name: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As :func:`brainseg.saliency.evaluation.label_randomisation` gives it, with the columns ``model`` and
-        ``guidance``.
+        As :func:`brainseg.saliency.evaluation.label_randomisation` gives it, with the columns ``model``, ``guidance``
+        and ``seed``.
 
     Raises
     ------
@@ -142,13 +143,13 @@ def recorded_labels(name: str) -> pd.DataFrame:
 
 
 def _by_model(name: str) -> list[dict[str, Any]]:
-    return sorted(map(json.loads, recorded_texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"]))
+    return sorted(map(json.loads, _texts(name)), key=lambda content: MODELS.index(content["recipe"]["model"]))
 
 
 def _joined(contents: list[dict[str, Any]], which: str) -> pd.DataFrame:
     recipes = [Recipe.from_dict(content["recipe"]) for content in contents]
     tables = [
-        pd.DataFrame(content[which]).assign(model=recipe.model, guidance=recipe.guidance)
+        pd.DataFrame(content[which]).assign(model=recipe.model, guidance=recipe.guidance, seed=recipe.seed)
         for content, recipe in zip(contents, recipes, strict=True)
     ]
     return pd.concat(tables, ignore_index=True)
@@ -272,7 +273,7 @@ def _scale(recipe: Recipe) -> str:
     return f"{recipe.size} px, width {recipe.width}"
 
 
-def recorded_texts(name: str) -> list[str]:
+def _texts(name: str) -> list[str]:
     """The contents of all files of a folder in ``results/``, as JSON, in the order of their names.
 
     Raises

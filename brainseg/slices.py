@@ -132,7 +132,7 @@ def _dicom(path: Path) -> NDArray[Any]:
         raise BrainsegError(f"{path} is a DICOM file in colour, expected shades of grey")
     try:
         stored = content.pixel_array
-    except (RuntimeError, ValueError, NotImplementedError) as error:
+    except (AttributeError, RuntimeError, ValueError, NotImplementedError) as error:
         raise BrainsegError(f"the image in {path} cannot be decoded, save it uncompressed: {error}") from error
     values = np.asarray(apply_voi_lut(apply_modality_lut(stored, content), content), np.float32)
     if content.get("PhotometricInterpretation") == "MONOCHROME1":

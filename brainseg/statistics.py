@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from brainseg.errors import BrainsegError
 
-LEVEL = 0.95
+CONFIDENCE = 0.95
 """Share of repetitions of the study whose interval would contain the true mean."""
 
 DRAWS = 2000
@@ -328,7 +328,7 @@ def _ends(values: pd.DataFrame, draws: int, seed: int) -> tuple[float, float]:
     means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     times = random.multinomial(values.shape[1], np.full(values.shape[1], 1 / values.shape[1]), draws)
     drawn = np.where(times > 0, times * means, 0).sum(axis=1) / values.shape[1]
-    low, high = np.nanquantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
 
 

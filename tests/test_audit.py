@@ -35,7 +35,7 @@ from brainseg.errors import BrainsegError
 from brainseg.metrics import dice as dice_of_images
 from brainseg.models import MODELS, resolve_attention
 from brainseg.published_metrics import broadcast_scores
-from brainseg.recipe import SCALES, published
+from brainseg.recipe import SCALES, published, recipe_at
 from brainseg.results import SaliencyRecord
 from brainseg.run import Record
 from brainseg.study import MEASURES, PARAMETERS, published_last_epoch, published_table
@@ -382,6 +382,15 @@ def test_attention_improves_if_every_interval_is_above_zero() -> None:
         assert outcome(claim("attention_improves", kind="gate"), evidence).verdict == verdict
 
 
+def test_a_claim_about_what_is_not_recorded_cannot_be_tested() -> None:
+    with pytest.raises(UntestableError, match="No network with and without spatial attention is recorded"):
+        outcome(
+            claim("attention_improves", kind="spatial"), MadeUp(attention_effects=effects(**{"U-Net, gate": (0, 1)}))
+        )
+    with pytest.raises(UntestableError, match="SegNet and another network are not both recorded"):
+        outcome(claim("best_network", model="segnet"), MadeUp(differences=effects(**{"U-Net − LinkNet": (0, 1)})))
+
+
 @pytest.mark.parametrize(
     ("pairs", "verdict", "margin"),
     [
@@ -467,12 +476,14 @@ def test_guidance_is_read_from_records_of_maps(tmp_path: Path, monkeypatch: pyte
     assert Evidence().guided_runs() == []
     with pytest.raises(UntestableError, match="No maps of networks that were trained with saliency are recorded"):
         Evidence().guided_maps()
-    recipe = {"model": "unet", "guidance": 0.5, "seed": 0}
-    content = {"recipe": recipe, "scores": {"map": ["gradient"], "energy": [0.4]}}
-    (tmp_path / evidence_module.GUIDED_MAPS).mkdir()
-    (tmp_path / evidence_module.GUIDED_MAPS / "unet.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
+    recipe = recipe_at("corrected", "unet", SCALES["quick"], seed=3, guidance=0.5)
+    tables = {"scores": {"map": ["gradient"], "energy": [0.4]}, "randomisation": {"map": []}}
+    content = {"name": "unet-0", "recipe": recipe.to_dict(), "provenance": {}, **tables}
+    monkeypatch.setattr(evidence_module, "GUIDED_MAPS", "made-up")  # what was read once is not read again
+    (tmp_path / "made-up").mkdir()
+    (tmp_path / "made-up" / "unet.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
     (row,) = Evidence().guided_maps().to_dict("records")
-    assert row == {"map": "gradient", "energy": 0.4, **recipe}
+    assert row == {"map": "gradient", "energy": 0.4, "model": "unet", "guidance": 0.5, "seed": 3}
 
 
 def gap_run(training: float, test: float, guidance: float = 0.0) -> Record:

@@ -50,6 +50,10 @@ def test_train_and_evaluate_end_with_a_table(brainseg: Brainseg, capsys: Capture
     assert "0.5756" in first
     assert [line.split()[0] for line in second.split("score")[1].splitlines()[1:]][-2:] == ["HD95,", "missed"]
 
+    assert brainseg("train", "deeplab", "--step", "processed", *real) == 0
+    name = capsys.readouterr().out.split()[-1]
+    assert (tmp_path / "work" / "runs" / name / "run.json").is_file()
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -75,6 +79,11 @@ def test_wrong_input_is_one_line_and_status_2(
     assert captured.err.count("\n") == 1
     assert captured.out == ""
     assert not (tmp_path / "work").exists()
+
+
+def test_a_negative_seed_is_refused(brainseg: Brainseg, capsys: Captured) -> None:
+    assert brainseg("train", "unet", "--seed", -1) == 2
+    assert "-1 is not in the range x>=0" in capsys.readouterr().err
 
 
 def test_a_negative_guidance_is_refused_before_anything_is_made(

@@ -146,6 +146,18 @@ def test_size_is_compared_on_the_same_test_images_of_networks_that_have_both() -
     assert "Of 1 differences, the intervals of 1 lie above zero, those of 0 below." in text
 
 
+def test_seeds_of_a_network_stand_side_by_side_with_their_range() -> None:
+    dice = {("unet", 0): 0.5, ("unet", 1): 0.53, ("linknet", 0): 0.7, ("linknet", 1): 0.69}
+    runs = [record(recipe_at("corrected", model, SMALL, seed).trained, value) for (model, seed), value in dice.items()]
+    results = evaluate.by_step(runs)
+    table = evaluate.seed_table(results, "corrected")
+    assert list(table.columns) == ["seed 0", "seed 1", "range"]
+    assert table["range"].to_dict() == pytest.approx({"U-Net": 0.03, "LinkNet": 0.01})
+    text = " ".join(narrate.seeds(table, evaluate.model_differences(results, "corrected")))
+    assert "lie up to 0.030 apart in Dice" in text
+    assert "averaged over 2 seeds, lie 0.180 to 0.180 apart; 1 of 1 intervals exclude zero" in text
+
+
 def test_what_attention_does_is_counted_and_its_gap_set_beside_that_of_the_same_networks() -> None:
     kinds = {("unet", None): 0.5, ("unet", "gate"): 0.6, ("deeplab", None): 0.5, ("deeplab", "channel"): 0.3}
     runs = [record(recipe_at("corrected", model, SMALL, attention=kind), dice) for (model, kind), dice in kinds.items()]

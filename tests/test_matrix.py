@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brainseg.errors import BrainsegError
-from brainseg.matrix import MATRIX, chosen, read_matrix
+from brainseg.matrix import MATRIX, Matrix, chosen, read_matrix
 from brainseg.models import MODELS
 from brainseg.recipe import recipe_at, scale_named
 from brainseg.results import RESULTS
@@ -19,11 +19,13 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["ladder", "attention", "saliency"])
-def test_the_matrix_has_exactly_the_recorded_files(name: str) -> None:
-    matrix = read_matrix()[name]
-    recorded = {path.name.removesuffix(".json.gz") for path in (RESULTS / matrix.folder).iterdir()}
-    assert set(matrix.files) == recorded
+@pytest.mark.parametrize("matrix", read_matrix().values(), ids=lambda matrix: matrix.name)
+def test_the_matrix_has_exactly_the_recorded_files(matrix: Matrix) -> None:
+    folder = RESULTS / matrix.folder
+    if matrix.name == "full":
+        assert not folder.exists(), "recorded now: this exception can go"
+        return
+    assert set(matrix.files) == {path.name.removesuffix(".json.gz") for path in folder.iterdir()}
 
 
 def test_the_full_study_has_five_seeds_of_both_ends() -> None:

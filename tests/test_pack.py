@@ -109,6 +109,8 @@ def test_a_pack_trains_without_tensorflow_and_network_and_its_run_comes_back(
     assert found.model.output_shape == (None, SCALE.size, SCALE.size, 1)
     assert import_runs(packed / "runs", prepared, store) == names
 
+    with pytest.raises(BrainsegError, match=r"trained on images of 64 pixels, expected 128: name its scale"):
+        import_runs(packed / "runs", replace(prepared, size=128), store)
     other = replace(prepared, fingerprint="0" * 16)
     with pytest.raises(BrainsegError, match=r"was trained with other data .* than is here \(00000000\)"):
         import_runs(packed / "runs", other, store)

@@ -20,7 +20,7 @@ RAMP = np.arange(20, dtype=np.uint8).reshape(4, 5)
 SPREAD = np.rint(RAMP * (255 / 19)).astype(np.uint8)
 
 
-def dicom(path: Path, pixels: Any, **more: Any) -> Path:
+def dicom(path: Path, pixels: Any, without: tuple[str, ...] = (), **more: Any) -> Path:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -35,6 +35,8 @@ def dicom(path: Path, pixels: Any, **more: Any) -> Path:
     content.PixelData = pixels.astype("<u2").tobytes()
     for name, value in more.items():
         setattr(content, name, value)
+    for name in without:
+        delattr(content, name)
     pydicom.dcmwrite(path, content)
     return path
 
@@ -106,6 +108,8 @@ def test_a_dicom_file_that_is_no_grey_image_is_refused(tmp_path: Path) -> None:
         read_slice(dicom(tmp_path / "a", RAMP, SamplesPerPixel=3))
     with pytest.raises(BrainsegError, match="cannot be decoded, save it uncompressed"):
         read_slice(dicom(tmp_path / "b", RAMP, PixelData=b"\0\0"))
+    with pytest.raises(BrainsegError, match="cannot be decoded, save it uncompressed"):
+        read_slice(dicom(tmp_path / "c", RAMP, without=("PixelRepresentation",)))
     values = nibabel.Nifti1Image(np.full((3, 3, 3), np.nan, np.float32), np.eye(4))  # type: ignore[no-untyped-call]
     nibabel.save(values, tmp_path / "nan.nii")
     with pytest.raises(BrainsegError, match="values that are not finite"):

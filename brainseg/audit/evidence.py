@@ -1,6 +1,5 @@
 """What the tests of claims look at: recorded results, the study's own numbers, and what a reader has at hand."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -138,7 +137,7 @@ class Evidence:
         Returns
         -------
         DataFrame
-            As :attr:`brainseg.results.SaliencyRecord.scores`, with the columns ``guidance`` and ``seed``.
+            As :attr:`brainseg.results.SaliencyRecord.scores`.
 
         Raises
         ------
@@ -150,13 +149,7 @@ class Evidence:
                 "No maps of networks that were trained with saliency are recorded, and the study's notebook has no "
                 "such training."
             )
-        self._note(GUIDED_MAPS)
-        contents = [json.loads(text) for text in results.recorded_texts(GUIDED_MAPS)]
-        fields = ("model", "guidance", "seed")
-        return pd.concat(
-            pd.DataFrame(content["scores"]).assign(**{name: content["recipe"].get(name, 0) for name in fields})
-            for content in contents
-        )
+        return self._noted(GUIDED_MAPS, results.recorded_saliency(GUIDED_MAPS).scores)
 
     def guided_runs(self) -> list[Record]:
         """Recorded runs with and without guidance; none if none were recorded."""

@@ -31,6 +31,8 @@ def attention_improves(claim: Claim, evidence: Evidence, kind: str = "gate") -> 
     """Reproduced if the Dice of every network that has this attention rises, with an interval above the tolerance."""
     effects = evidence.attention_effects()
     effects = effects[effects["label"].str.endswith(f", {kind}")]
+    if effects.empty:
+        raise UntestableError(f"No network with and without {kind} attention is recorded.")
     above, below = (effects["low"] > claim.tolerance).sum(), (effects["high"] < -claim.tolerance).sum()
     why = (
         f"Dice with {kind}s minus Dice without, on the same test images of {len(effects)} networks: {above} intervals "
@@ -49,6 +51,8 @@ def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
             _oriented(pairs, TITLES[model], f" − {TITLES[model]}", -1),
         ]
     )
+    if margins.empty:
+        raise UntestableError(f"{TITLES[model]} and another network are not both recorded.")
     clear = int((margins["low"] > claim.tolerance).sum())
     why = (
         f"Its mean Dice is {margins['mean'].min():+.3f} from that of the next network. Of {len(margins)} differences "

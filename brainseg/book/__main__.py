@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from brainseg.book.chapters import check_executed, execute_chapter
-from brainseg.book.crate import CRATE, MANIFEST, crate, manifest
 from brainseg.book.graph import rule_graph, svg
 from brainseg.book.site import broken_links, missing_pages
 from brainseg.book.status import status
@@ -18,7 +17,7 @@ from brainseg.errors import BrainsegError
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 LOCK = Path("requirements.lock")
-Parameters = Annotated[list[str], typer.Option("--parameter", help="NAME=VALUE, VALUE in the form of Python or text.")]
+Parameters = Annotated[list[str], typer.Option("--parameter", help="NAME=VALUE, for the seed a whole number.")]
 PreparedData = Annotated[Path, typer.Option("--prepared", help="What `brainseg data prepare --record` wrote.")]
 
 
@@ -49,6 +48,8 @@ def stage(folder: Path, prepared: PreparedData) -> None:
 @app.command()
 def manifests() -> None:
     """Write ro-crate-metadata.json and codecheck.yml: what the repository holds, and what to reproduce."""
+    from brainseg.book.crate import CRATE, MANIFEST, crate, manifest
+
     Path(CRATE).write_text(crate(Path.cwd()), encoding="utf-8")
     Path(MANIFEST).write_text(manifest(Path.cwd()), encoding="utf-8")
 
@@ -86,7 +87,7 @@ def _parameters(pairs: list[str]) -> dict[str, str | int]:
         name, separator, value = pair.partition("=")
         if not separator:
             raise BrainsegError(f"--parameter {pair!r} has no '=': write it as NAME=VALUE")
-        parsed[name] = int(value) if value.isdecimal() else value
+        parsed[name] = int(value) if name == "seed" else value
     return parsed
 
 

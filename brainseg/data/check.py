@@ -30,9 +30,9 @@ from brainseg.data.coco import (
     union,
 )
 from brainseg.errors import BrainsegError
+from brainseg.recipe import VALIDATION_SHARE
 
 PUBLISHED_SIZE = 128
-VALIDATION_SPLIT = 0.2
 SPLIT_PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
 
 _NAMED = 3
@@ -351,7 +351,7 @@ def _mean_dice(pairs: Iterable[tuple[RunLengths | None, RunLengths | None]]) -> 
 def _areas(images: pd.DataFrame) -> pd.DataFrame:
     train = images[images["split"] == "train"]
     groups = {name: images[images["split"] == name] for name in SPLITS}
-    groups["last fifth of train"] = train.iloc[math.floor(len(train) * (1 - VALIDATION_SPLIT)) :]
+    groups["last fifth of train"] = train.iloc[int(len(train) * (1 - VALIDATION_SHARE)) :]
     return pd.DataFrame(
         {
             "split": name,

@@ -42,7 +42,6 @@ MASK_TITLES: Final = {
 }
 
 SPLIT_COLOURS: Final = {"train": "#a9b4c2", "valid": "#3d6fb6", "test": "#d1495b"}
-TYPE_COLOURS: Final = {"meningioma": "#882255", "glioma": "#332288", "pituitary": "#44aa99"}
 
 STYLE: Final[dict[str, object]] = {
     "axes.axisbelow": True,

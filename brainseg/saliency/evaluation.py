@@ -1,6 +1,7 @@
 """All saliency maps of a trained network on the same test images, scored beside the controls."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.metrics import THRESHOLD, dice
 from brainseg.models.attention import attention_maps
+from brainseg.recipe import Recipe
 from brainseg.run import Run
 from brainseg.saliency import METHODS, explain, known_methods
 from brainseg.saliency.randomisation import randomised
@@ -209,6 +211,22 @@ def randomisation(
             correlation = float(np.nan if np.isnan(alike).all() else np.nanmean(alike))
             table.append({"map": name, "part": part, "parts": destroyed, "correlation": correlation})
     return pd.DataFrame(table)
+
+
+def label_yardsticks(recipe: Recipe) -> dict[str, Recipe]:
+    """What the maps of a network are compared with in :func:`label_randomisation`: recipes that differ in one field.
+
+    Examples
+    --------
+    >>> from brainseg.recipe import SCALES, recipe_at
+    >>> {name: (other.seed, other.pairing) for name, other in
+    ...     label_yardsticks(recipe_at("corrected", "unet", SCALES["quick"])).items()}
+    {'another seed': (1, 'id'), 'shuffled labels': (0, 'shuffled')}
+    """
+    return {
+        "another seed": replace(recipe, seed=recipe.seed + 1),
+        "shuffled labels": replace(recipe, pairing="shuffled"),
+    }
 
 
 def label_randomisation(
