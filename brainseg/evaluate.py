@@ -328,6 +328,24 @@ def scoreboard(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str)
     return pd.DataFrame(texts, index=first.index)
 
 
+def type_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
+    """Mean Dice against the borders at one step, by type of tumour and by what an image was used for.
+
+    Returns
+    -------
+    DataFrame
+        Rows: for each model that has the step ``training``, ``validation`` and ``test`` images. One column per type.
+    """
+    sides = {"train": "training", "valid": "validation", "test": "test"}
+    tables = {}
+    for model, steps in results.items():
+        if step in steps:
+            scores = pd.concat(run.scores for run in steps[step])
+            means = scores.pivot_table("border_dice", "split", "tumour_type")
+            tables[TITLES[model]] = means.loc[list(sides)].rename(index=sides)
+    return pd.concat(tables, names=["network", "images"]).rename_axis(columns=None)
+
+
 def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
     """Paired differences in Dice between all models at one step, on the same test images, for the forest plot.
 

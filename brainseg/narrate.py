@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
 from brainseg.evaluate import attention_effects, attention_table, collect, ladder_table
-from brainseg.models import TITLES
+from brainseg.models import ARCHITECTURES, TITLES
 from brainseg.recipe import STEPS, Recipe, Training
 from brainseg.results import SaliencyRecord
 from brainseg.run import Record, Run
@@ -71,16 +71,23 @@ def protocol(recipe: Recipe) -> Iterator[str]:
     yield f"Validation on {held}. The split is {split}."
     guidance = f" plus {recipe.guidance:g} times the guidance term" if recipe.guidance else ""
     yield f"Loss: {LOSSES[preset.loss]}{guidance}. Optimiser: Adam, {_learning_rate(preset)}."
-    yield _network(preset)
+    yield _network(recipe)
     shuffled = ", dealt out anew among the images" if recipe.pairing == "shuffled" else ""
     yield f"{_augmentation(preset)} Labels: {LABELS[recipe.mask]}{shuffled}."
     if preset.mirrored:
         yield "A prediction is the mean of those for the image and its three mirror images."
 
 
-def _network(preset: Training) -> str:
+NORMALISED = {"segnet": "batch normalisation in the decoder"}
+"""Where a network as published has batch normalisation; the others have none."""
+
+
+def _network(recipe: Recipe) -> str:
+    preset = recipe.preset
     if preset.normalisation is None:
-        return "Batch normalisation and dropout as published."
+        rate = ARCHITECTURES[recipe.model].dropout
+        dropout = f"dropout of {rate:g} after each pooling and merge" if rate else "no dropout"
+        return f"As published: {NORMALISED.get(recipe.model, 'no batch normalisation')}, {dropout}."
     return (
         "Batch normalisation after each convolution of encoder and decoder; "
         f"dropout of {preset.dropout:g} after each pooling and merge."
@@ -195,6 +202,21 @@ def ahead(differences: pd.DataFrame) -> str:
     """Say how many differences between networks have an interval without zero."""
     apart = sum(beside_zero(differences["low"], differences["high"]))
     return f"Of {len(differences)} intervals, {apart} exclude zero."
+
+
+def processing(effects: pd.DataFrame) -> str:
+    """Say in how many networks post-processing changes the Dice on test images, and by how much.
+
+    Parameters
+    ----------
+    effects
+        As :func:`brainseg.evaluate.processing_table` gives it.
+    """
+    above, below = beside_zero(effects["low"], effects["high"])
+    return (
+        f"Mean changes in Dice: {effects['change'].min():+.4f} to {effects['change'].max():+.4f}. Of {len(effects)} "
+        f"intervals, {above} lie above zero, {below} below."
+    )
 
 
 def seeds(table: pd.DataFrame, differences: pd.DataFrame) -> Iterator[str]:

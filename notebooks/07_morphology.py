@@ -79,8 +79,8 @@ source(morphology.opening, morphology.closing)
 # %% [markdown]
 # ## What the study did
 #
-# The README describes morphology as a post-processing of predictions. In the notebook, predictions get none. A closing with an ellipse of five by five pixels is applied to the *labels* instead: to the
-# training labels before training, and to test labels before they are shown. The labels are boxes. How many of their pixels does a closing change?
+# The README describes morphology as a post-processing of predictions. In the notebook, predictions get none. A closing is applied to the *labels* instead: with an ellipse of five by five pixels to the
+# training labels before training, with a square of that size to test labels before they are shown. The labels are boxes. How many of their pixels does the closing with the ellipse change?
 
 # %% tags=["hide-input"]
 labels = np.asarray(prepared.masks["box"])
@@ -167,17 +167,23 @@ items(narrate.recorded(study_runs))
 
 # %% tags=["hide-input"]
 study = {name: steps for name, steps in study.items() if "processed" in steps}
-evaluate.processing_table(
+study_effect = evaluate.processing_table(
     {name: steps["corrected"] for name, steps in study.items()},
     {name: steps["processed"] for name, steps in study.items()},
-).round(3)
+)
+study_effect.round(4)
+
+# %% tags=["hide-input"]
+items([narrate.processing(study_effect)])
 
 # %% [markdown]
+# Did it help? A little, where it did. The gains are smaller than what training a network a second time changes ([chapter 6](06_comparison)), and in some images the score falls.
+#
 # ## Summary
 #
 # - Opening removes what is thinner than the disc, closing fills what is narrower; both leave the rest in its place, but for corners.
 # - The study applied a closing to labels, which are boxes, and a closing leaves a box inside the image as it is.
-# - A post-processing is a choice, and a choice is made on validation images.
+# - A post-processing is a choice, and a choice is made on validation images. On the study's images it raised the mean Dice by less than a hundredth, where at all.
 # - A mean hides harm: look at the images that got worse.
 #
 # ## Exercises

@@ -37,6 +37,7 @@ from brainseg.guidance import energy_outside
 from brainseg.models import MODELS, TITLES
 from brainseg.results import recorded_labels, recorded_runs, recorded_saliency
 from brainseg.saliency import evaluation, explain, tables
+from brainseg.saliency.cam import coarsest_layer
 from brainseg.saliency.evaluation import SCORES
 from brainseg.saliency.gradients import input_gradient
 from brainseg.saliency.randomisation import randomised
@@ -63,9 +64,25 @@ source(input_gradient)
 # %% [markdown]
 # ## One answer, thirteen maps
 #
-# All methods answer for the same pixels of the same image, with two exceptions: Grad-CAM as published explains the whole image, and attention is not about any pixel. They fall into four families. *Gradients* ask what a small change of brightness would do; SmoothGrad {cite:p}`smilkov2017` asks several noisy copies of the image,
-# and integrated gradients {cite:p}`sundararajan2017` go all the way from a black image. *Class activation maps* {cite:p}`selvaraju2017,vinogradova2020` show where the features of a layer are strong that speak for the answer. *Perturbations* hide a part of the image and
-# look what the answer loses {cite:p}`zeiler2014,petsiuk2018`. And *attention* shows what the network's own gates let through.
+# All methods answer for the same pixels of the same image, with two exceptions: Grad-CAM as published explains the whole image, and attention is not about any pixel. They fall into four families.
+#
+# *Gradients* ask what a small change of brightness would do:
+#
+# - *gradient* {cite:p}`simonyan2014`: how much the answer would change, for each pixel;
+# - *gradient × input* {cite:p}`shrikumar2016`: that, times the brightness of the pixel;
+# - *SmoothGrad* {cite:p}`smilkov2017`: the mean gradient of several noisy copies of the image;
+# - *gradient variance* {cite:p}`adebayo2018local`: how much the gradients of such copies differ;
+# - *integrated gradients* {cite:p}`sundararajan2017`: gradients all the way from a black image to this one;
+# - *guided backpropagation* {cite:p}`springenberg2015`: a gradient that leaves out on its way back what is negative.
+#
+# *Class activation maps* show where the features of one layer are strong that speak for the answer, here of the last of the coarsest layers:
+#
+# - *Seg-Grad-CAM* {cite:p}`selvaraju2017,vinogradova2020`: each feature is weighted by its mean gradient;
+# - *HiResCAM* {cite:p}`draelos2020`: each feature is weighted at each place by the gradient there;
+# - *Seg-XRes-CAM* {cite:p}`hasany2023`: between the two, with means over small windows;
+# - *Grad-CAM as published*: the study's own formula.
+#
+# *Perturbations* hide a part of the image and look what the answer loses: *occlusion* {cite:p}`zeiler2014` hides one patch after another, *RISE* {cite:p}`petsiuk2018` hides random parts many times. And *attention* shows what the network's own gates let through.
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "One test image under all thirteen maps of U-Net's answer, the image with its outline first. Bright: strong; where the image shows through, the map is weak, zero or negative. Each map has a scale of its own.", "name": "fig-thirteen"}, "image": {"alt": "One slice under thirteen different saliency maps, which differ strongly."}}
 unet = runs["unet"]
@@ -96,10 +113,10 @@ plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 #
 # ## What the study showed
 #
-# The study has one image from the training set for each network, under a Grad-CAM map: features of one layer, weighted by the gradient of the mean probability of the whole image. Here is the same map for all four networks, on three test images: one
-# that U-Net marks well, one in the middle, and its worst.
+# The study has one image from the training set for each network, under a Grad-CAM map: features of one convolution, weighted by the gradient of the mean probability of the whole image. Here is the same formula for all four networks, on three test images: one
+# that U-Net marks well, one in the middle, and its worst. The layer is the last of the coarsest ones: the bottleneck, and in DeepLab, which never becomes as coarse, a layer of its decoder.
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Grad-CAM exactly as published, on three test images: the one that U-Net marks best, one in the middle, and its worst. The first column shows the border and what U-Net marks.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks."}}
+# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Grad-CAM by the study's formula, on three test images: the one that U-Net marks best, one in the middle, and its worst. The first column shows the border and what U-Net marks.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks."}}
 published = {TITLES[name]: maps[name]["Grad-CAM as published"] for name in MODELS}
 plotting.saliency_maps(prepared.images[rows], published, outlines, titles=list(cases))
 
@@ -151,7 +168,7 @@ source(energy_inside, deletion)
 # %% [markdown]
 # ### Controls
 #
-# A score means nothing by itself. Four maps are scored along with the others that know nothing of what happens in the network: a blob in the middle of the image, the image's own edges, noise, and the mask that the network predicts. The last is the hardest: if the mask itself points at the tumour just as well, a
+# A score means nothing by itself. Four maps are scored along with the others that know nothing of what happens in the network: a blob in the middle of the image, the image's own edges, noise, and the mask that the network predicts. For most scores the last is the hardest: if the mask itself points at the tumour just as well, a
 # saliency map has told us nothing about the place that the answer had not told already.
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "The four controls for the same image. None of them knows what happens in the network, and the third knows only its answer.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
@@ -199,7 +216,19 @@ items(narrate.against_controls(compared))
 own = record.scores[record.scores["map"] == "Grad-CAM as published"]
 tables.by_tumour(own, "energy", by="model").round(2)
 
+# %% tags=["hide-input"]
+places = {TITLES[name]: run.model.get_layer(coarsest_layer(run.model)).output.shape[1] for name, run in runs.items()}
+items(
+    [
+        f"Places of these maps at {prepared.size} pixels: {', '.join(f'{name} {n} × {n}' for name, n in places.items())}.",
+        f"Images with a meningioma, by network: {', '.join(str(n) for n in own[own['tumour_type'] == 'meningioma'].groupby('model', sort=False).size())} of 30.",
+    ]
+)
+
 # %% [markdown]
+# The claim is seen for DeepLab, and not for U-Net. But DeepLab's map has finer places than the others', and a fine map can have its energy inside a small border where a coarse one cannot. So at least a part of the difference is the grain of the map, and not what the
+# network looks at. The column of meningiomas rests on a handful of images.
+#
 # And for all maps, as a mean over the networks:
 
 # %% tags=["hide-input"]
@@ -233,14 +262,15 @@ plotting.saliency_maps(
 plotting.randomisation(record.randomisation)
 
 # %% [markdown]
-# With everything destroyed, the mean correlation over the networks is as follows. Where the maps of a network have become even, it is left out.
+# With everything destroyed, the correlations are as follows. Where the maps of a network have become even, or it has no gates, there is no number.
 
 # %% tags=["hide-input"]
-last = record.randomisation.sort_values("parts").groupby(["model", "map"], sort=False).tail(1)
-last.groupby("map")["correlation"].mean().sort_values().round(2).to_frame()
+destroyed = tables.destroyed(record.randomisation)
+destroyed.round(2)
 
 # %% [markdown]
-# Attention comes nearest to no relation. Grad-CAM as published ends below zero: a partly reversed order is still a relation, and needs an explanation of its own. The gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: explained are the marked pixels, and these depend most on themselves and
+# No kind of map ends near zero in all networks. Grad-CAM as published ends below zero for three networks of four: a partly reversed order is still a relation, and needs an explanation of its own. The mean of attention is near zero only because U-Net's maps stay alike (0.34) and LinkNet's are partly
+# reversed (−0.52). The gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: explained are the marked pixels, and these depend most on themselves and
 # their neighbours, whatever the weights are. A product with the image also keeps the image, and what the eye recognises in such a map is the image. So a map on the tumour is no evidence that the network has
 # learned anything about tumours. For that the network must be asked otherwise: by its answers on images that it has not seen.
 #
@@ -305,14 +335,16 @@ tables.guidance_shown(effect, "difference")
 items(narrate.guidance(effect))
 
 # %% [markdown]
-# Two readings have to be kept apart. *Deletion* becomes worse with guidance, but so it does for the controls, noise among them: the guided network holds on to its answer longer when pixels go black, whichever they are. That is a change of the network, not of its maps.
-# And the *energy inside the border* can rise because the mask that is explained lies better, or is smaller. So here it is beside that of the mask itself, and of a blob in the middle:
+# Two readings have to be kept apart. *Deletion* becomes worse with guidance, but so it does for the controls, noise among them, as the first table below shows: the guided network holds on to its answer longer when pixels go black, whichever they are. That is a change of the network, not of its maps.
+# And the *energy inside the border* can rise because the mask that is explained lies better, or is smaller. So in the second table it is beside that of the mask itself, and of a blob in the middle:
 
 # %% tags=["hide-input"]
-energies = guided_maps.assign(model=guided_maps["model"].map(TITLES)).pivot_table(
-    "energy", ["model", "guidance"], "map"
-)
-energies[["gradient", "Seg-Grad-CAM", "predicted mask", "centre"]].round(2)
+by_weight = guided_maps.assign(model=guided_maps["model"].map(TITLES))
+compared_maps = ["gradient", "Seg-Grad-CAM", "predicted mask", "centre", "noise"]
+by_weight.pivot_table("deletion", ["model", "guidance"], "map")[compared_maps].round(2)
+
+# %% tags=["hide-input"]
+by_weight.pivot_table("energy", ["model", "guidance"], "map")[compared_maps].round(2)
 
 # %% [markdown]
 # How much do such numbers differ without any guidance? The same recipe with the same seed had been trained before, for the table on attention. In the first epoch the two trainings hardly differ; the small difference, most likely of rounding on another processor, grows:

@@ -146,6 +146,16 @@ def test_size_is_compared_on_the_same_test_images_of_networks_that_have_both() -
     assert "Of 1 differences, the intervals of 1 lie above zero, those of 0 below." in text
 
 
+def test_dice_by_type_is_of_all_images_of_that_use() -> None:
+    one = record(recipe_at("corrected", "unet", SMALL).trained)
+    one.scores["split"] = np.where(one.scores["number"] < 6, "valid", one.scores["split"])
+    one.scores["tumour_type"] = np.where(one.scores["number"] % 3 == 0, "glioma", "pituitary")
+    table = evaluate.type_table(evaluate.by_step([one]), "corrected")
+    assert table.index.tolist() == [("U-Net", side) for side in ("training", "validation", "test")]
+    chosen = one.scores.query("split == 'test' and tumour_type == 'glioma'")["border_dice"]
+    assert table.loc[("U-Net", "test"), "glioma"] == pytest.approx(chosen.mean())
+
+
 def test_seeds_of_a_network_stand_side_by_side_with_their_range() -> None:
     dice = {("unet", 0): 0.5, ("unet", 1): 0.53, ("linknet", 0): 0.7, ("linknet", 1): 0.69}
     runs = [record(recipe_at("corrected", model, SMALL, seed).trained, value) for (model, seed), value in dice.items()]

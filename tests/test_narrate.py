@@ -68,13 +68,16 @@ def test_protocol_names_what_is_validated_on(model: str) -> None:
     text = " ".join(narrate.protocol(published(model, SCALES["full"])))
     assert ("last fifth" in text) == (model in {"segnet", "deeplab"})
     assert "128 × 128 pixels, 32 in a batch" in text
+    layers = {type(layer).__name__ for layer in build(model, size=32, width=2).layers}
+    assert ("no batch normalisation" in text) == ("BatchNormalization" not in layers)
+    assert ("no dropout" in text) == ("Dropout" not in layers)
 
 
 def test_protocol_names_what_the_corrected_training_does_besides() -> None:
     published_one, corrected = (
         " ".join(narrate.protocol(recipe_at(step, "unet", SCALES["quick"]))) for step in ("published", "corrected")
     )
-    assert "Batch normalisation and dropout as published." in published_one
+    assert "As published: no batch normalisation, dropout of 0.3 after each pooling and merge." in published_one
     assert "mirror images" not in published_one
     assert "dropout of 0.1 after each pooling and merge." in corrected
     assert corrected.endswith("A prediction is the mean of those for the image and its three mirror images.")

@@ -7,9 +7,10 @@ from brainseg.audit.consistency import broadcast_iou, implied_mean_iou
 from brainseg.audit.evidence import Evidence
 from brainseg.audit.order import shown_before_trained
 from brainseg.audit.verdicts import measurement
-from brainseg.models import MODELS
+from brainseg.models import MODELS, TITLES
 from brainseg.published_metrics import background_scores, broadcast_scores, published_scores
 from brainseg.recipe import STEPS, TRAININGS, VALIDATION_SHARE
+from brainseg.saliency.tables import destroyed
 from brainseg.statistics import beside_zero, smallest_p
 from brainseg.study import PARAMETERS
 
@@ -177,11 +178,16 @@ def methods_beating_controls(evidence: Evidence) -> float:
 
 
 @measurement
-def alike_after_destruction(evidence: Evidence, method: str) -> float:
-    """Rank correlation of maps of a network with those of its destroyed copy, mean over the networks."""
-    table = evidence.saliency().randomisation.sort_values("parts")
-    last = table[table["map"] == method].groupby("model").tail(1)
-    return float(last["correlation"].mean())
+def alike_after_destruction(evidence: Evidence, method: str, model: str) -> float:
+    """Rank correlation of maps of a network with those of its destroyed copy."""
+    return float(destroyed(evidence.saliency().randomisation)[TITLES[model]].to_dict()[method])
+
+
+@measurement
+def reversed_by_destruction(evidence: Evidence, method: str) -> float:
+    """Number of networks whose maps are correlated below zero with those of their destroyed copies."""
+    networks = destroyed(evidence.saliency().randomisation).drop(columns="mean")
+    return float((networks.T[method] < 0).sum())
 
 
 @measurement

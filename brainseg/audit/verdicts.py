@@ -10,7 +10,7 @@ from brainseg.audit.evidence import Evidence
 from brainseg.errors import BrainsegError
 
 PROBABILITIES = "probabilities where classes are expected"
-BLANK_MASK = "the score of a blank mask"
+BLANK_MASK = "nearly the score of a blank mask"
 TRAINING_VALUE = "a training value quoted as a result"
 BOXES = "boxes called segmentations"
 CATEGORY_NAMES = "category names read as tumour and no tumour"

@@ -55,8 +55,8 @@ def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
         raise UntestableError(f"{TITLES[model]} and another network are not both recorded.")
     clear = int((margins["low"] > claim.tolerance).sum())
     why = (
-        f"Its mean Dice is {margins['mean'].min():+.3f} from that of the next network. Of {len(margins)} differences "
-        f"from another network, {clear} have an interval above zero."
+        f"Its mean Dice minus that of the best other network is {margins['mean'].min():+.3f}. Of {len(margins)} "
+        f"differences from another network, {clear} have an interval above zero."
     )
     return Outcome(_verdict(clear == len(margins)), float(margins["mean"].min()), why)
 
@@ -77,8 +77,9 @@ def fastest_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
     clear = times.loc[model, "batch_1_q3_ms"] < (1 - claim.tolerance) * others["batch_1_q1_ms"].min()
     quickest = min(STEP_MS, key=lambda name: STEP_MS[name])
     why = (
-        f"One image takes it {ratio:.2f} of the time of the next network, on a processor. In the study's log, a step "
-        f"of training takes it {STEP_MS[model]} ms, and {TITLES[quickest]} {STEP_MS[quickest]} ms."
+        f"Its speed is tested, not what real time asks for. One image takes it {ratio:.2f} of the time of the next "
+        f"network, on a processor. In the study's log, a step of training takes it {STEP_MS[model]} ms, and "
+        f"{TITLES[quickest]} {STEP_MS[quickest]} ms."
     )
     return Outcome(_verdict(bool(clear)), ratio, why)
 
@@ -204,7 +205,10 @@ def labels_are_outlines(claim: Claim, evidence: Evidence) -> Outcome:
     """Reproduced if hardly a label is a rectangle, an artefact if nearly all are; the tolerance says what hardly is."""
     boxes = evidence.finding("labels that are axis-parallel rectangles, not outlines")
     share, tumour = boxes["count"] / boxes["total"], evidence.agreement("box_is_tumour")
-    why = f"{boxes['count']} of {boxes['total']} labels are rectangles; {tumour:.0%} of a label is tumour."
+    why = (
+        "Of the network's output this is true. Of the labels that it learns from and is scored by, "
+        f"{boxes['count']} of {boxes['total']} are rectangles, and {tumour:.0%} of a label is tumour."
+    )
     if share <= claim.tolerance:
         return Outcome(REPRODUCED, share, why)
     if share >= 1 - claim.tolerance:

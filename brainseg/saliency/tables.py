@@ -119,6 +119,25 @@ def sizes(scores: pd.DataFrame) -> pd.Series:
     return pd.cut(tumours, [-np.inf, *tumours.quantile([1 / 3, 2 / 3]), np.inf], labels=SIZES).astype(str)
 
 
+def destroyed(randomisation: pd.DataFrame) -> pd.DataFrame:
+    """How alike the maps of a network are to those of its copy in which every part is destroyed.
+
+    Parameters
+    ----------
+    randomisation
+        As :func:`brainseg.saliency.evaluation.randomisation` gives it, with the column ``model``.
+
+    Returns
+    -------
+    DataFrame
+        One row for each map, lowest mean first; one column for each network, and ``mean`` over those that have a value.
+    """
+    last = randomisation.sort_values("parts").groupby(["model", "map"]).tail(1)
+    table = last.pivot_table("correlation", "map", "model")
+    table = table[[name for name in MODELS if name in table]].rename(columns=TITLES).rename_axis(columns=None)
+    return table.assign(mean=table.mean(axis="columns")).sort_values("mean")
+
+
 def by_tumour(scores: pd.DataFrame, name: str, by: str = "map") -> pd.DataFrame:
     """Mean of one score for each type of tumour and for each third of the tumours by their size.
 
