@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -34,23 +35,12 @@ def contingency(counts: pd.DataFrame) -> Plate:
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['3', '0', '1', '4']
     """
-    values = counts.to_numpy(float)
-    totals = values.sum(axis=1, keepdims=True)
-    share = np.divide(values, totals, out=np.zeros_like(values), where=totals > 0)
+    share = counts.div(counts.sum(axis="columns"), axis="index").fillna(0)
     figure = plate(0.55 * len(counts) + 1.0)
     ax = figure.subplots()
-    ax.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, edgecolor="white", linewidth=2)
-    for (row, column), count in np.ndenumerate(values):
-        colour = "white" if share[row, column] > 0.55 else INK
-        ax.text(column + 0.5, row + 0.5, f"{count:,.0f}", ha="center", va="center", color=colour, fontsize=11)
-    ax.set_xticks(np.arange(counts.shape[1]) + 0.5, [str(name) for name in counts.columns])
-    ax.set_yticks(np.arange(counts.shape[0]) + 0.5, [str(name) for name in counts.index])
-    ax.set_xlabel(str(counts.columns.name or ""))
-    ax.set_ylabel(str(counts.index.name or ""))
-    ax.invert_yaxis()
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.grid(False)
+    look = {"cmap": "Blues", "vmin": 0, "vmax": 1, "linewidths": 2, "cbar": False, "annot_kws": {"fontsize": 11}}
+    seaborn.heatmap(share, annot=counts, fmt=",", ax=ax, **look)
+    ax.tick_params(length=0, labelrotation=0)
     return figure
 
 
@@ -112,12 +102,9 @@ def tumour_area(table: pd.DataFrame) -> Plate:
     for ax, tumour_type in zip(axes, types, strict=True):
         here = percent[table["tumour_type"] == tumour_type]
         for kind in ("border", "box"):
-            values = here[kind].dropna()
-            ax.hist(values, 40, range=(0, edge), color=MASK_COLOURS[kind], alpha=0.3, lw=0)
-            ax.hist(
-                values, 40, range=(0, edge), color=MASK_COLOURS[kind], histtype="step", lw=1.6, label=MASK_TITLES[kind]
-            )
-            ax.axvline(values.median(), color=MASK_COLOURS[kind], lw=1.6, ls=(0, (2, 1.5)))
+            look = {"color": MASK_COLOURS[kind], "element": "step", "alpha": 0.3, "label": MASK_TITLES[kind]}
+            seaborn.histplot(here[kind].dropna(), bins=40, binrange=(0, edge), ax=ax, **look)
+            ax.axvline(here[kind].median(), color=MASK_COLOURS[kind], lw=1.6, ls=(0, (2, 1.5)))
         ax.set_title(f"{tumour_type}, {len(here):,} slices", fontsize=9.5)
         ax.set_ylabel("slices")
     axes[-1].set_xlabel("tumour area, per cent of the image (dashed: median)")
