@@ -243,8 +243,8 @@ plotting.ladder(evaluate.ladder_scores(study))
 items(narrate.climb(study))
 
 # %% [markdown]
-# Of these steps, *test images scored* alone lowers the reported number without another training: the network is the same, and only the question is fairer. All others but the last train anew, and a single network can move by a tenth when it is trained again, so read them by all four networks together.
-# On borders, pairing by id changed next to nothing; learning from borders helped; keeping patients apart cost most, because the networks lose patients whom they had met; and the corrected training brought about as much again.
+# Of these steps, *test images scored* alone lowers the reported number without another training: the network is the same, and only the question is fairer. All others but the last train anew, and a single network can move by nearly a tenth when it is trained again ([chapter 8](08_saliency) has an example), so read them by all four networks together.
+# On borders, pairing by id changed next to nothing; learning from borders helped; keeping patients apart cost most; and the corrected training brought about as much again.
 #
 # And live, on the images that this copy of the book was made with, for the network that trains fastest:
 
@@ -300,7 +300,7 @@ evaluate.scoreboard(corrected, "corrected").drop("HD95, px")
 # ### What a larger scale adds
 #
 # The networks above see 64 × 64 pixels and have an eighth of the published width. For all four, the same training was recorded with images of 128 × 128 pixels, twice the width, 40 epochs in place of 20, and 8 images in a batch
-# in place of 4, so that the number of steps is the same. All of this changed together: what follows does not say which of it helped.
+# in place of 4, so that the number of steps is the same. All of this changed together: what follows does not say which of it helped. (The hours are by the clock, which ran on while two of these trainings were paused.)
 
 # %% tags=["hide-input"]
 larger_runs = recorded_runs("tumorseg-laptop-corrected")
@@ -317,6 +317,17 @@ evaluate.scoreboard(larger, "corrected")
 run_names(larger)
 
 # %% [markdown]
+# The networks lie closer together than at the smaller scale. No two of them can be told apart:
+
+# %% tags=["hide-input"]
+items([narrate.ahead(evaluate.model_differences(larger, "corrected"))])
+
+# %% tags=["hide-input"]
+evaluate.type_table(larger, "corrected").round(2)
+
+# %% [markdown]
+# Gliomas are hard for all of them. U-Net, LinkNet and SegNet score about as high on new patients as on those whom they learnt from; DeepLab has begun to overfit, on gliomas.
+#
 # Each network's mean Dice at both scales, on the same test images, and the difference with its 95 % interval. One training of each is compared, so the intervals are about these trained networks. Each answer is scored at its own
 # resolution, against the border drawn at that resolution: at 64 pixels a small tumour is a few pixels, and its Dice is coarse. HD95 and surface Dice count pixels, and cannot be compared between the scales.
 
