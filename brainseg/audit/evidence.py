@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from brainseg.experiment import Experiment
 
 CHECK, EFFICIENCY = "tumorseg-check", "efficiency"
-LADDER, LARGER = "tumorseg-small-ladder", "tumorseg-laptop-corrected"
+LADDER, LARGER, PUBLISHED = "tumorseg-small-ladder", "tumorseg-laptop-corrected", "tumorseg-laptop-published"
 ATTENTION, SALIENCY = "tumorseg-quick-attention", "tumorseg-small-saliency"
 GUIDANCE, GUIDED_MAPS = "tumorseg-quick-guidance", "tumorseg-quick-guided-maps"
 FULL = "tumorseg-full-*"
@@ -113,6 +113,11 @@ class Evidence:
     def differences(self) -> pd.DataFrame:
         """Differences in Dice between the networks with the corrected training."""
         return self._noted(LADDER, self._differences)
+
+    def recorded_log(self, column: str) -> dict[str, float]:
+        """A column of the last lines of the logs of networks as published, of the study's pixels but fewer filters."""
+        runs = self._noted(PUBLISHED, results.recorded_runs(PUBLISHED))
+        return {run.recipe.model: float(run.history[column].iloc[-1]) for run in runs}
 
     def scale_effects(self) -> pd.DataFrame:
         """Differences in Dice of the corrected networks at a larger scale from those of the ladder."""

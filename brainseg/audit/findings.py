@@ -71,6 +71,13 @@ def validations_at_half_the_background(evidence: Evidence) -> float:
 
 
 @measurement
+def mean_ious_repeated(evidence: Evidence) -> float:
+    """Number of networks that, trained as published with fewer filters, end with the logged validation mean IoU."""
+    logged = evidence.logged("val_mean_iou")
+    return sum(round(value, DIGITS) == logged[model] for model, value in evidence.recorded_log("val_mean_iou").items())
+
+
+@measurement
 def validation_of_a_blank_mask(evidence: Evidence, model: str, split: str) -> float:
     """Largest difference of a network's logged validation accuracy and mean IoU from those of a blank mask."""
     blank = {name: round(evidence.blank_mask(split, name), DIGITS) for name in ("accuracy", "mean_iou")}
