@@ -141,6 +141,8 @@ items(
 log_and_recorded("linknet", recorded_at_every_scale()).round(4)
 
 # %% [markdown]
+# With a quarter of the filters, the training Dice comes close to the study's: 0.56 in place of 0.57. The validation mean IoU is the same to the last digit, as it is for U-Net.
+#
 # ## The same network, trained with care
 #
 # As in [chapter 2](02_unet): true borders for labels, patients kept apart, and the training that is usual today. [Chapter 6](06_comparison) takes these corrections one at a time. Here are both ends of the road.

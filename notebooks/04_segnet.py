@@ -167,6 +167,8 @@ items(
 log_and_recorded("segnet", recorded_at_every_scale()).round(4)
 
 # %% [markdown]
+# As in the study's log, validation Dice stays far below training Dice. Validation accuracy is even below that of a blank sheet, which is 0.9622: much of this validation set has labels of other images, so that what a network finds is mostly counted as wrong.
+#
 # ## The same network, trained with care
 #
 # As in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 6](06_comparison) takes these corrections one at a time. Here are both ends of the road.

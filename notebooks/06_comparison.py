@@ -126,23 +126,25 @@ source(published_scores)
 
 # %% [markdown]
 # If this is what happened in the study, then its mean IoU can be computed without any network, from the labels alone. The last lines of the study's
-# four training logs, beside half the share of background of the same images, measured on the study's own labels:
+# four training logs, beside half the share of background of the same images, measured on the study's own labels; and beside that the last lines of this book's own logs, recorded: the same training on the same images at the study's number of pixels, with a quarter of its filters.
 
 # %% tags=["hide-input"]
 areas = recorded("tumorseg-check")["areas"].set_index(["split", "mask"])["background_mean_iou"]
 held = {"unet": "valid", "linknet": "valid", "segnet": "last fifth of train", "deeplab": "last fifth of train"}
 log = published_last_epoch()["val_mean_iou"]
+again = {run.recipe.model: run.history["val_mean_iou"].iloc[-1] for run in recorded_runs("tumorseg-laptop-published")}
 pd.DataFrame(
     {
         "published validation mean IoU": [log[name] for name in MODELS],
         "half the background": [round(areas[held[name], "published"], 4) for name in MODELS],
+        "trained again": [round(again[name], 4) for name in MODELS],
         "measured on": [held[name] for name in MODELS],
     },
     index=[TITLES[name] for name in MODELS],
 )
 
 # %% [markdown]
-# The two columns agree to the last digit that was published. This mean IoU says how much of the images is background. It says nothing about the
+# The three columns agree to the last digit that was published. The third is of smaller networks with other weights, and the values are the same four. This mean IoU says how much of the images is background. It says nothing about the
 # networks. This is a trap that the library sets, not a fault that one sees in the code: there is no error, no warning, and the value looks like a score.
 #
 # The mean IoU values of the published table are in no log, but with gates they, too, lie close to half the background, here of the training images. So does one of the baselines. The other three are lower, and since their code was not published, nobody can say why:
