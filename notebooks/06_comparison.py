@@ -372,7 +372,7 @@ between.set_index(between["label"].rename("pair"))[["mean", "low", "high", "seed
 items(narrate.seeds(by_seed, between))
 
 # %% [markdown]
-# To say that one *design* is better than another, and not one
+# So a seed moves one network about as far as one network lies from another. To say that one *design* is better than another, and not one
 # trained network than another, several seeds of each are needed. A test that uses only the signs or ranks of paired differences, and so assumes nothing of their distribution, cannot go below this:
 
 # %% tags=["hide-input"]

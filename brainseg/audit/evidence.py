@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CHECK, EFFICIENCY = "tumorseg-check", "efficiency"
 LADDER, LARGER, PUBLISHED = "tumorseg-small-ladder", "tumorseg-laptop-corrected", "tumorseg-laptop-published"
-ATTENTION, SALIENCY = "tumorseg-quick-attention", "tumorseg-small-saliency"
+ATTENTION, SEEDS, SALIENCY = "tumorseg-quick-attention", "tumorseg-quick-seeds", "tumorseg-small-saliency"
 GUIDANCE, GUIDED_MAPS = "tumorseg-quick-guidance", "tumorseg-quick-guided-maps"
 FULL = "tumorseg-full-*"
 """Names in ``results/`` of what was recorded on the study's images."""
@@ -123,6 +123,10 @@ class Evidence:
         """Differences in Dice of the corrected networks at a larger scale from those of the ladder."""
         self._note(LADDER)
         return self._noted(LARGER, self._scale_effects)
+
+    def seeds(self) -> pd.DataFrame:
+        """Mean Dice of the corrected networks by seed, see :func:`brainseg.evaluate.seed_table`."""
+        return self._noted(SEEDS, evaluate.seed_table(evaluate.by_step(results.recorded_runs(SEEDS)), "corrected"))
 
     def attention_effects(self) -> pd.DataFrame:
         """Differences in Dice of each kind of attention from none."""

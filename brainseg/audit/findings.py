@@ -155,6 +155,12 @@ def differences_between_networks(evidence: Evidence) -> float:
 
 
 @measurement
+def largest_range_of_seeds(evidence: Evidence) -> float:
+    """How far trainings of one corrected network that differ in their seed only lie apart in Dice, at most."""
+    return float(evidence.seeds()["range"].max())
+
+
+@measurement
 def dice_at_scale(evidence: Evidence, scale: str) -> float:
     """Mean Dice of the corrected networks that were recorded at two scales: ``smaller`` or ``larger``."""
     return float(evidence.scale_effects()[scale].mean())
