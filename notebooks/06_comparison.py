@@ -336,7 +336,7 @@ evaluate.type_table(larger, "corrected").round(2)
 # %% tags=["hide-input"]
 scale_effects = evaluate.scale_effects(larger, study, "corrected")
 both = scale_effects.set_index("label")[["smaller", "larger", "mean", "low", "high", "p", "p_holm"]]
-both.rename_axis("network").rename(columns={"mean": "difference"}).round(3)
+both.rename_axis("network").rename(columns={"mean": "difference"}).round(4)
 
 # %% tags=["hide-input"]
 items(narrate.larger_scale(scale_effects))
@@ -362,7 +362,7 @@ by_seed = evaluate.seed_table(seeds, "corrected")
 by_seed.round(3)
 
 # %% [markdown]
-# With several seeds the bootstrap draws these as well, and the differences between networks are between means over their seeds:
+# With several seeds the bootstrap draws these as well, and the differences between networks are between means over their seeds. (With three seeds, such intervals are still too narrow; `brainseg.statistics` says by how much.)
 
 # %% tags=["hide-input"]
 between = evaluate.model_differences(seeds, "corrected")
