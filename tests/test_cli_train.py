@@ -83,7 +83,7 @@ def test_wrong_input_is_one_line_and_status_2(
 
 def test_a_negative_seed_is_refused(brainseg: Brainseg, capsys: Captured) -> None:
     assert brainseg("train", "unet", "--seed", -1) == 2
-    assert "-1 is not in the range x>=0" in capsys.readouterr().err
+    assert "--seed" in capsys.readouterr().err
 
 
 def test_a_negative_guidance_is_refused_before_anything_is_made(
