@@ -218,8 +218,8 @@ def predict(
     from brainseg.prediction import NOT_A_DEVICE, names, predict_slice, write_prediction
 
     called = names(images)
-    _make_folder(output)
     network, _ = _network(model, scale, dataset, data, seed)
+    _make_folder(output)
     for image, picture, name in zip(images, pictures, called, strict=True):
         turned = is_upright(image) if upright is None else upright
         prediction = predict_slice(network, picture, turned)
@@ -249,8 +249,8 @@ def explain(
     if output.suffix != ".html":
         raise BrainsegError(f"received -o {output}, expected a name that ends in .html")
     picture = read_slice(image, number)
-    _make_folder(output.parent)
     network, trained_on = _network(model, scale, dataset, data, seed)
+    _make_folder(output.parent)
     from brainseg.explanation import explain_slice, write_report
     from brainseg.prediction import NOT_A_DEVICE
 
