@@ -83,7 +83,7 @@ items([narrate.parameters("unet", published_size, trained)])
 items(narrate.protocol(recipe))
 
 # %% [markdown]
-# The study trained at its full scale on a graphics processor. This page trains the same network with fewer filters, on smaller images and with 4 of them in a {term}`batch` in place of 32, so that
+# The study trained at its full scale on a graphics processor. This page trains the same network with fewer filters, on smaller images and with fewer of them in a {term}`batch`, so that
 # it takes minutes. That changes how good the scores are, not what they mean.
 
 # %%
@@ -180,7 +180,7 @@ corrected = experiment.run("unet", "corrected")
 
 # %% [markdown]
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
-# on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score 0.555 against the borders, as [chapter 1](01_data) shows.
+# on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input", "corrected"]
 recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)

@@ -141,7 +141,7 @@ items(
 log_and_recorded("linknet", recorded_at_every_scale()).round(4)
 
 # %% [markdown]
-# With a quarter of the filters, the training Dice comes close to the study's: 0.56 in place of 0.57. The validation mean IoU is the same to the last digit, as it is for U-Net.
+# With a quarter of the filters, the training Dice comes close to the study's. The validation mean IoU is the same to the last digit, as it is for U-Net.
 #
 # ## The same network, trained with care
 #
@@ -155,7 +155,7 @@ corrected = experiment.run("linknet", "corrected")
 
 # %% [markdown]
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
-# on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score 0.555 against the borders, as [chapter 1](01_data) shows.
+# on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input", "corrected"]
 recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)

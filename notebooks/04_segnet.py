@@ -167,7 +167,7 @@ items(
 log_and_recorded("segnet", recorded_at_every_scale()).round(4)
 
 # %% [markdown]
-# As in the study's log, validation Dice stays far below training Dice. Validation accuracy is even below that of a blank sheet, which is 0.9622: much of this validation set has labels of other images, so that what a network finds is mostly counted as wrong.
+# As in the study's log, validation Dice stays far below training Dice. Validation accuracy is even below that of a blank sheet: much of this validation set has labels of other images, so that what a network finds is mostly counted as wrong.
 #
 # ## The same network, trained with care
 #
@@ -181,7 +181,7 @@ corrected = experiment.run("segnet", "corrected")
 
 # %% [markdown]
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
-# on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score 0.555 against the borders, as [chapter 1](01_data) shows.
+# on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input", "corrected"]
 recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)

@@ -34,7 +34,7 @@ from brainseg.batches import as_input
 from brainseg.display import items, source
 from brainseg.experiment import Experiment
 from brainseg.guidance import energy_outside
-from brainseg.models import MODELS, TITLES
+from brainseg.models import MODELS, TITLES, build
 from brainseg.results import recorded_labels, recorded_runs, recorded_saliency
 from brainseg.saliency import evaluation, explain, tables
 from brainseg.saliency.cam import coarsest_layer
@@ -217,17 +217,20 @@ own = record.scores[record.scores["map"] == "Grad-CAM as published"]
 tables.by_tumour(own, "energy", by="model").round(2)
 
 # %% tags=["hide-input"]
-places = {TITLES[name]: run.model.get_layer(coarsest_layer(run.model)).output.shape[1] for name, run in runs.items()}
+places = {}
+for recipe in (run["recipe"] for run in record.runs):
+    network = build(recipe["model"], size=recipe["size"], width=recipe["width"])
+    places[TITLES[recipe["model"]]] = network.get_layer(coarsest_layer(network)).output.shape[1]
 items(
     [
-        f"Places of these maps at {prepared.size} pixels: {', '.join(f'{name} {n} × {n}' for name, n in places.items())}.",
+        f"Places of these maps: {', '.join(f'{name} {n} × {n}' for name, n in places.items())}.",
         f"Images with a meningioma, by network: {', '.join(str(n) for n in own[own['tumour_type'] == 'meningioma'].groupby('model', sort=False).size())} of 30.",
     ]
 )
 
 # %% [markdown]
-# The claim is seen for DeepLab, and not for U-Net. But DeepLab's map has finer places than the others', and a fine map can have its energy inside a small border where a coarse one cannot. So at least a part of the difference is the grain of the map, and not what the
-# network looks at. The column of meningiomas rests on a handful of images.
+# The claim is seen for DeepLab, and not for U-Net. But DeepLab's map has finer places than the others', and a fine map can have its energy inside a small border where a coarse one cannot. So the difference may be one of the grain of the maps, and not of what the
+# networks look at; this table cannot say. The column of meningiomas rests on a handful of images.
 #
 # And for all maps, as a mean over the networks:
 
