@@ -13,12 +13,12 @@ import os
 from itertools import chain
 from pathlib import Path
 
-from brainseg.book.inputs import input_files
+from brainseg.paper.build.inputs import input_files
 from brainseg.data.dataset import phantom_folder
 from brainseg.errors import BrainsegError
-from brainseg.matrix import chosen
+from brainseg.experiments.matrix import chosen
 from brainseg.models import MODELS
-from brainseg.sources import source_files
+from brainseg.fingerprint import source_files
 
 DATASET = config.get("dataset", "phantom")
 SCALE = config.get("scale", "quick")
@@ -155,14 +155,14 @@ rule book:
         pages=PAGES,
         settings=["_config.yml", "_toc.yml"],
         prepared=PREPARED,
-        checks=sources("brainseg.book.__main__"),
+        checks=sources("brainseg.paper.build.__main__"),
     output:
         str(BOOK / "_build" / "html" / "index.html"),
     shell:
-        "python -m brainseg.book check {input.notebooks} --prepared {input.prepared} {PARAMETERS} && "
-        "python -m brainseg.book stage {BOOK} --prepared {input.prepared} && "
+        "python -m brainseg.paper.build check {input.notebooks} --prepared {input.prepared} {PARAMETERS} && "
+        "python -m brainseg.paper.build stage {BOOK} --prepared {input.prepared} && "
         "jupyter-book build -W -n --keep-going --all {BOOK} && "
-        "python -m brainseg.book site {BOOK}/_build/html _toc.yml"
+        "python -m brainseg.paper.build site {BOOK}/_build/html _toc.yml"
 
 
 rule chapters:
@@ -194,20 +194,20 @@ rule reference:
 rule chapter:
     input:
         chapter_sources,
-        sources("brainseg.book.chapters"),
+        sources("brainseg.paper.build.chapters"),
         lambda wildcards: expand(str(OUT / "runs" / "{run}.json"), run=RUNS.get(wildcards.chapter, [])),
         prepared=PREPARED,
     output:
         notebook=str(BOOK / "notebooks" / "{chapter}.ipynb"),
         provenance=str(BOOK / "notebooks" / "{chapter}.json"),
     shell:
-        "python -m brainseg.book execute notebooks/{wildcards.chapter}.py {output.notebook} "
+        "python -m brainseg.paper.build execute notebooks/{wildcards.chapter}.py {output.notebook} "
         "--prepared {input.prepared} {PARAMETERS}"
 
 
 rule run:
     input:
-        sources("brainseg.experiment"),
+        sources("brainseg.experiments.workspace"),
         str(WORK / "prepared" / "{dataset}-{scale}.json"),
     output:
         str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}.json"),
@@ -224,7 +224,7 @@ rule run:
 
 rule saliency:
     input:
-        sources("brainseg.saliency.evaluation"),
+        sources("brainseg.experiments.saliency"),
         str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-corrected-published{guidance}.json"),
     output:
         str(WORK / "{dataset}-{scale}-{seed}" / "{maps}" / "{model}{guidance}.json"),
@@ -241,7 +241,7 @@ rule saliency:
 
 rule labels:
     input:
-        sources("brainseg.experiment", "brainseg.saliency.evaluation"),
+        sources("brainseg.experiments.workspace", "brainseg.experiments.saliency"),
         str(WORK / "prepared" / "{dataset}-{scale}.json"),
     output:
         str(WORK / "{dataset}-{scale}-{seed}" / "labels" / "{model}.json"),

@@ -9,15 +9,15 @@ import typer
 
 from brainseg import __version__
 from brainseg.errors import BrainsegError
+from brainseg.experiments.recipe import STEPS, recipe_at, scale_named
 from brainseg.models import architecture
-from brainseg.recipe import STEPS, recipe_at, scale_named
 
 if TYPE_CHECKING:
-    from brainseg.experiment import Experiment
-    from brainseg.matrix import Matrix
-    from brainseg.prediction import Network
-    from brainseg.run import Record as RunRecord
-    from brainseg.run import Run
+    from brainseg.app.prediction import Network
+    from brainseg.experiments.matrix import Matrix
+    from brainseg.experiments.run import Record as RunRecord
+    from brainseg.experiments.run import Run
+    from brainseg.experiments.workspace import Experiment
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -171,7 +171,7 @@ def train(
         from brainseg.backend import distribute
 
         distribute(devices)
-    from brainseg.evaluate import PROCESSED
+    from brainseg.paper.tables import PROCESSED
 
     result = _result(model, step, attention, dataset, data, scale, seed, guidance)
     trained = result.name.removesuffix(PROCESSED)
@@ -190,7 +190,7 @@ def evaluate(
     seed: Seed = 0,
 ) -> None:
     """Show the scores of a model on its test images, and beside the published ones; trains it first if need be."""
-    from brainseg.evaluate import on_borders, summary
+    from brainseg.paper.tables import on_borders, summary
 
     result = _result(model, step, attention, dataset, data, scale, seed)
     typer.echo(f"{model}, {STEPS[step]}: the study's metrics\n\n{summary(result).to_string()}\n")
@@ -212,10 +212,10 @@ def predict(
     seed: AnotherSeed = None,
 ) -> None:
     """Mark tumours in images: a mask and an outline as PNG, and a line of JSON for each; not a medical device."""
-    from brainseg.slices import is_upright, read_slice
+    from brainseg.app.slices import is_upright, read_slice
 
     pictures = [read_slice(image, number) for image in images]
-    from brainseg.prediction import NOT_A_DEVICE, names, predict_slice, write_prediction
+    from brainseg.app.prediction import NOT_A_DEVICE, names, predict_slice, write_prediction
 
     called = names(images)
     network, _ = _network(model, scale, dataset, data, seed)
@@ -244,15 +244,15 @@ def explain(
     seed: AnotherSeed = None,
 ) -> None:
     """Show what a network marks in an image, what that rests on, and how sure it is; not a medical device."""
-    from brainseg.slices import is_upright, read_slice
+    from brainseg.app.slices import is_upright, read_slice
 
     if output.suffix != ".html":
         raise BrainsegError(f"received -o {output}, expected a name that ends in .html")
     picture = read_slice(image, number)
     network, trained_on = _network(model, scale, dataset, data, seed)
     _make_folder(output.parent)
-    from brainseg.explanation import explain_slice, write_report
-    from brainseg.prediction import NOT_A_DEVICE
+    from brainseg.app.explanation import explain_slice, write_report
+    from brainseg.app.prediction import NOT_A_DEVICE
 
     explanation = explain_slice(network, picture, is_upright(image) if upright is None else upright)
     drawn = write_report(explanation, network, trained_on, image.name, output)
@@ -269,10 +269,10 @@ def export(
     ] = None,
 ) -> None:
     """Make the weights of finished runs, one for each model, those that predict and explain use."""
+    from brainseg.app.weights import SHIPPED
+    from brainseg.app.weights import export as export_run
     from brainseg.data.dataset import open_dataset
-    from brainseg.run import Run
-    from brainseg.weights import SHIPPED
-    from brainseg.weights import export as export_run
+    from brainseg.experiments.run import Run
 
     opened = open_dataset(dataset, data, progress=True)
     for folder in (opened.workspace / "runs" / run for run in runs):
@@ -300,9 +300,9 @@ def saliency(
     record: Record = None,
 ) -> None:
     """Score every kind of saliency map of a corrected model on its test images, beside controls (minutes)."""
-    from brainseg.run import columns
+    from brainseg.experiments.run import columns
+    from brainseg.experiments.saliency import SCORES, randomisation, score_maps
     from brainseg.saliency import METHODS, known_methods
-    from brainseg.saliency.evaluation import SCORES, randomisation, score_maps
 
     methods = known_methods(method or tuple(METHODS))
     experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed, guidance)
@@ -325,8 +325,8 @@ def randomise_labels(
 ) -> None:
     """Compare a corrected model's saliency maps with those after training with the next seed and on shuffled labels."""
     experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed)
-    from brainseg.run import columns
-    from brainseg.saliency.evaluation import label_randomisation, label_yardsticks
+    from brainseg.experiments.run import columns
+    from brainseg.experiments.saliency import label_randomisation, label_yardsticks
 
     recipe = experiment.recipe(model, "corrected")
     run = experiment.trained(recipe)
@@ -350,8 +350,8 @@ def plan(
     Times are at most: a training may stop early. What is recorded besides runs comes on top.
     """
     matrices = _matrices(experiments, dataset, scale, seed)
-    from brainseg.plan import plan as table_of
-    from brainseg.plan import totals
+    from brainseg.experiments.plan import plan as table_of
+    from brainseg.experiments.plan import totals
 
     table = table_of(matrices, data, progress=True)
     typer.echo(table.to_string(index=False, formatters={"minutes": "{:.1f}".format, "memory_mb": "{:.0f}".format}))
@@ -368,7 +368,7 @@ def status(
 ) -> None:
     """Say what there is of the runs of EXPERIMENTS, in the store and in results/; of all, if none is named."""
     matrices = _matrices(experiments, dataset, scale, seed)
-    from brainseg.plan import status as table_of
+    from brainseg.experiments.plan import status as table_of
 
     table = table_of(matrices, data)
     typer.echo(table.to_string(index=False))
@@ -386,7 +386,7 @@ def pack(
 ) -> None:
     """Write FOLDER, which is enough to train on a machine that has Python and JAX, and no network."""
     scale_named(scale)
-    from brainseg.experiment import Experiment
+    from brainseg.experiments.workspace import Experiment
     from brainseg.pack import pack as write
 
     write(folder, Experiment(dataset, scale, data=data).data, dataset, scale, python)
@@ -403,7 +403,7 @@ def import_runs(
 ) -> None:
     """Bring the runs that were trained in a packed folder into the store, where train and make results find them."""
     scale_named(scale)
-    from brainseg.experiment import Experiment
+    from brainseg.experiments.workspace import Experiment
     from brainseg.pack import import_runs as bring
 
     experiment = Experiment(dataset, scale, data=data)
@@ -418,7 +418,7 @@ def measure(
     record: Record = None,
 ) -> None:
     """Measure what each model costs: parameters, multiply-adds, time and memory (a few minutes)."""
-    from brainseg import efficiency
+    from brainseg.experiments import efficiency
 
     machine = efficiency.machine()
     table = efficiency.measure(size=size, width=width, progress=True)
@@ -435,9 +435,9 @@ def claims(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the ledger with its verdicts there.")] = None,
 ) -> None:
     """Test every claim of the study and of this book; exit status 1 if one of the book's own does not hold."""
-    from brainseg.audit.evidence import Evidence
-    from brainseg.audit.ledger import counts, evaluate, failures, read_claims
-    from brainseg.experiment import Experiment
+    from brainseg.experiments.workspace import Experiment
+    from brainseg.paper.claims.evidence import Evidence
+    from brainseg.paper.claims.ledger import counts, evaluate, failures, read_claims
 
     ledger = read_claims()
     table = evaluate(ledger, Evidence(data, Experiment() if live else None))
@@ -449,7 +449,7 @@ def claims(
 
 
 def _matrices(names: list[str] | None, dataset: str | None, scale: str | None, seed: int | None) -> "list[Matrix]":
-    from brainseg.matrix import chosen
+    from brainseg.experiments.matrix import chosen
 
     return [matrix.at(dataset, scale, seed) for matrix in chosen(names or [])]
 
@@ -485,7 +485,7 @@ def _experiment(
 ) -> "Experiment":
     """The experiment, after a look at the recipe: a typing error should not cost the making of the phantom."""
     recipe_at(step, model, scale_named(scale), seed, None if attention == "none" else attention, guidance)
-    from brainseg.experiment import Experiment
+    from brainseg.experiments.workspace import Experiment
 
     return Experiment(dataset, scale, seed, data)
 
@@ -500,7 +500,7 @@ def _network(
     if given := [name for name, value in {"dataset": dataset, "data": data, "seed": seed}.items() if value is not None]:
         raise BrainsegError(f"received --{given[0]} without --scale: add it, or leave both out for the shipped weights")
     architecture(model)
-    from brainseg.weights import shipped
+    from brainseg.app.weights import shipped
 
     network = shipped(model)
     return network, network.provenance["dataset"]

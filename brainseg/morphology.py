@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from brainseg.errors import BrainsegError
-from brainseg.masks import EIGHT_NEIGHBOURS, binary_mask
-from brainseg.metrics import dice
+from brainseg.scores.masks import EIGHT_NEIGHBOURS, binary_mask
+from brainseg.scores.metrics import dice
 
 Masks = NDArray[Any]
 
@@ -388,7 +388,7 @@ def choose(masks: Masks, truth: Masks, candidates: Sequence[Pipeline] = CANDIDAT
 
     Masks are left as they are unless a pipeline raises the mean, the rule of nnU-Net (Isensee et al. 2021, "nnU-Net: a
     self-configuring method for deep learning-based biomedical image segmentation"). Of equal ones the shorter is
-    chosen, then the earlier. Dice is that of :func:`brainseg.metrics.dice`: a healthy image counts, with 0, while
+    chosen, then the earlier. Dice is that of :func:`brainseg.scores.metrics.dice`: a healthy image counts, with 0, while
     something is predicted in it, so that the mean also rises where a false alarm is removed altogether.
 
     Parameters

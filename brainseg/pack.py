@@ -15,10 +15,10 @@ from filelock import FileLock
 
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
+from brainseg.experiments.recipe import Recipe
+from brainseg.experiments.train import run_name
+from brainseg.fingerprint import PACKAGE, code_fingerprint, commit, source_files
 from brainseg.packed import CONTENTS, write_data
-from brainseg.recipe import Recipe
-from brainseg.sources import PACKAGE, code_fingerprint, commit, source_files
-from brainseg.train import run_name
 
 NEEDED = ("filelock", "h5py", "keras", "pandas", "tqdm")
 """Packages that a training imports."""
@@ -114,7 +114,7 @@ def import_runs(folder: Path, prepared: Prepared, store: Path) -> dict[str, str]
     for source in found:
         content = json.loads((source / "run.json").read_text())
         provenance = content["provenance"]
-        here = {"data": prepared.fingerprint, "code": code_fingerprint(source_files("brainseg.train"))}
+        here = {"data": prepared.fingerprint, "code": code_fingerprint(source_files("brainseg.experiments.train"))}
         for what, expected in here.items():
             if provenance[what] != expected:
                 raise BrainsegError(

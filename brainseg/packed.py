@@ -15,8 +15,8 @@ import numpy as np
 
 from brainseg.data.prepared import MASKS, Prepared, open_prepared
 from brainseg.errors import BrainsegError
+from brainseg.experiments.recipe import STEPS, recipe_at, scale_named
 from brainseg.models import MODELS
-from brainseg.recipe import STEPS, recipe_at, scale_named
 
 CONTENTS = "pack.json"
 BYTES = [{"id": lzma.FILTER_LZMA2, "preset": 6, "pb": 0}]
@@ -73,7 +73,7 @@ def train_packed(
     BrainsegError
         If a recipe does not exist.
     """
-    from brainseg.train import train
+    from brainseg.experiments.train import train
 
     scale = scale_named(json.loads((folder / CONTENTS).read_text())["scale"])
     kind = None if attention == "none" else attention

@@ -39,9 +39,9 @@ from brainseg import plotting
 from brainseg.data.check import check
 from brainseg.data.coco import pair_by_id, pair_by_position, published_mask
 from brainseg.data.dataset import open_dataset
-from brainseg.display import count, items, percent, source
-from brainseg.results import recorded
-from brainseg.study import published_table
+from brainseg.experiments.recorded import recorded
+from brainseg.paper.display import count, items, percent, source
+from brainseg.paper.study import published_table
 
 pd.set_option("display.max_colwidth", None)
 

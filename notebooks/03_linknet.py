@@ -27,15 +27,17 @@ scale = "quick"
 seed = 0
 
 # %%
-from brainseg import evaluate, narrate, plotting
-from brainseg.batches import as_input
-from brainseg.display import items, source
-from brainseg.evaluate import background, scores_on_test, summary
-from brainseg.experiment import Experiment
-from brainseg.metrics import THRESHOLD
+from brainseg import plotting
+from brainseg.experiments.batches import as_input
+from brainseg.experiments.recorded import log_and_recorded, recorded_and_live, recorded_at_every_scale
+from brainseg.experiments.workspace import Experiment
 from brainseg.models import build, linknet
 from brainseg.models.attention import attention_maps
-from brainseg.results import log_and_recorded, recorded_and_live, recorded_at_every_scale
+from brainseg.paper import narrate
+from brainseg.paper import tables as evaluate
+from brainseg.paper.display import items, source
+from brainseg.paper.tables import background, scores_on_test, summary
+from brainseg.scores.metrics import THRESHOLD
 
 experiment = Experiment(dataset, scale, seed, data)
 recipe = experiment.recipe("linknet")

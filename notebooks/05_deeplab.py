@@ -28,15 +28,17 @@ scale = "quick"
 seed = 0
 
 # %%
-from brainseg import evaluate, narrate, plotting
-from brainseg.display import items, source
-from brainseg.evaluate import scores_on_test, summary
-from brainseg.experiment import Experiment
-from brainseg.metrics import THRESHOLD
+from brainseg import plotting
+from brainseg.experiments.recorded import log_and_recorded, recorded_and_live, recorded_at_every_scale
+from brainseg.experiments.train import split_rows
+from brainseg.experiments.workspace import Experiment
 from brainseg.models import build, deeplab
-from brainseg.published_metrics import background_scores
-from brainseg.results import log_and_recorded, recorded_and_live, recorded_at_every_scale
-from brainseg.train import split_rows
+from brainseg.paper import narrate
+from brainseg.paper import tables as evaluate
+from brainseg.paper.display import items, source
+from brainseg.paper.tables import scores_on_test, summary
+from brainseg.scores.metrics import THRESHOLD
+from brainseg.scores.published import background_scores
 
 experiment = Experiment(dataset, scale, seed, data)
 recipe = experiment.recipe("deeplab")

@@ -31,15 +31,17 @@ seed = 0
 import numpy as np
 import pandas as pd
 
-from brainseg import evaluate, narrate, plotting
-from brainseg.display import items, source
-from brainseg.experiment import Experiment
-from brainseg.metrics import dice, iou
+from brainseg import plotting
+from brainseg.experiments.recipe import STEPS
+from brainseg.experiments.recorded import recorded, recorded_runs, run_names
+from brainseg.experiments.workspace import Experiment
 from brainseg.models import MODELS, TITLES
-from brainseg.published_metrics import broadcast_scores, published_scores
-from brainseg.recipe import STEPS
-from brainseg.results import recorded, recorded_runs, run_names
-from brainseg.study import MEASURES, published_last_epoch, published_table
+from brainseg.paper import narrate
+from brainseg.paper import tables as evaluate
+from brainseg.paper.display import items, source
+from brainseg.paper.study import MEASURES, published_last_epoch, published_table
+from brainseg.scores.metrics import dice, iou
+from brainseg.scores.published import broadcast_scores, published_scores
 
 experiment = Experiment(dataset, scale, seed, data)
 prepared = experiment.data
@@ -263,7 +265,7 @@ plotting.ladder(evaluate.ladder_scores(live))
 # ## The four networks, compared fairly
 #
 # With borders for labels, patients kept apart and one training for all, the networks can be compared. Every score is of single test images; a mean stands with a 95 % {term}`interval <confidence interval>` from a
-# {term}`bootstrap` over patients and images, which is rather too wide than too narrow (`brainseg.statistics` says why). {term}`HD95` and {term}`surface Dice` are about the outline. HD95 is not known where nothing was marked; *missed* is the share of such or untouched tumours.
+# {term}`bootstrap` over patients and images, which is rather too wide than too narrow (`brainseg.scores.statistics` says why). {term}`HD95` and {term}`surface Dice` are about the outline. HD95 is not known where nothing was marked; *missed* is the share of such or untouched tumours.
 
 # %% tags=["hide-input"]
 evaluate.scoreboard(study, "corrected")
@@ -362,7 +364,7 @@ by_seed = evaluate.seed_table(seeds, "corrected")
 by_seed.round(3)
 
 # %% [markdown]
-# With several seeds the bootstrap draws these as well, and the differences between networks are between means over their seeds. (With three seeds, such intervals are still too narrow; `brainseg.statistics` says by how much.)
+# With several seeds the bootstrap draws these as well, and the differences between networks are between means over their seeds. (With three seeds, such intervals are still too narrow; `brainseg.scores.statistics` says by how much.)
 
 # %% tags=["hide-input"]
 between = evaluate.model_differences(seeds, "corrected")

@@ -30,13 +30,15 @@ seed = 0
 import numpy as np
 import pandas as pd
 
-from brainseg import evaluate, morphology, narrate, plotting
-from brainseg.display import items, source
-from brainseg.experiment import Experiment
-from brainseg.metrics import THRESHOLD, dice
+from brainseg import morphology, plotting
+from brainseg.experiments.recorded import recorded_runs
+from brainseg.experiments.train import split_rows
+from brainseg.experiments.workspace import Experiment
 from brainseg.models import MODELS, TITLES
-from brainseg.results import recorded_runs
-from brainseg.train import split_rows
+from brainseg.paper import narrate
+from brainseg.paper import tables as evaluate
+from brainseg.paper.display import items, source
+from brainseg.scores.metrics import THRESHOLD, dice
 
 experiment = Experiment(dataset, scale, seed, data)
 prepared = experiment.data

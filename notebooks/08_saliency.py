@@ -29,21 +29,24 @@ seed = 0
 # %%
 import numpy as np
 
-from brainseg import narrate, plotting
-from brainseg.batches import as_input
-from brainseg.display import items, source
-from brainseg.experiment import Experiment
-from brainseg.guidance import energy_outside
+from brainseg import plotting
+from brainseg.experiments import saliency as evaluation
+from brainseg.experiments.batches import as_input
+from brainseg.experiments.recorded import recorded_labels, recorded_runs, recorded_saliency
+from brainseg.experiments.saliency import SCORES
+from brainseg.experiments.workspace import Experiment
 from brainseg.models import MODELS, TITLES, build
-from brainseg.results import recorded_labels, recorded_runs, recorded_saliency
-from brainseg.saliency import evaluation, explain, tables
+from brainseg.models.guidance import energy_outside
+from brainseg.paper import narrate
+from brainseg.paper import saliency_tables as tables
+from brainseg.paper.display import items, source
+from brainseg.plotting.viewer import viewer
+from brainseg.saliency import explain
 from brainseg.saliency.cam import coarsest_layer
-from brainseg.saliency.evaluation import SCORES
 from brainseg.saliency.gradients import input_gradient
 from brainseg.saliency.randomisation import randomised
 from brainseg.saliency.region import marked_or_whole
 from brainseg.saliency.scores import controls, deletion, energy_inside
-from brainseg.viewer import viewer
 
 experiment = Experiment(dataset, scale, seed, data)
 prepared = experiment.data

@@ -35,19 +35,19 @@ import numpy as np
 import pandas as pd
 
 from brainseg import morphology, plotting
-from brainseg.audit.consistency import implied_mean_iou
-from brainseg.audit.evidence import Evidence
-from brainseg.audit.ledger import as_published, counts, evaluate, failures, read_claims
-from brainseg.audit.order import UNDEFINED, cells, shown_before_trained
-from brainseg.book.chapters import problems
 from brainseg.data.check import check
-from brainseg.display import items, source
-from brainseg.experiment import Experiment
-from brainseg.metrics import THRESHOLD
+from brainseg.experiments.recorded import recorded
+from brainseg.experiments.workspace import Experiment
 from brainseg.models import MODELS, TITLES
-from brainseg.published_metrics import broadcast_scores, published_scores
-from brainseg.results import recorded
-from brainseg.study import PARAMETERS, published_last_epoch, published_table
+from brainseg.paper.build.chapters import problems
+from brainseg.paper.claims.consistency import implied_mean_iou
+from brainseg.paper.claims.evidence import Evidence
+from brainseg.paper.claims.ledger import as_published, counts, evaluate, failures, read_claims
+from brainseg.paper.claims.order import UNDEFINED, cells, shown_before_trained
+from brainseg.paper.display import items, source
+from brainseg.paper.study import PARAMETERS, published_last_epoch, published_table
+from brainseg.scores.metrics import THRESHOLD
+from brainseg.scores.published import broadcast_scores, published_scores
 
 experiment = Experiment(dataset, scale, seed, data)
 prepared = experiment.data
@@ -427,5 +427,5 @@ items(
 #
 # 1. Take the last paper on segmentation that you have read. For which of the eleven sections above can you answer the question from the paper alone?
 # 2. A paper reports, for pooled pixels, an accuracy of 0.99 and a Dice of 0.80. Which mean IoU does it imply? Which share of the pixels is tumour at most?
-# 3. Write a claim of your own into a copy of `book/claims.yml`, with a test from `brainseg.audit.verdicts.TESTS`, and evaluate it. Choose the tolerance before you look at the result.
+# 3. Write a claim of your own into a copy of `book/claims.yml`, with a test from `brainseg.paper.claims.verdicts.TESTS`, and evaluate it. Choose the tolerance before you look at the result.
 # 4. Which verdicts of the ledger would change if tolerances were ten times as large? Which ought to?

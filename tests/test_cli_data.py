@@ -10,9 +10,9 @@ import pytest
 from brainseg import cli
 from brainseg.data.cheng import read_borders
 from brainseg.data.fetch import fetch
+from tests.data.test_check import write_faultless
+from tests.data.test_cheng import ellipse, write_mat
 from tests.data_fixtures import write_dataset
-from tests.test_check import write_faultless
-from tests.test_cheng import ellipse, write_mat
 
 Captured = pytest.CaptureFixture[str]
 SCRIPT = Path(sys.executable).parent / "brainseg"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from brainseg import plan as planning
+from brainseg.experiments import plan as planning
 from tests.data_fixtures import write_dataset
+from tests.experiments.test_plan import UNIT
 from tests.test_cli_train import Brainseg, Captured, brainseg
-from tests.test_plan import UNIT
 
 __all__ = ["brainseg"]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from brainseg.book.report import Check, write_report
+from brainseg.paper.build.report import Check, write_report
 
 checks: list[Check] = []
 

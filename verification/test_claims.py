@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from brainseg.audit.claim import Claim
-from brainseg.audit.evidence import Evidence
-from brainseg.audit.ledger import evaluate, failures, read_claims
-from brainseg.experiment import Experiment
+from brainseg.experiments.workspace import Experiment
+from brainseg.paper.claims.claim import Claim
+from brainseg.paper.claims.evidence import Evidence
+from brainseg.paper.claims.ledger import evaluate, failures, read_claims
 
 
 @pytest.fixture(scope="module")

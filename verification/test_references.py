@@ -5,8 +5,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from brainseg.book.chapters import check_executed
-from brainseg.book.report import IGNORED_TAG
+from brainseg.paper.build.chapters import check_executed
+from brainseg.paper.build.report import IGNORED_TAG
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOCK = REPOSITORY / "requirements.lock"

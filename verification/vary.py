@@ -11,9 +11,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from brainseg.book.comparison import compare
-from brainseg.book.report import IGNORED_TAG
 from brainseg.data.dataset import default_workspace, open_dataset
+from brainseg.paper.build.agreement import compare
+from brainseg.paper.build.report import IGNORED_TAG
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHAPTER, MODEL = "05_deeplab", "deeplab"
@@ -38,7 +38,7 @@ def executed(workspace: Path, **environment: str) -> Path:
         run(Path(sys.executable).with_name("brainseg"), "train", MODEL, "--step", step)
     target = workspace / f"{CHAPTER}.ipynb"
     prepared = default_workspace() / "prepared" / "phantom-quick.json"
-    execute = (sys.executable, "-m", "brainseg.book", "execute")
+    execute = (sys.executable, "-m", "brainseg.paper.build", "execute")
     run(*execute, f"notebooks/{CHAPTER}.py", target, "--prepared", prepared)
     return target
 

@@ -30,7 +30,7 @@ from brainseg.data.coco import (
     union,
 )
 from brainseg.errors import BrainsegError
-from brainseg.recipe import VALIDATION_SHARE
+from brainseg.experiments.recipe import VALIDATION_SHARE
 
 PUBLISHED_SIZE = 128
 SPLIT_PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))

@@ -13,7 +13,7 @@ from brainseg.data.coco import Split, read_dataset
 from brainseg.data.phantom import make_phantom
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
-from brainseg.sources import code_fingerprint, source_files
+from brainseg.fingerprint import code_fingerprint, source_files
 
 DATASETS = ("phantom", "tumorseg")
 

@@ -19,7 +19,6 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainseg import sources
 from brainseg.data.cheng import BORDERS, Border, read_borders
 from brainseg.data.coco import (
     ANNOTATIONS,
@@ -35,6 +34,7 @@ from brainseg.data.coco import (
 )
 from brainseg.data.prepared import MASKS, Prepared, open_prepared
 from brainseg.errors import BrainsegError
+from brainseg.fingerprint import code_fingerprint, source_files
 
 __all__ = ["MASKS", "Prepared", "fingerprint", "prepare"]
 
@@ -122,7 +122,7 @@ def _inputs(root: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
 
 def _steps() -> str:
     """Name the steps from files to arrays: the code, and the version of the library beneath it."""
-    code = sources.code_fingerprint(sources.source_files(__name__))
+    code = code_fingerprint(source_files(__name__))
     return _short(code + cv2.__version__)[:8]
 
 

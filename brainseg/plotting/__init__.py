@@ -1,7 +1,6 @@
 """Every picture of the book. A chapter's cell calls one function and shows the figure it returns."""
 
 from brainseg.plotting.architecture import architecture
-from brainseg.plotting.audit import execution_order, verdict_counts, verdict_table
 from brainseg.plotting.curves import learning_curves, published_against_ours
 from brainseg.plotting.dataset import agreement, contingency, patients_across_splits, tumour_area
 from brainseg.plotting.images import (
@@ -15,6 +14,7 @@ from brainseg.plotting.images import (
 )
 from brainseg.plotting.saliency import all_maps, coloured, guidance, map_scores, overlay, randomisation, saliency_maps
 from brainseg.plotting.scores import before_after, forest, ladder
+from brainseg.plotting.verdicts import execution_order, verdict_counts, verdict_table
 
 __all__ = [
     "agreement",

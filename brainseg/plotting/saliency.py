@@ -215,7 +215,7 @@ def guidance(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
     Parameters
     ----------
     table
-        As :func:`brainseg.saliency.tables.guidance` gives it.
+        As :func:`brainseg.paper.saliency_tables.guidance` gives it.
     scores
         Which to show, and what to call them.
     """

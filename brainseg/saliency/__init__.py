@@ -22,7 +22,7 @@ from brainseg.saliency.gradients import (
 )
 from brainseg.saliency.perturbation import occlusion, rise
 from brainseg.saliency.region import Region
-from brainseg.saliency.score import Array, weights_not_finite
+from brainseg.saliency.target import Array, weights_not_finite
 
 METHODS: Mapping[str, Callable[..., Array]] = {
     "gradient": input_gradient,

@@ -8,7 +8,7 @@ import numpy as np
 from brainseg.errors import BrainsegError
 from brainseg.models.attention import attention_maps
 from brainseg.saliency.region import Region
-from brainseg.saliency.score import Array
+from brainseg.saliency.target import Array
 
 if TYPE_CHECKING:
     from brainseg.backend import keras

@@ -7,7 +7,7 @@ import numpy as np
 
 from brainseg.errors import BrainsegError
 from brainseg.saliency.region import Region, region_weights
-from brainseg.saliency.score import Array, layers, score_of
+from brainseg.saliency.target import Array, layers, score_of
 
 if TYPE_CHECKING:
     from brainseg.backend import keras

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from brainseg.backend import keras
 from brainseg.errors import BrainsegError
 from brainseg.saliency.region import Region, region_weights
-from brainseg.saliency.score import Array, score_of
+from brainseg.saliency.target import Array, score_of
 
 
 def input_gradient(model: "keras.Model", images: Array, region: Region = "predicted", batch_size: int = 32) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from brainseg.errors import BrainsegError
 from brainseg.saliency.region import Region, region_weights
-from brainseg.saliency.score import Array, score_of
+from brainseg.saliency.target import Array, score_of
 
 if TYPE_CHECKING:
     from brainseg.backend import keras

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg.errors import BrainsegError
-from brainseg.metrics import THRESHOLD
 from brainseg.morphology import largest_component
+from brainseg.scores.metrics import THRESHOLD
 
 if TYPE_CHECKING:
     from brainseg.backend import keras

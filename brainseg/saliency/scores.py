@@ -14,8 +14,8 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from brainseg.errors import BrainsegError
-from brainseg.masks import binary_mask
-from brainseg.saliency.score import Array, score_of
+from brainseg.saliency.target import Array, score_of
+from brainseg.scores.masks import binary_mask
 
 if TYPE_CHECKING:
     from brainseg.backend import keras

@@ -1,0 +1,168 @@
+"""One image answered by a network: its mask, its numbers, and the files that hold them.
+
+The networks learnt from images in which the head lies: the study's are Cheng's slices transposed, so that the front or
+the crown is on the left. A slice in which it stands upright is transposed before a network sees it, and the answer is
+transposed back.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from matplotlib.colors import to_rgb
+from numpy.typing import NDArray
+
+from brainseg.app.slices import Slice, from_square, to_square
+from brainseg.app.weights import Weights
+from brainseg.errors import BrainsegError
+from brainseg.experiments.run import Run
+from brainseg.experiments.train import predict
+from brainseg.plotting.style import MASK_COLOURS
+from brainseg.scores.metrics import THRESHOLD
+
+Network = Run | Weights
+"""A trained network: of the store, or one that is shipped."""
+
+NOT_A_DEVICE = "This is not a medical device. It must not be used to diagnose, or to decide on a treatment."
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network says about one image.
+
+    Attributes
+    ----------
+    image
+        As it was given, (h, w), 0 to 255.
+    probability
+        Of tumour, (h, w), 0 to 1.
+    """
+
+    image: Slice
+    probability: NDArray[np.float32]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Where the probability exceeds one half, (h, w)."""
+        return self.probability > THRESHOLD
+
+    @property
+    def found(self) -> bool:
+        """Whether anything is marked."""
+        return bool(self.mask.any())
+
+    @property
+    def pieces(self) -> int:
+        """Number of 8-connected components of the mask."""
+        return int(cv2.connectedComponents(self.mask.astype(np.uint8))[0]) - 1
+
+    @property
+    def mean_probability(self) -> float | None:
+        """Mean probability of the marked pixels; None if there are none."""
+        return float(self.probability[self.mask].mean()) if self.found else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers: ``area`` of the mask in pixels of the image, its ``share`` of the image, and so on.
+
+        Examples
+        --------
+        >>> Prediction(np.zeros((2, 2), np.uint8), np.array([[0.75, 0.5], [0, 0]], np.float32)).to_dict()
+        {'height': 2, 'width': 2, 'area': 1, 'share': 0.25, 'components': 1, 'mean_probability': 0.75}
+        """
+        mean = self.mean_probability
+        return {
+            "height": self.image.shape[0],
+            "width": self.image.shape[1],
+            "area": int(np.count_nonzero(self.mask)),
+            "share": round(float(self.mask.mean()), 4),
+            "components": self.pieces,
+            "mean_probability": None if mean is None else round(mean, 3),
+        }
+
+
+def predict_slice(network: Network, image: Slice, upright: bool = False) -> Prediction:
+    """Ask a network about one image of any size.
+
+    Parameters
+    ----------
+    network
+        Trained, of any size.
+    image
+        Grey, (h, w), 0 to 255.
+    upright
+        Whether the head stands upright in it, see :func:`brainseg.app.slices.is_upright`.
+
+    Examples
+    --------
+    >>> from brainseg.app.weights import shipped
+    >>> answer = predict_slice(shipped("deeplab"), np.zeros((20, 30), np.uint8))
+    >>> answer.mask.shape, answer.found
+    ((20, 30), False)
+    """
+    square = seen(network, image, upright)
+    answer = predict(network.model, square[np.newaxis], network.recipe.preset.mirrored)[0]
+    return Prediction(image, put_back(answer, image, upright))
+
+
+def seen(network: Network, image: Slice, upright: bool) -> Slice:
+    """The image as the network sees it: lying, in a square of the network's size."""
+    return to_square(image.T if upright else image, network.recipe.size)
+
+
+def put_back(values: NDArray[np.float32], image: Slice, upright: bool) -> NDArray[np.float32]:
+    """A map of what a network saw, (size, size), in the shape and the place of the image."""
+    height, width = image.shape
+    return from_square(values, (width, height)).T if upright else from_square(values, (height, width))
+
+
+def outlined(prediction: Prediction) -> NDArray[np.uint8]:
+    """The image in colour, (h, w, 3), red first, with the contour of the mask."""
+    picture = np.repeat(prediction.image[..., np.newaxis], 3, axis=-1)
+    mask = prediction.mask.astype(np.uint8)
+    contours = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
+    colour = tuple(round(255 * part) for part in to_rgb(MASK_COLOURS["prediction"]))
+    cv2.drawContours(picture, contours, -1, colour, max(1, max(mask.shape) // 160))
+    return picture
+
+
+def png(picture: NDArray[np.uint8]) -> bytes:
+    """A grey picture (h, w), or one in colour (h, w, 3) with red first, as a file."""
+    return bytes(cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)[1])
+
+
+def write_prediction(prediction: Prediction, folder: Path, name: str) -> dict[str, Path]:
+    """Write ``NAME-mask.png`` (0 and 255) and ``NAME-outline.png``, both of the image's size.
+
+    Returns
+    -------
+    dict
+        The paths, by ``mask`` and ``outline``.
+    """
+    pictures = {"mask": np.where(prediction.mask, 255, 0).astype(np.uint8), "outline": outlined(prediction)}
+    paths = {kind: folder / f"{name}-{kind}.png" for kind in pictures}
+    for kind, path in paths.items():
+        path.write_bytes(png(pictures[kind]))
+    return paths
+
+
+def names(images: list[Path]) -> list[str]:
+    """What to call the answers to image files: their names without the ending.
+
+    Raises
+    ------
+    BrainsegError
+        If two would be called the same.
+
+    Examples
+    --------
+    >>> names([Path("a/head.nii.gz"), Path("b/1000_jpg.rf.17.jpg")])
+    ['head', '1000_jpg.rf.17']
+    """
+    stems = [path.stem.removesuffix(".nii") for path in images]
+    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
+        raise BrainsegError(
+            f"received several images called {', '.join(twice)}, expected names that differ: give each another -o"
+        )
+    return stems

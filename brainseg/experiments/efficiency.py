@@ -1,0 +1,328 @@
+"""What a model costs: multiplications, time and memory."""
+
+import datetime
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from brainseg.backend import describe, keras, processor
+from brainseg.errors import BrainsegError
+from brainseg.models import ARCHITECTURES, MODELS, build
+
+QUARTILES = {"q1": 25, "median": 50, "q3": 75}
+"""The names of the quartiles in this module's columns, and their percentages."""
+
+BATCH_SIZES = (1, 8)
+
+
+def multiply_adds(model: keras.Model, batch: int = 1) -> int:
+    """Multiplications, each with its addition, that a model needs for a batch of images.
+
+    Counted are the products with the weights of ``Conv2D`` (of any stride, dilation and number of groups),
+    ``Conv2DTranspose`` and ``Dense``, those with the zeros of the padding included. Not counted: biases, normalisation,
+    activations, pooling, resizing, and the sums and products that merge layers or apply attention; the convolutions
+    that compute attention are. The number depends on the graph alone, not on how a library computes it. Where
+    operations (FLOPs) are counted, a multiplication and its addition are two.
+
+    Parameters
+    ----------
+    model
+        A Keras model with a fixed image size that uses each of its layers once, channels last.
+    batch
+        Number of images.
+
+    Raises
+    ------
+    BrainsegError
+        If the image size is open, or a layer with a matrix of weights is of another kind.
+
+    Examples
+    --------
+    >>> image = keras.Input((8, 8, 3))
+    >>> multiply_adds(keras.Model(image, keras.layers.Conv2D(4, 3, padding="same")(image)))
+    6912
+    """
+    return batch * sum(_multiply_adds(layer) for layer in model.layers)
+
+
+def layer_costs(model: keras.Model) -> pd.DataFrame:
+    """Table of the layers of a model in their order.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``layer``, ``output_shape`` (of one image), ``parameters`` and ``multiply_adds``, see
+        :func:`multiply_adds`.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`multiply_adds`.
+
+    Examples
+    --------
+    >>> layer_costs(build("deeplab", size=16, width=2)).tail(2)
+              layer output_shape  parameters  multiply_adds
+    23       logits  (16, 16, 1)           3            512
+    24  probability  (16, 16, 1)           0              0
+    """
+    rows = [
+        {
+            "layer": layer.name,
+            "output_shape": layer.output.shape[1:],
+            "parameters": layer.count_params(),
+            "multiply_adds": _multiply_adds(layer),
+        }
+        for layer in model.layers
+    ]
+    return pd.DataFrame(rows)
+
+
+def latency(
+    model: keras.Model, batch_sizes: Sequence[int] = BATCH_SIZES, repeats: int = 30, warm_up: int = 3
+) -> pd.DataFrame:
+    """Time that a model takes for one call, by the clock.
+
+    Timed is ``model.predict_on_batch(images)``: one call of the function that Keras has compiled for prediction, with
+    the way of the images from a NumPy array to the device and of the probabilities back to one. That is what an
+    application waits for; reading and resizing a file is not in it. How Keras compiles is its own choice: an XLA
+    program on JAX, a graph without XLA on TensorFlow and a processor, plain calls on PyTorch. The first calls
+    (`warm_up`), which compile, are not counted. The images are random; their values do not change the work.
+
+    Parameters
+    ----------
+    model
+        A Keras model with a fixed image size.
+    batch_sizes
+        Images per call.
+    repeats
+        Timed calls for each batch size.
+    warm_up
+        Calls before these, for each batch size.
+
+    Returns
+    -------
+    DataFrame
+        One row per batch size: ``batch_size``; quartiles over the calls in milliseconds, ``call_q1_ms``,
+        ``call_median_ms`` and ``call_q3_ms``; and the same divided by the batch size, ``image_q1_ms`` and so on.
+
+    Examples
+    --------
+    >>> latency(build("deeplab", size=16, width=2), batch_sizes=[1, 2], repeats=3)["batch_size"].tolist()
+    [1, 2]
+    """
+    rows = []
+    for batch_size in batch_sizes:
+        images = np.random.default_rng(0).random((batch_size, *model.input_shape[1:]), dtype=np.float32)
+        for _ in range(warm_up):
+            model.predict_on_batch(images)
+        calls = _quartiles([_seconds(model, images) * 1000 for _ in range(repeats)])
+        row = {f"call_{name}_ms": value for name, value in calls.items()}
+        row |= {f"image_{name}_ms": value / batch_size for name, value in calls.items()}
+        rows.append({"batch_size": batch_size, **row})
+    return pd.DataFrame(rows)
+
+
+def peak_memory_mb(name: str, size: int = 128, width: int = 64, batch_size: int = 1) -> float:
+    """Memory that building a model and predicting one batch with it adds to a process, in megabytes (10⁶ bytes).
+
+    The difference of two peaks, each of a fresh process: of one that builds the model, untrained, and calls
+    ``predict_on_batch`` once, and of one that only imports Keras. It holds the weights, what the layers compute, what
+    the backend keeps for itself, and all that Keras loads with the first model. The memory of a graphics card is not
+    in it.
+
+    Parameters
+    ----------
+    name, size, width
+        As for :func:`brainseg.models.build`.
+    batch_size
+        Number of images.
+
+    Raises
+    ------
+    BrainsegError
+        If the model cannot be built, or the system does not say how much memory a process had.
+    """
+    predict = (
+        "import numpy\n"
+        "from brainseg.models import build\n"
+        f"model = build({name!r}, size={size}, width={width})\n"
+        f"model.predict_on_batch(numpy.zeros(({batch_size}, *model.input_shape[1:]), 'float32'))\n"
+    )
+    return peak_resident_mb(predict) - keras_alone_mb()
+
+
+@cache
+def keras_alone_mb() -> float:
+    """Peak of the resident memory of a process that only imports Keras, in megabytes (10⁶ bytes), measured once."""
+    return peak_resident_mb("")
+
+
+def peak_resident_mb(statements: str) -> float:
+    """Peak of the resident memory of a fresh Python process that imports this module and then runs some statements.
+
+    In megabytes (10⁶ bytes). On Linux it is the process's own ``VmHWM``, because ``ru_maxrss`` there begins with the
+    peak of the process that started it; elsewhere it is ``ru_maxrss``.
+
+    Raises
+    ------
+    BrainsegError
+        If the process fails.
+    """
+    code = f"from brainseg.experiments.efficiency import own_peak_mb\n{statements}\nprint(own_peak_mb())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise BrainsegError(
+            f"received statements whose memory cannot be measured ({reason}); expected that they run in a process of "
+            "their own: try them in Python first"
+        )
+    return float(done.stdout.splitlines()[-1])
+
+
+def measure(
+    names: Sequence[str] = MODELS, size: int = 128, width: int = 64, repeats: int = 30, progress: bool = False
+) -> pd.DataFrame:
+    """Measure what the models cost as published, on this machine.
+
+    The defaults are the study's size. Other work on the machine makes the times longer and spreads them.
+
+    Parameters
+    ----------
+    names
+        Models, see :data:`brainseg.models.MODELS`.
+    size, width
+        As for :func:`brainseg.models.build`.
+    repeats
+        Timed calls, see :func:`latency`.
+    progress
+        Show a bar.
+
+    Returns
+    -------
+    DataFrame
+        One row per model: ``model``, ``parameters``, ``multiply_adds`` (of one image), and for one image (1) and for a
+        batch of eight (8) the quartiles of a call in milliseconds, ``batch_1_q1_ms``, ``batch_1_median_ms``,
+        ``batch_1_q3_ms``, ``batch_8_…``, and the memory, ``batch_1_memory_mb`` and ``batch_8_memory_mb``, see
+        :func:`peak_memory_mb`.
+
+    Raises
+    ------
+    BrainsegError
+        If a model does not exist, or the size or the width does not fit it.
+    """
+    models = {name: build(name, size=size, width=width) for name in names}
+    rows = []
+    for name, model in tqdm(models.items(), desc="measure", unit="model", disable=not progress):
+        row = {"model": name, "parameters": model.count_params(), "multiply_adds": multiply_adds(model)}
+        for times in latency(model, BATCH_SIZES, repeats).to_dict("records"):
+            batch_size = int(times["batch_size"])
+            row |= {f"batch_{batch_size}_{quartile}_ms": times[f"call_{quartile}_ms"] for quartile in QUARTILES}
+            row[f"batch_{batch_size}_memory_mb"] = peak_memory_mb(name, size, width, batch_size)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def attention_parameters(names: Sequence[str] = MODELS, size: int = 128, width: int = 64) -> pd.DataFrame:
+    """Count the parameters of the models with every kind of attention that they can have.
+
+    The defaults are the study's size.
+
+    Parameters
+    ----------
+    names, size, width
+        As for :func:`measure`.
+
+    Returns
+    -------
+    DataFrame
+        One row per model and kind: ``model``, ``attention`` (``none`` without any), ``parameters``.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`measure`.
+
+    Examples
+    --------
+    >>> attention_parameters(["deeplab"], size=16, width=2)
+         model attention  parameters
+    0  deeplab      none        4375
+    1  deeplab   channel        4451
+    2  deeplab   spatial        4474
+    """
+    rows = [
+        {"model": name, "attention": kind or "none", "parameters": build(name, size, 3, width, kind).count_params()}
+        for name in names
+        for kind in ARCHITECTURES[name].attentions
+    ]
+    return pd.DataFrame(rows)
+
+
+def machine() -> dict[str, str | int | float]:
+    """What computes, and how busy it is: :func:`brainseg.backend.describe`, processor, cores, load and date.
+
+    ``load`` is the number of processes that wanted to compute, on average over the last minute; this one included.
+    """
+    return {
+        **describe(),
+        "processor": processor(),
+        "cores": os.cpu_count() or 1,
+        "load": round(os.getloadavg()[0], 2),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def _multiply_adds(layer: keras.Layer) -> int:
+    if isinstance(layer, keras.layers.Conv2DTranspose):
+        return _size(layer.kernel) * _pixels(layer.input)  # each weight meets every pixel of the input
+    if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        return _size(layer.kernel) * _pixels(layer.output)  # each weight has a part in every pixel of the output
+    if any(len(weight.shape) > 1 for weight in layer.weights):
+        raise BrainsegError(
+            f"received the layer {layer.name!r}, a {type(layer).__name__} with weights; expected Conv2D, "
+            "Conv2DTranspose and Dense: count it by hand"
+        )
+    return 0
+
+
+def _size(weight: keras.Variable) -> int:
+    return math.prod(weight.shape)
+
+
+def _pixels(tensor: keras.KerasTensor) -> int:
+    _, *sides, _ = tensor.shape
+    if None in sides:
+        raise BrainsegError(f"received an image size of {tuple(sides)}, expected numbers: give the model a fixed size")
+    return math.prod(sides)
+
+
+def _seconds(model: keras.Model, images: np.ndarray) -> float:
+    start = perf_counter()
+    model.predict_on_batch(images)
+    return perf_counter() - start
+
+
+def _quartiles(values: Sequence[float]) -> dict[str, float]:
+    return {name: float(np.percentile(values, percentage)) for name, percentage in QUARTILES.items()}
+
+
+def own_peak_mb() -> float:
+    """Peak of the resident memory of this process so far, in megabytes (10⁶ bytes)."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
+    import resource  # here, because Windows has none
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

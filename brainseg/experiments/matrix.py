@@ -1,0 +1,249 @@
+"""The matrix of experiments: which trainings each recorded experiment is made of, as ``experiments.yml`` lists them."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from brainseg.data.dataset import DATASETS
+from brainseg.errors import BrainsegError
+from brainseg.experiments.recipe import SCALES, STEPS, Recipe, recipe_at, scale_named
+from brainseg.fingerprint import PACKAGE
+from brainseg.models import ARCHITECTURES, MODELS
+
+MATRIX = PACKAGE.parent / "experiments.yml"
+ATTENTIONS: Final = (
+    "published",
+    *dict.fromkeys(kind or "none" for a in ARCHITECTURES.values() for kind in a.attentions),
+)
+RECORDS = ("runs", "saliency", "maps", "labels")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One training of an experiment; the fields are those of the command ``brainseg train``."""
+
+    dataset: str
+    scale: str
+    model: str
+    step: str
+    attention: str
+    guidance: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What the run is called within its data set, scale and seed.
+
+        Examples
+        --------
+        >>> Planned("phantom", "quick", "unet", "corrected", "published", 0.3, 0).name
+        'unet-corrected-published-guidance-0.3'
+        """
+        return f"{self.model}-{self.step}-{self.attention}{_suffix(self.guidance)}"
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is trained and scored."""
+        attention = None if self.attention == "none" else self.attention
+        return recipe_at(self.step, self.model, scale_named(self.scale), self.seed, attention, self.guidance)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One experiment: every combination of the fields that are lists is a training.
+
+    Attributes
+    ----------
+    name, about
+        What it is called, and what it is for.
+    dataset, scale
+        On which images, and how large; see :data:`brainseg.experiments.recipe.SCALES`.
+    steps, models, attentions, guidance, seeds
+        As the command ``brainseg train`` takes them.
+    records
+        What is kept of it: ``"runs"``, or of corrected networks ``"saliency"`` (scores of maps by all methods),
+        ``"maps"`` (by two methods) or ``"labels"`` (maps after training on shuffled labels).
+    """
+
+    name: str
+    about: str
+    dataset: str
+    scale: str
+    steps: tuple[str, ...]
+    models: tuple[str, ...]
+    attentions: tuple[str, ...]
+    guidance: tuple[float, ...]
+    seeds: tuple[int, ...]
+    records: tuple[str, ...]
+
+    def at(self, dataset: str | None = None, scale: str | None = None, seed: int | None = None) -> "Matrix":
+        """The same experiment on another data set, at another scale or with one other seed; None leaves what is.
+
+        Raises
+        ------
+        BrainsegError
+            If there is no such data set or scale.
+        """
+        changed: dict[str, Any] = {"dataset": dataset, "scale": scale, "seeds": None if seed is None else (seed,)}
+        matrix = dataclasses.replace(self, **{name: value for name, value in changed.items() if value is not None})
+        _expect(self.name, "dataset", (matrix.dataset,), DATASETS)
+        _expect(self.name, "scale", (matrix.scale,), tuple(SCALES))
+        return matrix
+
+    @property
+    def runs(self) -> list[Planned]:
+        """The trainings, less those that a model cannot have and those that would be the same twice."""
+        distinct: dict[Recipe, Planned] = {}
+        for model, step, attention, guidance, seed in product(
+            self.models, self.steps, self.attentions, self.guidance, self.seeds
+        ):
+            if attention in ("published", *_attentions(model)):
+                run = Planned(self.dataset, self.scale, model, step, attention, guidance, seed)
+                distinct.setdefault(run.recipe, run)
+        return list(distinct.values())
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder in ``results/`` that keeps it."""
+        return f"{self.dataset}-{self.scale}-{self.name}"
+
+    def names(self, run: Planned) -> list[str]:
+        """Names in ``results/`` of what is recorded of one of the runs."""
+        return [f"{record_name(run, kind)}-{run.seed}" for kind in self.records]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Where each record is made, below the folder of what is built, by its name in ``results/``.
+
+        Examples
+        --------
+        >>> read_matrix()["saliency"].files["unet-0"]
+        'tumorseg-small-0/saliency/unet.json'
+        """
+        return {
+            f"{stem}-{run.seed}": f"{run.dataset}-{run.scale}-{run.seed}/{kind}/{stem}.json"
+            for kind in self.records
+            for run in self.runs
+            for stem in [record_name(run, kind)]
+        }
+
+
+def record_name(run: Planned, kind: str) -> str:
+    """What a record of a run is called: a run by all that is chosen, scores of saliency by the network alone.
+
+    Examples
+    --------
+    >>> run = Planned("phantom", "quick", "unet", "corrected", "published", 0, 0)
+    >>> record_name(run, "runs"), record_name(run, "saliency")
+    ('unet-corrected-published', 'unet')
+    """
+    return run.name if kind == "runs" else f"{run.model}{_suffix(run.guidance)}"
+
+
+def read_matrix(path: Path = MATRIX) -> dict[str, Matrix]:
+    """Read the experiments, by name.
+
+    Raises
+    ------
+    BrainsegError
+        If the file is missing or is no YAML, or an experiment has an unknown field or value, lacks one, or has a value
+        twice.
+
+    Examples
+    --------
+    >>> [run.name for run in read_matrix()["corrected"].runs][:2]
+    ['unet-corrected-published', 'linknet-corrected-published']
+    """
+    if not path.is_file():
+        raise BrainsegError(f"received {path}, which is no file; expected the experiments.yml of the repository")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise BrainsegError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise BrainsegError(f"received {path} without experiments, expected a name and fields for each")
+    return {str(name): _matrix(str(name), fields) for name, fields in content.items()}
+
+
+def chosen(names: list[str], path: Path = MATRIX) -> list[Matrix]:
+    """The experiments of these names; all, if there are none.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`read_matrix`, or if there is no experiment of a name.
+    """
+    matrices = read_matrix(path)
+    for name in names:
+        if name not in matrices:
+            raise BrainsegError(f"received experiment {name!r}, expected one of: {', '.join(matrices)}")
+    return [matrices[name] for name in names or matrices]
+
+
+_KINDS: Mapping[str, type | tuple[type, ...]] = {"seeds": int, "guidance": (int, float)}
+_DEFAULTS: Mapping[str, Any] = {
+    "dataset": "tumorseg",
+    "models": list(MODELS),
+    "attentions": ["published"],
+    "guidance": [0],
+    "seeds": [0],
+    "records": ["runs"],
+}
+_FIELDS = tuple(field.name for field in dataclasses.fields(Matrix) if field.name != "name")
+
+
+def _matrix(name: str, fields: object) -> Matrix:
+    if not isinstance(fields, dict) or not set(fields) <= set(_FIELDS):
+        received = ", ".join(map(str, fields)) if isinstance(fields, dict) else repr(fields)
+        raise BrainsegError(f"experiment {name}: received {received}, expected fields out of: {', '.join(_FIELDS)}")
+    given = {**_DEFAULTS, **fields}
+    lacking = [field for field in _FIELDS if field not in given]
+    if lacking:
+        raise BrainsegError(f"experiment {name}: lacks {', '.join(lacking)}")
+    matrix = Matrix(name, **{field: _value(name, field, given[field]) for field in _FIELDS})
+    _expect(name, "dataset", (matrix.dataset,), DATASETS)
+    _expect(name, "scale", (matrix.scale,), tuple(SCALES))
+    _expect(name, "steps", matrix.steps, tuple(STEPS))
+    _expect(name, "models", matrix.models, MODELS)
+    _expect(name, "attentions", matrix.attentions, ATTENTIONS)
+    _expect(name, "records", matrix.records, RECORDS)
+    of_maps = set(matrix.records) - {"runs"}
+    if of_maps and (matrix.steps, matrix.attentions) != (("corrected",), ("published",)):
+        what = ", ".join(sorted(of_maps))
+        raise BrainsegError(f"experiment {name}: {what} is recorded of steps [corrected] with attentions [published]")
+    return matrix
+
+
+def _value(name: str, field: str, value: Any) -> Any:
+    """A text as it is, a list as a tuple."""
+    kind = _KINDS.get(field, str)
+    if field in ("about", "dataset", "scale"):
+        if not isinstance(value, str):
+            raise BrainsegError(f"experiment {name}: received {field}: {value!r}, expected a text")
+        return value
+    fits = isinstance(value, list) and value and all(isinstance(v, kind) and not isinstance(v, bool) for v in value)
+    if not fits or len(set(value)) < len(value):
+        what = "texts" if kind is str else "whole numbers" if kind is int else "numbers"
+        raise BrainsegError(f"experiment {name}: received {field}: {value!r}, expected a list of different {what}")
+    if kind is not str and min(value) < 0:
+        raise BrainsegError(f"experiment {name}: received {field}: {value!r}, expected none below 0")
+    return tuple(value)
+
+
+def _expect(name: str, field: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for value in values:
+        if value not in known:
+            raise BrainsegError(f"experiment {name}: received {field} {value!r}, expected one of: {', '.join(known)}")
+
+
+def _attentions(model: str) -> list[str]:
+    return [kind or "none" for kind in ARCHITECTURES[model].attentions]
+
+
+def _suffix(guidance: float) -> str:
+    return f"-guidance-{guidance:g}" if guidance else ""

@@ -1,0 +1,1 @@
+"""From records to sentences, tables, verdicts and the book."""

@@ -1,0 +1,98 @@
+"""What the Snakefile and the Makefile call: ``python -m brainseg.paper.build COMMAND``, see ``--help``."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brainseg.paper.build.chapters import check_executed, execute_chapter
+from brainseg.paper.build.graph import rule_graph, svg
+from brainseg.paper.build.site import broken_links, missing_pages
+from brainseg.paper.build.status import status
+from brainseg.errors import BrainsegError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+LOCK = Path("requirements.lock")
+Parameters = Annotated[list[str], typer.Option("--parameter", help="NAME=VALUE, for the seed a whole number.")]
+PreparedData = Annotated[Path, typer.Option("--prepared", help="What `brainseg data prepare --record` wrote.")]
+
+
+@app.command()
+def execute(source: Path, target: Path, prepared: PreparedData, parameter: Parameters = []) -> None:  # noqa: B006
+    """Execute the chapter SOURCE and write the notebook TARGET."""
+    execute_chapter(source, target, LOCK, _parameters(parameter), _fingerprint(prepared))
+
+
+@app.command()
+def check(notebooks: list[Path], prepared: PreparedData, parameter: Parameters = []) -> None:  # noqa: B006
+    """Refuse NOTEBOOKS that have errors, or are older than what they were made from."""
+    for notebook in notebooks:
+        source = Path("notebooks", f"{notebook.stem}.py")
+        check_executed(notebook, source, LOCK, _parameters(parameter), _fingerprint(prepared))
+
+
+@app.command()
+def stage(folder: Path, prepared: PreparedData) -> None:
+    """Put the book's pages and settings, and the page about this copy, into FOLDER, where its chapters are."""
+    shutil.rmtree(folder / "book", ignore_errors=True)
+    shutil.copytree("book", folder / "book")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy2(name, folder)
+    (folder / "book" / "status-tables.txt").write_text(status(folder.parent, prepared, LOCK), encoding="utf-8")
+
+
+@app.command()
+def manifests() -> None:
+    """Write ro-crate-metadata.json and codecheck.yml: what the repository holds, and what to reproduce."""
+    from brainseg.paper.build.crate import CRATE, MANIFEST, crate, manifest
+
+    Path(CRATE).write_text(crate(Path.cwd()), encoding="utf-8")
+    Path(MANIFEST).write_text(manifest(Path.cwd()), encoding="utf-8")
+
+
+@app.command()
+def graph(target: Path) -> None:
+    """Draw the rules of the Snakefile, as Snakemake tells them, to the SVG file TARGET."""
+    target.write_text(svg(rule_graph()), encoding="utf-8")
+
+
+@app.command()
+def site(folder: Path, toc: Path) -> None:
+    """Refuse a built book with missing pages or links that lead nowhere."""
+    found = [f"page missing: {page}" for page in missing_pages(folder, toc)]
+    found += [f"broken link: {link}" for link in broken_links(folder)]
+    if found:
+        raise BrainsegError("\n".join([f"{folder} is not complete:", *found]))
+
+
+@app.command()
+def cards(target: Path = Path("book/models.md")) -> None:
+    """Write the page of model cards from the records that are shipped with the weights."""
+    from brainseg.paper.build.cards import available, page
+
+    target.write_text(page(available()), encoding="utf-8")
+
+
+def _fingerprint(prepared: Path) -> str:
+    return str(json.loads(prepared.read_text(encoding="utf-8"))["fingerprint"])
+
+
+def _parameters(pairs: list[str]) -> dict[str, str | int]:
+    parsed: dict[str, str | int] = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise BrainsegError(f"--parameter {pair!r} has no '=': write it as NAME=VALUE")
+        parsed[name] = int(value) if name == "seed" else value
+    return parsed
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except BrainsegError as error:
+        sys.exit(f"Error: {error}")

@@ -1,0 +1,209 @@
+"""When the outputs of a re-executed cell agree with the committed ones: the same words, numbers and pictures, nearly.
+
+Words must be equal. Numbers may differ by what rounding can do, pictures by what a changed number does to a curve;
+after training, both may differ more. Each tolerance stands here with its reason, and nowhere else.
+"""
+
+import base64
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import zip_longest
+from typing import Any
+
+from brainseg.paper.build.pictures import distance
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far outputs may be apart.
+
+    Attributes
+    ----------
+    numbers
+        Decimals absolutely, whole numbers as a share of the reference. None: decimals by one unit in the last place
+        that is shown, whole numbers not at all.
+    pictures
+        See :func:`brainseg.paper.build.pictures.distance`.
+    """
+
+    numbers: float | None
+    pictures: float
+
+
+ROUNDING = Tolerance(None, 0.005)
+"""What rounding can do between processors. Pictures without a trained network came out equal on two of them; the two
+most alike in the book, graphs of two networks, are 0.009 apart."""
+
+TOLERANCES: Mapping[str, Tolerance] = {"trained": Tolerance(0.25, 0.12), "corrected": Tolerance(0.45, 0.12)}
+"""By the tag of cells whose outputs descend from a trained network: twice what training with other arithmetic changed.
+
+With oneDNN switched off, Dice of networks trained as published (``trained``) moved by up to 0.13, of those with the
+corrected training (``corrected``) by up to 0.21. The same networks, trained with the same sums in another order, drew
+pictures that are up to 0.064 apart. Learning curves of different networks are 0.20 apart or more, a curve and the empty
+frame about as much.
+"""
+
+PICTURES = ("image/png", "image/jpeg")
+NUMBER = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?(?!\w)")
+"""A number that stands by itself; digits inside a word, such as the name of a run, are part of the word."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An output beside its reference.
+
+    Attributes
+    ----------
+    kind
+        MIME type, or name of the stream.
+    agrees
+        Whether they agree.
+    difference
+        The largest one found, as a share of what is allowed there; infinite where words differ or an output is missing.
+    message
+        What differs most, in words; empty if nothing differs.
+    reference, output
+        The two, as texts; pictures as base64. None where there is none.
+    """
+
+    kind: str
+    agrees: bool
+    difference: float
+    message: str
+    reference: str | None
+    output: str | None
+
+
+def compare(
+    reference: Sequence[Mapping[str, Any]], output: Sequence[Mapping[str, Any]], tags: Iterable[str] = ()
+) -> list[Comparison]:
+    """Compare all outputs of a cell with the committed ones.
+
+    Parameters
+    ----------
+    reference, output
+        Outputs in the form of a notebook (nbformat 4): dictionaries with ``output_type``.
+    tags
+        Of the cell; one of :data:`TOLERANCES` chooses another tolerance than :data:`ROUNDING`.
+
+    Returns
+    -------
+    list of Comparison
+        One for each stream and each MIME type of each displayed thing.
+
+    Examples
+    --------
+    >>> said = {"output_type": "stream", "name": "stdout", "text": "Dice 0.713"}
+    >>> [one.message for one in compare([said], [said | {"text": "Dice 0.76"}])]
+    ['0.713 became 0.76; 0.001 is allowed']
+    >>> [one.message for one in compare([said], [])]
+    ['the output is missing']
+    """
+    allowed = next((TOLERANCES[tag] for tag in tags if tag in TOLERANCES), ROUNDING)
+    return [_compared(*pair, allowed) for pair in _pairs(reference, output)]
+
+
+def compare_texts(reference: str, output: str, allowed: Tolerance = ROUNDING, kind: str = "text/plain") -> Comparison:
+    """Compare two texts.
+
+    Everything that is not a number must be equal, except for white space and the rules of tables, whose length depends
+    on the numbers.
+
+    Examples
+    --------
+    >>> compare_texts("Dice  0.713", "Dice 0.714").agrees
+    True
+    >>> compare_texts("Dice  0.713", "Dice 0.715").agrees
+    False
+    >>> compare_texts("Dice  0.713", "Dice 0.76", TOLERANCES["trained"]).agrees
+    True
+    >>> compare_texts("12 images", "13 images").agrees
+    False
+    """
+    words, new_words = _words(reference), _words(output)
+    if words != new_words:
+        return Comparison(kind, False, math.inf, _changed_words(words, new_words), reference, output)
+    numbers = list(zip(NUMBER.findall(reference), NUMBER.findall(output), strict=True))
+    shares = [_share(*pair, allowed) for pair in numbers]
+    worst = max(shares, default=0.0)
+    message = ""
+    if worst > 0:
+        old, new = numbers[shares.index(worst)]
+        message = f"{old} became {new}; {_allowed(old, allowed):g} is allowed"
+    return Comparison(kind, worst <= 1 + 1e-9, worst, message, reference, output)
+
+
+def compare_pictures(reference: str, output: str, allowed: Tolerance = ROUNDING, kind: str = "image/png") -> Comparison:
+    """Compare two pictures, given in base64."""
+    found = distance(base64.b64decode(reference), base64.b64decode(output))
+    message = f"the pictures differ by {found:.3f}; {allowed.pictures:g} is allowed" if found else ""
+    return Comparison(kind, found <= allowed.pictures, found / allowed.pictures, message, reference, output)
+
+
+def _compared(kind: str, reference: str | None, output: str | None, allowed: Tolerance) -> Comparison:
+    if reference is None or output is None:
+        message = "the output is missing" if output is None else "the reference has no such output"
+        return Comparison(kind, False, math.inf, message, reference, output)
+    return (compare_pictures if kind in PICTURES else compare_texts)(reference, output, allowed, kind)
+
+
+def _pairs(
+    reference: Sequence[Mapping[str, Any]], output: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, str | None, str | None]]:
+    """Contents of the same kind and place; None stands for one that is missing."""
+    old, new = _by_kind(reference), _by_kind(output)
+    for kind in dict.fromkeys([*old, *new]):
+        for pair in zip_longest(old.get(kind, []), new.get(kind, [])):
+            yield kind, *pair
+
+
+def _by_kind(outputs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for output in outputs:
+        if output["output_type"] == "stream":
+            contents = {output["name"]: output["text"]}
+        elif output["output_type"] == "error":
+            contents = {"error": f"{output['ename']}: {output['evalue']}"}
+        else:
+            contents = output["data"]
+        for kind, content in contents.items():
+            found.setdefault(kind, []).append(content if isinstance(content, str) else str(content))
+    return found
+
+
+def _words(text: str) -> str:
+    return re.sub(r"[\s\-─]+", " ", NUMBER.sub("#", text)).strip()
+
+
+def _changed_words(reference: str, output: str) -> str:
+    """The first place at which two texts differ."""
+    old, new = reference.split(), output.split()
+    changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    _, i, j, k, m = next(change for change in changes if change[0] != "equal")
+    before, after = (" ".join(words[:12]) or "nothing" for words in (old[i:j], new[k:m]))
+    return f"{before!r} became {after!r}"
+
+
+def _share(reference: str, output: str, allowed: Tolerance) -> float:
+    difference, most = abs(_value(reference) - _value(output)), _allowed(reference, allowed)
+    return difference / most if most else (math.inf if difference else 0.0)
+
+
+def _allowed(reference: str, allowed: Tolerance) -> float:
+    whole = not any(mark in reference for mark in ".eE")
+    if allowed.numbers is not None:
+        return allowed.numbers * (abs(_value(reference)) if whole else 1.0)
+    return 0.0 if whole else _last_place(reference)
+
+
+def _value(number: str) -> float:
+    return float(number.replace("−", "-"))
+
+
+def _last_place(number: str) -> float:
+    mantissa, _, exponent = number.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    return float(10.0 ** (int(exponent or 0) - decimals))

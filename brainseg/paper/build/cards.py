@@ -1,0 +1,140 @@
+"""The page of model cards: what the networks that come with the package are, and are not.
+
+After Mitchell et al. 2019, "Model cards for model reporting". Every number on the page is computed from the records
+that are shipped with the weights; its prose is ``cards.md``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from string import Template
+
+import numpy as np
+import pandas as pd
+
+from brainseg.paper import narrate
+from brainseg.paper.tables import collect, on_borders
+from brainseg.models import MODELS, TITLES
+from brainseg.scores.statistics import Interval, bootstrap_mean
+from brainseg.app.weights import SHIPPED, Weights, shipped
+
+SIZES = ("smallest third", "middle third", "largest third")
+
+
+def page(networks: Sequence[Weights]) -> str:
+    """The page as MyST Markdown.
+
+    Parameters
+    ----------
+    networks
+        In the order in which they are to stand.
+    """
+    template = Template(files("brainseg.paper.build").joinpath("cards.md").read_text(encoding="utf-8"))
+    cards = "\n\n".join(map(card, networks))
+    return template.substitute(overview=_overview(networks), splits=_splits(networks[0]), cards=cards)
+
+
+def available() -> list[Weights]:
+    """The networks that come with the package."""
+    return [shipped(model) for model in MODELS if (SHIPPED / f"{model}.npz").is_file()]
+
+
+def card(network: Weights) -> str:
+    """The card of one network: how it was trained, how well it does and for what, and where it comes from."""
+    scores = on_borders([network])
+    scores.loc["missed", "median"] = np.nan  # of zeros and ones it says nothing
+    rows = {
+        str(title): [_interval(row), _or_blank(row["median"]), f"{row['images']:.0f}"]
+        for title, row in scores.iterrows()
+    }
+    parts = [
+        f"## {TITLES[network.recipe.model]}",
+        _list(narrate.protocol(network.recipe)),
+        "Scores of single test images against the tumours' borders, with 95 % {term}`intervals <confidence interval>` "
+        "over patients and images; *missed* is the share of images whose tumour is not touched. Distances are in "
+        "pixels of the size above:",
+        _table(["score", "mean [95 % interval]", "median", "images"], rows),
+        "Dice by type and size of the tumour:",
+        _table(["images", "mean Dice [95 % interval]", "number", "patients"], _groups(network)),
+        _list(_made(network)),
+    ]
+    return "\n\n".join(parts)
+
+
+def _overview(networks: Iterable[Weights]) -> str:
+    rows = {
+        TITLES[network.recipe.model]: [
+            f"`{network.name}`",
+            f"{network.recipe.size} × {network.recipe.size}",
+            f"{network.model.count_params():,}",
+            f"{network.file.stat().st_size / 1e6:.2f} MB",
+            str(bootstrap_mean(collect([network], "border_dice"))),
+        ]
+        for network in networks
+    }
+    return _table(["network", "run", "pixels", "parameters", "file", "test Dice [95 % interval]"], rows)
+
+
+def _splits(network: Weights) -> str:
+    names = {"train": "training", "valid": "validation", "test": "test"}
+    rows = {}
+    for split, title in names.items():
+        own = network.scores[network.scores["split"] == split]
+        rows[title] = [f"{own['patient'].nunique()}", f"{len(own)}", *(f"{n}" for n in _types(own).values())]
+    return _table(["", "patients", "images", *_types(network.scores)], rows)
+
+
+def _types(scores: pd.DataFrame) -> dict[str, int]:
+    kinds = ("meningioma", "glioma", "pituitary")
+    return {kind: int((scores["tumour_type"] == kind).sum()) for kind in kinds}
+
+
+def _groups(network: Weights) -> dict[str, list[str]]:
+    """Dice of groups of test images, by the type of tumour and by thirds of its area."""
+    test = network.scores[(network.scores["split"] == "test") & network.scores["border_dice"].notna()]
+    area = 100 * test["labelled"]
+    third = pd.qcut(area, len(SIZES), labels=SIZES)
+    groups = {kind: test[test["tumour_type"] == kind] for kind in _types(test)}
+    for size in SIZES:
+        within = area[third == size]
+        groups[f"{size}: {within.min():.1f} to {within.max():.1f} % of the image"] = test.loc[within.index]
+    return {
+        name: [
+            str(bootstrap_mean(group.assign(seed=network.recipe.seed, value=group["border_dice"]))),
+            f"{len(group)}",
+            f"{group['patient'].nunique()}",
+        ]
+        for name, group in groups.items()
+    }
+
+
+def _made(network: Weights) -> Iterator[str]:
+    about = network.provenance
+    made, half = about["made_with"], about["half_precision"]
+    yield (
+        f"Run `{network.name}`, finished {about['finished'][:10]} after {about['seconds'] / 60:.0f} minutes on "
+        f"{made['device']}, with Keras {made['keras']} on {made['backend']}, by training code with the "
+        f"fingerprint `{about['code'][:12]}`, on data with the fingerprint `{about['data']}`."
+    )
+    yield (
+        "The kernels are kept in half precision, and the scores above are of the weights as they are kept. Rounding "
+        f"changed the Dice of a test image by {half['mean']:.5f} on average and {half['largest']:.4f} at most, and its "
+        f"mean from {half['mean_before']:.4f} to {half['mean_after']:.4f}."
+    )
+    yield f"Shown the test images upright, without transposing them, it reaches a mean Dice of {about['upright']:.2f}."
+
+
+def _or_blank(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.2f}"
+
+
+def _interval(row: pd.Series) -> str:
+    return str(Interval(row["mean"], row["low"], row["high"]))
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _table(head: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([name, *values] for name, values in rows.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,206 @@
+"""Chapters: from a jupytext script to an executed notebook that says what it was made from.
+
+A chapter's only source is ``notebooks/NN_name.py`` in jupytext's percent format. Executing it gives a notebook that is
+the same, byte for byte, each time the same machine runs the same inputs: cell ids come from the cell's place, and what
+papermill and the kernel note about time and place goes into a file of its own. The notebook's metadata carry hashes of
+all its inputs, so that one that no longer belongs to its source, to the package, to the recorded results, to the data
+or to the locked environment can be refused, and what has changed can be named.
+"""
+
+import base64
+import io
+import json
+import platform
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import papermill
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from PIL import Image, UnidentifiedImageError
+
+from brainseg.paper.build.inputs import changed, inputs
+from brainseg.errors import BrainsegError
+from brainseg.fingerprint import commit
+
+HIDDEN_TAGS = {"parameters", "injected-parameters"}
+COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
+PNG_HEADER = 33
+"""Bytes of a PNG file before which no text can stand: its signature and its first chunk."""
+
+
+def read_chapter(source: Path) -> NotebookNode:
+    """Read a percent script as a notebook without outputs, cell ids fixed by the cells' places."""
+    notebook: NotebookNode = jupytext.read(source, fmt="py:percent")
+    notebook.metadata = NotebookNode(kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"})
+    for place, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{place:02d}"
+        cell.metadata.pop("lines_to_next_cell", None)
+    return notebook
+
+
+def execute_chapter(
+    source: Path, target: Path, lock: Path, parameters: Mapping[str, object], data: str | None = None
+) -> None:
+    """Execute a chapter in the folder of its script and write the notebook to ``target``.
+
+    Beside it comes a JSON file of the same name with what is different each time: when, how long, on what.
+
+    Raises
+    ------
+    BrainsegError
+        If a cell fails: names the chapter, the cell and the error. ``target`` is not written then.
+    """
+    from brainseg.backend import describe  # takes seconds, which a check can do without
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_suffix(".unfinished.ipynb")
+    nbformat.write(read_chapter(source), unfinished)
+    started = datetime.now(UTC)
+    try:
+        notebook = papermill.execute_notebook(
+            unfinished,
+            unfinished,
+            parameters=dict(parameters),
+            cwd=source.parent,
+            progress_bar={"desc": source.stem},
+        )
+    except PapermillExecutionError as error:
+        raise BrainsegError(
+            f"{source}: cell {error.cell_index + 1} failed with {error.ename}: {error.evalue}. The notebook up to "
+            f"there is {unfinished}; the failing cell is\n{error.source}\n{_plain(error.traceback)}"
+        ) from error
+    provenance = {
+        "chapter": source.stem,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+        "slowest": dict(_slowest(notebook)),
+        "commit": commit(),
+        "made_with": describe() | {"python": platform.python_version(), "machine": platform.machine()},
+        "inputs": inputs(source, lock, parameters, data),
+    }
+    clean(notebook, source.stem)
+    notebook.metadata["brainseg"] = provenance["inputs"]
+    nbformat.write(notebook, unfinished)
+    target.with_suffix(".json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(target)
+
+
+def _slowest(notebook: NotebookNode, count: int = 3) -> Iterator[tuple[str, float]]:
+    """Cells that took longest, by their place, with seconds."""
+    seconds = {f"cell-{i:02d}": cell.metadata.papermill.duration or 0 for i, cell in enumerate(notebook.cells, start=1)}
+    for name in sorted(seconds, key=lambda name: -seconds[name])[:count]:
+        yield name, round(seconds[name], 1)
+
+
+def clean(notebook: NotebookNode, chapter: str) -> None:
+    """Take out what differs between two equal runs, hide the cells that only carry parameters, and mark the figures.
+
+    A figure says in its caption and, as the text ``Source``, in its file which chapter and cell it is from.
+    """
+    notebook.metadata.pop("papermill", None)
+    for place, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{place:02d}"
+        cell.metadata = NotebookNode({key: cell.metadata[key] for key in ("tags", "mystnb") if cell.metadata.get(key)})
+        tags = set(cell.metadata.get("tags", []))
+        if tags & HIDDEN_TAGS:
+            cell.metadata["tags"] = sorted(tags | {"remove-cell"})
+        if "figure" in cell.metadata.get("mystnb", {}):
+            cell.metadata.mystnb.figure.caption += f" *{chapter}, {cell.id}*"
+        for output in cell.get("outputs", []):
+            if png := output.get("data", {}).get("image/png"):
+                marked = with_source(base64.b64decode(png), f"{chapter}, {cell.id}")
+                output.data["image/png"] = base64.b64encode(marked).decode()
+
+
+def source_of(png: bytes) -> str | None:
+    """The text ``Source`` of a PNG file, if it has one.
+
+    Raises
+    ------
+    BrainsegError
+        If it is no PNG file.
+    """
+    try:
+        with Image.open(io.BytesIO(png)) as picture:
+            source = picture.info.get("Source")
+    except UnidentifiedImageError as error:
+        raise BrainsegError(f"received {len(png)} bytes that are no picture, expected a PNG file") from error
+    return str(source) if source else None
+
+
+def with_source(png: bytes, source: str) -> bytes:
+    """A PNG file with a text chunk ``Source`` in it (PNG specification, section 11.3.4.3), which viewers can show.
+
+    Examples
+    --------
+    >>> file = io.BytesIO()
+    >>> Image.new("L", (1, 1)).save(file, "png")
+    >>> source_of(with_source(file.getvalue(), "chapter, cell"))
+    'chapter, cell'
+    """
+    chunk = b"tEXtSource\0" + source.encode("latin-1")
+    whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return png[:PNG_HEADER] + whole + png[PNG_HEADER:]
+
+
+def problems(notebook: NotebookNode, now: Mapping[str, Any] | None = None, chapter: str | None = None) -> list[str]:
+    """What makes an executed notebook unfit for the book, one line each; empty if nothing does.
+
+    Parameters
+    ----------
+    notebook
+        An executed notebook.
+    now
+        What :func:`brainseg.paper.build.inputs.inputs` gives now; a notebook that was made from something else is stale.
+    chapter
+        Name of the chapter: its pictures must be of its own cells.
+    """
+    found = []
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    counts = [cell.execution_count for cell in code]
+    if counts != list(range(1, len(code) + 1)):
+        found.append(f"cells were not run once each from top to bottom: execution counts are {counts}")
+    for cell in code:
+        if "papermill-error-cell-tag" in cell.metadata.get("tags", []):
+            found.append(f"{cell.id} is papermill's error banner")
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"{cell.id} shows an error: {output.ename}: {output.evalue}")
+            if output.get("name") == "stderr":
+                found.append(f"{cell.id} prints to standard error: {output.text.strip()[:200]}")
+            if png := output.get("data", {}).get("image/png"):
+                origin = source_of(base64.b64decode(png))
+                if chapter is not None and origin != f"{chapter}, {cell.id}":
+                    found.append(f"{cell.id} shows a picture of {origin or 'unknown origin'}")
+    if not any(cell.outputs for cell in code):
+        found.append("no cell has an output")
+    if now is not None:
+        found += [f"it is stale: {words}" for words in changed(notebook.metadata.get("brainseg", {}), now)]
+    return found
+
+
+def check_executed(
+    path: Path, source: Path, lock: Path, parameters: Mapping[str, object], data: str | None = None
+) -> None:
+    """Refuse an executed notebook with errors, cells out of order, no outputs, or changed inputs.
+
+    Raises
+    ------
+    BrainsegError
+        Naming the notebook and everything that is wrong with it.
+    """
+    found = problems(nbformat.read(path, as_version=4), inputs(source, lock, parameters, data), source.stem)
+    if found:
+        raise BrainsegError(f"{path} cannot go into the book: " + "; ".join(found))
+
+
+def _plain(traceback: list[str]) -> str:
+    return COLOUR_CODE.sub("", "\n".join(traceback))

@@ -1,0 +1,136 @@
+"""What the repository holds, for machines: an RO-Crate, and a manifest after CODECHECK of the outputs to reproduce.
+
+Both are generated from the files that they describe, and a test says when they are no longer up to date.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rocrate.model.contextentity import ContextEntity
+from rocrate.model.data_entity import DataEntity
+from rocrate.model.person import Person
+from rocrate.rocrate import ROCrate
+
+from brainseg.paper.build.chapters import read_chapter
+
+CRATE = "ro-crate-metadata.json"
+MANIFEST = "codecheck.yml"
+PUBLISHED = "2026-11-24"
+"""Date of the version that ``CITATION.cff`` names."""
+
+LICENCE = "https://spdx.org/licenses/MIT"
+DATA = {
+    "https://www.kaggle.com/datasets/pkdarabi/brain-tumor-image-dataset-semantic-segmentation": (
+        "Brain Tumor Image DataSet: Semantic Segmentation",
+        "The study's images and boxes: 2146 slices in COCO format",
+    ),
+    "https://doi.org/10.6084/m9.figshare.1512427.v5": (
+        "Brain tumor dataset, version 5",
+        "Jun Cheng's 3064 slices, from which the study's images come: tumour borders, types and patients",
+    ),
+}
+FILES = {
+    "README.md": "Where to start",
+    "requirements.lock": "All packages in their exact versions, with hashes",
+    "environment.yml": "The same for conda",
+    "Snakefile": "From the data to the book: every step with its inputs and outputs",
+    "Makefile": "One command for each thing that a person wants",
+    "CITATION.cff": "How to cite",
+    "book/claims.yml": "Every claim of the study and of the book, and how it is tested",
+}
+FOLDERS = {
+    "brainseg/": "The package: data readers, models, losses, metrics, morphology, saliency, audit",
+    "book/": "The book's pages besides the chapters",
+    "results/": "Numbers recorded on the study's images",
+    "tests/": "Tests of the package",
+    "verification/": "What make verify checks besides the chapters' outputs",
+}
+
+
+def crate(root: Path) -> str:
+    """The repository as an RO-Crate: the text of ``ro-crate-metadata.json``.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    """
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    found = ROCrate()
+    found.name, found.description, found.license = citation["title"], citation["abstract"].strip(), LICENCE
+    found.root_dataset["datePublished"] = PUBLISHED
+    found.root_dataset["version"] = citation["version"]
+    found.root_dataset["keywords"] = citation["keywords"]
+    author = {"name": citation["authors"][0]["name"], "@type": "Organization"}
+    found.root_dataset["author"] = found.add(Person(found, "#authors", properties=author))
+    found.add(ContextEntity(found, LICENCE, properties={"@type": "CreativeWork", "name": "MIT License"}))
+    for address, (name, description) in DATA.items():
+        licence = "https://creativecommons.org/licenses/by/4.0/"
+        data = {"@type": "Dataset", "name": name, "description": description, "license": licence}
+        found.add(DataEntity(found, address, properties=data))
+    for name, description in FILES.items():
+        found.add_file(name, name, properties={"name": name, "description": description})
+    for name, description in FOLDERS.items():
+        found.add_dataset(name, name, properties={"name": name, "description": description})
+    for source in _chapters(root):
+        title = _title(source)
+        name = source.relative_to(root).as_posix()
+        script = {"name": title, "description": "The chapter's source", "encodingFormat": "text/x-python"}
+        executed = {
+            "name": title,
+            "description": "The chapter, executed on the phantom: the reference for its outputs",
+            "encodingFormat": "application/x-ipynb+json",
+            "isBasedOn": found.add_file(name, name, properties=script),
+        }
+        name = Path(name).with_suffix(".ipynb").as_posix()
+        found.add_file(name, name, properties=executed)
+    content = found.metadata.generate()
+    content["@graph"].sort(key=lambda entity: entity["@id"])
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def manifest(root: Path) -> str:
+    """The outputs that a check should reproduce: the text of ``codecheck.yml``.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    """
+    content = {
+        "version": "https://codecheck.org.uk/spec/config/1.0/",
+        "paper": {
+            "title": "Explainable AI and attention-driven models for brain tumor segmentation, run again",
+            "authors": [{"name": "The brainseg authors"}],
+            "reference": "book/index.md",
+        },
+        "manifest": [
+            {"file": path.with_suffix(".ipynb").relative_to(root).as_posix(), "comment": _outputs(path)}
+            for path in _chapters(root)
+        ],
+        "summary": "make verify executes every chapter anew, compares each output with the one in the file, evaluates "
+        "every claim in book/claims.yml, and writes build/report/index.html; its exit status is the verdict.",
+    }
+    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110))
+
+
+def _chapters(root: Path) -> list[Path]:
+    return sorted((root / "notebooks").glob("[0-9]*.py"))
+
+
+def _title(source: Path) -> str:
+    return str(read_chapter(source).cells[0].source.partition("\n")[0].removeprefix("# "))
+
+
+def _outputs(source: Path) -> str:
+    figures = list(_figures(read_chapter(source)))
+    return f"{_title(source)}: all outputs, among them the figures {', '.join(figures)}"
+
+
+def _figures(notebook: Any) -> Iterator[str]:
+    for cell in notebook.cells:
+        if figure := cell.metadata.get("mystnb", {}).get("figure"):
+            yield f"{figure['name']} ({cell.id})"

@@ -1,0 +1,78 @@
+"""What a chapter is made from, and what of it has changed."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from brainseg.fingerprint import PACKAGE, imported_files
+
+READ_BY = {"experiments/recorded.py": "results/**/*", "paper/claims/ledger.py": "book/claims.yml"}
+"""Which files of the repository a module of the package reads."""
+
+
+def input_files(source: Path, lock: Path) -> list[Path]:
+    """Files that decide a chapter's outputs, apart from the data set.
+
+    That is the chapter's script, the locked environment, the modules of the package that the chapter imports, directly
+    or not, all recorded results where these read any, and the claims where they read those.
+    """
+    modules = imported_files(source)
+    read = [
+        path for module, pattern in READ_BY.items() if PACKAGE / module in modules for path in lock.parent.glob(pattern)
+    ]
+    return [source, lock, *modules, *sorted(path for path in read if path.is_file())]
+
+
+def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str | None = None) -> dict[str, Any]:
+    """Everything that decides a chapter's outputs, as a notebook's metadata keep it.
+
+    Parameters
+    ----------
+    source, lock
+        The chapter's script, and the file with the locked environment.
+    parameters
+        What the chapter is executed with.
+    data
+        Fingerprint of the data set.
+
+    Returns
+    -------
+    dict
+        ``files``: 16 hexadecimal digits for the content of each of the :func:`input_files`; ``parameters``; ``data``.
+    """
+    files = {_label(path, lock.parent): _digest(path.read_bytes()) for path in input_files(source, lock)}
+    return {"files": files, "parameters": dict(parameters), "data": data}
+
+
+def changed(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between the inputs that a notebook knows and those that there are now, one phrase each.
+
+    Examples
+    --------
+    >>> before = {"files": {"a.py": "01", "b.py": "02"}, "parameters": {}, "data": "ab"}
+    >>> changed(before, {"files": {"a.py": "09", "c.py": "03"}, "parameters": {}, "data": "ab"})
+    ['a.py has changed', 'b.py is no longer an input', 'c.py is new']
+    """
+    old, new = known.get("files", {}), now["files"]
+    words = [
+        f"{name} {'is new' if name not in old else 'is no longer an input' if name not in new else 'has changed'}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+    if known.get("parameters", {}) != now["parameters"]:
+        words.append(f"the parameters are {now['parameters']} in place of {known.get('parameters', {})}")
+    if known.get("data") != now["data"] and now["data"] is not None:
+        words.append(f"the data set is {now['data']} in place of {known.get('data')}")
+    return words
+
+
+def _label(path: Path, root: Path) -> str:
+    for parent in (root.resolve(), PACKAGE.parent):
+        if path.resolve().is_relative_to(parent):
+            return path.resolve().relative_to(parent).as_posix()
+    return path.name
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,150 @@
+"""The report of a verification: per chapter and per claim what agrees, what differs and by how much, side by side."""
+
+import json
+import math
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from brainseg.fingerprint import commit
+
+IGNORED_TAG = "nbval-ignore-output"
+"""Tag of cells whose outputs are not compared, because they differ each time."""
+
+PNG_TEXT = "data:image/png;base64,"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was verified: a cell of a chapter, a claim, an input.
+
+    Attributes
+    ----------
+    group
+        The chapter, or the file with the checks.
+    name
+        What was checked: the cell, or the check with its argument.
+    passed
+        Whether it is as it should be.
+    seconds
+        How long that took.
+    message
+        What is wrong, in words; empty if nothing is.
+    cell
+        Of a chapter's cell: ``id``, ``source`` and ``tags``; else empty.
+    comparisons
+        Of a chapter's cell: its outputs beside the reference, as :class:`brainseg.paper.build.agreement.Comparison`.
+    properties
+        What the check noted, such as the verdict on a claim.
+    """
+
+    group: str
+    name: str
+    passed: bool
+    seconds: float = 0.0
+    message: str = ""
+    cell: dict[str, Any] = field(default_factory=dict)
+    comparisons: list[dict[str, Any]] = field(default_factory=list)
+    properties: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_pytest(cls, report: Any) -> "Check":
+        """From what pytest reports of a test or of a cell that nbval ran."""
+        cell = getattr(report, "cell", {})
+        path, _, test = report.nodeid.partition("::")
+        name, _, argument = test.removeprefix("test_").removesuffix("]").partition("[")
+        return cls(
+            group=Path(path).stem.removeprefix("test_"),
+            name=cell.get("id") or name.replace("_", " ") + (f": {argument}" if argument else ""),
+            passed=report.outcome == "passed",
+            seconds=round(report.duration, 2),
+            message="" if report.outcome == "passed" else _message(report, cell),
+            cell=cell,
+            comparisons=getattr(report, "comparisons", []),
+            properties=dict(report.user_properties),
+        )
+
+
+def _message(report: Any, cell: dict[str, Any]) -> str:
+    differences = [f"{found['kind']}: {found['message']}" for found in getattr(report, "comparisons", [])]
+    if cell and differences:
+        return "; ".join(
+            words for words, found in zip(differences, report.comparisons, strict=True) if not found["agrees"]
+        )
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message if crash else report.longrepr).strip()
+
+
+def summary(checks: Sequence[Check]) -> dict[str, Any]:
+    """The report as data: the whole, the groups in order, and every check.
+
+    Returns
+    -------
+    dict
+        ``reproduced``: whether everything passed. ``groups``: for each, how many checks ``passed`` and ``failed``, how
+        many outputs were ``compared`` and how many cells ``ignored``, the ``largest`` difference as a share of what is
+        allowed (None where words differ), and ``seconds``. ``ignored``: the cells whose outputs are not compared.
+        ``verdicts``: how many claims of whom got which. ``made_with`` and ``commit``: here and now.
+    """
+    groups = {name: [one for one in checks if one.group == name] for name in dict.fromkeys(one.group for one in checks)}
+    claims = [one.properties["claim"] for one in checks if "claim" in one.properties]
+    return {
+        "reproduced": bool(checks) and all(one.passed for one in checks),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "made_with": {"python": platform.python_version(), "machine": platform.machine()},
+        "groups": {name: _group(members) for name, members in groups.items()},
+        "ignored": [f"{one.group}, {one.name}" for one in checks if _is_ignored(one)],
+        "verdicts": {
+            maker: dict(Counter(claim["verdict"] for claim in claims if claim["maker"] == maker))
+            for maker in dict.fromkeys(claim["maker"] for claim in claims)
+        },
+        "checks": [asdict(one) for one in checks],
+    }
+
+
+def write_report(folder: Path, checks: Sequence[Check]) -> None:
+    """Write ``index.html`` for people and ``report.json`` for machines to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = summary(checks)
+    text = json.dumps(_without_infinity(content), indent=1, ensure_ascii=False)
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    template = environment.from_string(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
+    failed = [one for one in checks if not one.passed]
+    claims = [one.properties["claim"] for one in checks if "claim" in one.properties]
+    page = template.render(report=content, failed=failed, claims=claims, picture=PNG_TEXT)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+
+
+def _group(checks: Sequence[Check]) -> dict[str, Any]:
+    compared = [found for one in checks for found in one.comparisons]
+    return {
+        "passed": sum(one.passed for one in checks),
+        "failed": sum(not one.passed for one in checks),
+        "compared": len(compared),
+        "ignored": sum(map(_is_ignored, checks)),
+        "largest": max((found["difference"] for found in compared), default=0.0),
+        "seconds": round(sum(one.seconds for one in checks), 1),
+    }
+
+
+def _is_ignored(check: Check) -> bool:
+    return IGNORED_TAG in check.cell.get("tags", [])
+
+
+def _without_infinity(content: Any) -> Any:
+    """JSON has no infinity: None stands for it."""
+    if isinstance(content, dict):
+        return {name: _without_infinity(value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_without_infinity(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -1,0 +1,67 @@
+"""A claim: who says what, where, how it is tested, what a difference is allowed to be, and which verdicts there are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from brainseg.fingerprint import PACKAGE
+
+CLAIMS = PACKAGE.parent / "book" / "claims.yml"
+"""The ledger of this book."""
+
+MAKERS = ("study", "book")
+GROUPS = ("table", "words", "book")
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+ARTEFACT = "artefact"
+CANNOT_BE_TESTED = "cannot be tested"
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, ARTEFACT, CANNOT_BE_TESTED)
+"""An artefact is a value that something other than the claimed explains; running the study again repeats it."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One entry of the claims ledger.
+
+    Attributes
+    ----------
+    id
+        Its name, in lower case with hyphens.
+    maker
+        ``"study"`` or ``"book"``: a book about claims makes some itself.
+    quote
+        The exact words.
+    place
+        Where they stand.
+    published
+        The number that is claimed, if it is one.
+    test
+        Name of the test, see :data:`brainseg.paper.claims.verdicts.TESTS`.
+    arguments
+        What the test takes besides the claim and the evidence.
+    tolerance
+        The largest difference that counts as none. Which difference that is, the test says.
+    reason
+        Why it is this large.
+    shown_in
+        Chapter and section that show it, as ``NN_name: Heading``.
+    """
+
+    id: str
+    maker: str
+    quote: str
+    place: str
+    test: str
+    tolerance: float
+    reason: str
+    shown_in: str
+    published: float | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def group(self) -> str:
+        """One of :data:`GROUPS`: entries of the study's table, what it says in words, what this book says."""
+        if self.maker == "book":
+            return "book"
+        return "table" if self.test.startswith("table_") else "words"

@@ -1,0 +1,234 @@
+"""Tests of what the study claims in words.
+
+Recorded runs are smaller than the study's, 64 × 64 pixels in place of 128 × 128 and an eighth of the filters, and of
+one seed. "Not reproduced" says that the claim was not seen there; it cannot say that it is wrong at every size.
+"""
+
+import pandas as pd
+
+from brainseg.models import TITLES, resolve_attention
+from brainseg.paper.claims.claim import ARTEFACT, CANNOT_BE_TESTED, NOT_REPRODUCED, REPRODUCED, Claim
+from brainseg.paper.claims.evidence import Evidence, UntestableError
+from brainseg.paper.claims.order import STEP_MS
+from brainseg.paper.claims.verdicts import BOXES, CATEGORY_NAMES, Outcome, judgement
+from brainseg.paper.saliency_tables import SIZES, sizes
+from brainseg.paper.study import PARAMETERS
+from brainseg.paper.tables import collect, generalisation
+from brainseg.scores.statistics import bootstrap_mean, paired_difference
+
+
+def _verdict(holds: bool) -> str:
+    return REPRODUCED if holds else NOT_REPRODUCED
+
+
+def _in_part(found: int, of: int) -> str:
+    """How a reason begins where some of what was looked at is as claimed and some is not."""
+    return "In part. " if 0 < found < of else ""
+
+
+@judgement
+def attention_improves(claim: Claim, evidence: Evidence, kind: str = "gate") -> Outcome:
+    """Reproduced if the Dice of every network that has this attention rises, with an interval above the tolerance."""
+    effects = evidence.attention_effects()
+    effects = effects[effects["label"].str.endswith(f", {kind}")]
+    if effects.empty:
+        raise UntestableError(f"No network with and without {kind} attention is recorded.")
+    above, below = (effects["low"] > claim.tolerance).sum(), (effects["high"] < -claim.tolerance).sum()
+    why = (
+        f"Dice with {kind}s minus Dice without, on the same test images of {len(effects)} networks: {above} intervals "
+        f"lie above zero, {below} below; the mean is {effects['mean'].mean():+.3f}."
+    )
+    return Outcome(_verdict(above == len(effects)), float(effects["mean"].mean()), why)
+
+
+@judgement
+def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
+    """Reproduced if the network's Dice is above that of each other one, with intervals above the tolerance."""
+    pairs = evidence.differences()
+    margins = pd.concat(
+        [
+            _oriented(pairs, TITLES[model], f"{TITLES[model]} − ", 1),
+            _oriented(pairs, TITLES[model], f" − {TITLES[model]}", -1),
+        ]
+    )
+    if margins.empty:
+        raise UntestableError(f"{TITLES[model]} and another network are not both recorded.")
+    clear = int((margins["low"] > claim.tolerance).sum())
+    why = (
+        f"Its mean Dice minus that of the best other network is {margins['mean'].min():+.3f}. Of {len(margins)} "
+        f"differences from another network, {clear} have an interval above zero."
+    )
+    return Outcome(_verdict(clear == len(margins)), float(margins["mean"].min()), why)
+
+
+def _oriented(pairs: pd.DataFrame, title: str, mark: str, sign: int) -> pd.DataFrame:
+    """Differences of one network from the others: those in which it stands on the side that the mark says."""
+    found = pairs[pairs["label"].str.startswith(mark) if sign > 0 else pairs["label"].str.endswith(mark)]
+    ends = ("low", "high") if sign > 0 else ("high", "low")
+    return pd.DataFrame({"mean": sign * found["mean"], "low": sign * found[ends[0]], "high": sign * found[ends[1]]})
+
+
+@judgement
+def fastest_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
+    """Reproduced if its upper quartile of time is below the lower one of every other network, by more than a share."""
+    times = evidence.efficiency("models").set_index("model")
+    others = times.drop(index=model)
+    ratio = float(times.loc[model, "batch_1_median_ms"] / others["batch_1_median_ms"].min())
+    clear = times.loc[model, "batch_1_q3_ms"] < (1 - claim.tolerance) * others["batch_1_q1_ms"].min()
+    quickest = min(STEP_MS, key=lambda name: STEP_MS[name])
+    why = (
+        f"Its speed is tested, not what real time asks for. One image takes it {ratio:.2f} of the time of the next "
+        f"network, on a processor. In the study's log, a step of training takes it {STEP_MS[model]} ms, and "
+        f"{TITLES[quickest]} {STEP_MS[quickest]} ms."
+    )
+    return Outcome(_verdict(bool(clear)), ratio, why)
+
+
+@judgement
+def postprocessing_improves(claim: Claim, evidence: Evidence) -> Outcome:
+    """Reproduced if post-processing raises the Dice of every network, with an interval above the tolerance."""
+    effects = evidence.processing()
+    above = int((effects["low"] > claim.tolerance).sum())
+    closed = evidence.finding("labels that the published closing changes")
+    why = (
+        f"{_in_part(above, len(effects))}"
+        f"Chosen on validation images, it raises the Dice of {above} of {len(effects)} networks with an interval above "
+        f"zero, by {effects['change'].max():.3f} at most. The study's own step changes {closed['count']} of "
+        f"{closed['total']} labels, and no prediction."
+    )
+    return Outcome(_verdict(above == len(effects)), float(effects["change"].mean()), why)
+
+
+@judgement
+def maps_follow_tumours(
+    claim: Claim, evidence: Evidence, closely: list[str], less: list[str], method: str, score: str = "energy"
+) -> Outcome:
+    """Reproduced if the maps of each network named first score higher than those of each named second.
+
+    The 95 % intervals of two networks must be apart by more than the tolerance, and the mean over the smallest third of
+    the tumours must be higher, too. Networks were scored on test images in which they mark something; these are not the
+    same for all, so differences are not taken image by image.
+    """
+    scores = evidence.saliency().scores
+    own = scores[scores["map"] == method].assign(value=lambda table: table[score], seed=0)
+    means = {name: bootstrap_mean(own[own["model"] == name]) for name in (*closely, *less)}
+    small = own[own["number"].map(sizes(own)) == SIZES[0]].groupby("model")["value"].mean()
+    pairs = [(first, second) for first in closely for second in less]
+    apart = [means[first].low - means[second].high > claim.tolerance for first, second in pairs]
+    small_too = [small[first] > small[second] for first, second in pairs]
+    listed = ", ".join(f"{TITLES[name]} {mean}" for name, mean in means.items())
+    why = (
+        f"{_in_part(sum(apart + small_too), 2 * len(pairs))}"
+        f"Energy inside the border: {listed}. Of {len(pairs)} pairs of networks, the intervals of {sum(apart)} are "
+        f"apart as claimed; for small tumours {sum(small_too)} differ as claimed."
+    )
+    nearest = min(means[first].mean - means[second].mean for first, second in pairs)
+    return Outcome(_verdict(all(apart) and all(small_too)), nearest, why)
+
+
+@judgement
+def guidance_draws_maps_to_tumours(claim: Claim, evidence: Evidence, method: str = "gradient") -> Outcome:
+    """Reproduced if every network's maps have more energy inside the border after training with saliency.
+
+    Compared is the largest weight that is recorded with none, on the same test images; intervals above the tolerance.
+    """
+    scores = evidence.guided_maps()
+    maps = scores[scores["map"] == method].assign(value=lambda table: table["energy"])
+    gains, prices = {}, {}
+    for model, of_model in maps.groupby("model"):
+        weights = of_model["guidance"]
+        if weights.min() != 0 or weights.max() == 0:
+            title = TITLES[str(model)]
+            raise UntestableError(f"Runs of {title} with and without saliency in training are not both recorded.")
+        gains[model] = paired_difference(of_model[weights == weights.max()], of_model[weights == 0])
+        runs = {run.recipe.guidance: run for run in evidence.guided_runs() if run.recipe.model == model}
+        if {0, weights.max()} <= set(runs):
+            guided, plain = (collect([runs[weight]], "border_dice") for weight in (weights.max(), 0))
+            prices[model] = paired_difference(guided, plain)
+    above = sum(gain.low > claim.tolerance for gain in gains.values())
+    mean = sum(gain.mean for gain in gains.values()) / len(gains)
+    why = (
+        f"{_in_part(above, len(gains))}"
+        f"Energy of the {method} inside the border, with minus without: mean {mean:+.2f}; the intervals of {above} of "
+        f"{len(gains)} networks lie above zero."
+    )
+    if prices:
+        changes = ", ".join(f"{TITLES[str(model)]} {price.mean:+.2f}" for model, price in prices.items())
+        why += f" Dice on all test images changes at the same time: {changes}."
+    return Outcome(_verdict(above == len(gains)), mean, why)
+
+
+@judgement
+def attention_reduces_overfitting(claim: Claim, evidence: Evidence, kind: str = "gate") -> Outcome:
+    """Reproduced if the gap between training and test Dice shrinks in every network; needs networks that overfit."""
+    runs = {model: kinds for model, kinds in evidence.attention().items() if kind in kinds}
+    gaps = pd.DataFrame(
+        {
+            model: {name: generalisation(kinds[key])["gap"] for name, key in (("with", kind), ("without", None))}
+            for model, kinds in runs.items()
+        }
+    ).T
+    change = float((gaps["with"] - gaps["without"]).mean())
+    if (gaps["without"] <= claim.tolerance).any():
+        why = (
+            "At the recorded size there is nothing to reduce: without attention, Dice on training images is above that "
+            f"on test images in {(gaps['without'] > claim.tolerance).sum()} of {len(gaps)} networks."
+        )
+        return Outcome(CANNOT_BE_TESTED, change, why)
+    smaller = int((gaps["with"] < gaps["without"] - claim.tolerance).sum())
+    why = (
+        f"Gap between training and test Dice: mean change {change:+.3f}, smaller in {smaller} of {len(gaps)} networks."
+    )
+    return Outcome(_verdict(smaller == len(gaps)), change, why)
+
+
+@judgement
+def has_images_without_tumour(claim: Claim, evidence: Evidence, shares: list[float]) -> Outcome:
+    """Reproduced if number and split are as said and some images show no tumour; an artefact if all show one."""
+    areas = evidence.check("areas").query("mask == 'border'").set_index("split")["images"]
+    numbers = areas[["train", "valid", "test"]]
+    without = ("images without a border", "images whose border encloses no pixel")
+    healthy = sum(evidence.finding(name)["count"] for name in without)
+    as_said = abs(numbers.sum() - (claim.published or 0)) <= claim.tolerance
+    as_split = all(abs(number / numbers.sum() - share) < 0.005 for number, share in zip(numbers, shares, strict=True))
+    split = " / ".join(f"{number / numbers.sum():.0%}" for number in numbers)
+    why = f"{numbers.sum()} images, split {split}. Images without a tumour: {healthy}."
+    if as_said and as_split and not healthy:
+        mixed = evidence.finding("categories that mix tumour types")["count"]
+        why += f" The categories 0 and 1 hold types of tumour; {mixed} of them mix several."
+        return Outcome(ARTEFACT, float(numbers.sum()), why, CATEGORY_NAMES)
+    return Outcome(_verdict(as_said and as_split), float(numbers.sum()), why)
+
+
+@judgement
+def labels_are_outlines(claim: Claim, evidence: Evidence) -> Outcome:
+    """Reproduced if hardly a label is a rectangle, an artefact if nearly all are; the tolerance says what hardly is."""
+    boxes = evidence.finding("labels that are axis-parallel rectangles, not outlines")
+    share, tumour = boxes["count"] / boxes["total"], evidence.agreement("box_is_tumour")
+    why = (
+        "Of the network's output this is true. Of the labels that it learns from and is scored by, "
+        f"{boxes['count']} of {boxes['total']} are rectangles, and {tumour:.0%} of a label is tumour."
+    )
+    if share <= claim.tolerance:
+        return Outcome(REPRODUCED, share, why)
+    if share >= 1 - claim.tolerance:
+        return Outcome(ARTEFACT, share, why, BOXES)
+    return Outcome(NOT_REPRODUCED, share, why)
+
+
+@judgement
+def uses_attention(claim: Claim, evidence: Evidence, kinds: list[str]) -> Outcome:
+    """Reproduced if networks with one of these kinds of attention have the numbers of parameters that were printed."""
+    counts = evidence.efficiency("attention").set_index(["model", "attention"])["parameters"]
+    gated = [model for model in PARAMETERS if resolve_attention(model)]
+    matching = {
+        model: [kind for kind, count in counts[model].items() if abs(count - PARAMETERS[model]) <= claim.tolerance]
+        for model in gated
+    }
+    found = sum(bool(set(kinds) & set(names)) for names in matching.values())
+    only = sorted({name for names in matching.values() for name in names})
+    why = (
+        f"Of the {len(gated)} networks with attention, the printed numbers of parameters are those of the kind "
+        f"{', '.join(only) or 'none'}; those of {' or '.join(kinds)} attention in {found}."
+    )
+    return Outcome(_verdict(found == len(gated)), float(found), why)

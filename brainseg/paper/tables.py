@@ -1,0 +1,487 @@
+"""Runs beside the published numbers, and beside each other: the tables of the comparison."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from brainseg.data.prepared import Prepared
+from brainseg.experiments.recipe import SCALES, STEPS, Recipe, Scale, ladder
+from brainseg.experiments.run import Record, Run, score
+from brainseg.experiments.train import split_rows
+from brainseg.models import ARCHITECTURES, MODELS, TITLES
+from brainseg.morphology import apply, choose
+from brainseg.paper.study import MEASURES, published_last_epoch, published_table
+from brainseg.scores.metrics import THRESHOLD
+from brainseg.scores.published import background_scores, published_scores
+from brainseg.scores.statistics import Interval, bootstrap_mean, differences, labelled_differences, paired_difference
+
+
+def summary(run: Record) -> pd.DataFrame:
+    """The study's three metrics of one run beside the published ones.
+
+    Returns
+    -------
+    DataFrame
+        One row per metric. Columns: ``published`` (the study's table), ``published training`` and ``published
+        validation`` (the last epoch of its log), ``training`` and ``validation`` (the last epoch of this run). All are
+        shares, 0 to 1.
+    """
+    table, log = published_table().loc[run.recipe.model], published_last_epoch().loc[run.recipe.model]
+    last = run.history.iloc[-1]
+    return pd.DataFrame(
+        {
+            "published": [table[metric] for metric in MEASURES],
+            "published training": [log[metric] for metric in MEASURES],
+            "published validation": [log[f"val_{metric}"] for metric in MEASURES],
+            "training": [last[metric] for metric in MEASURES],
+            "validation": [last[f"val_{metric}"] for metric in MEASURES],
+        },
+        index=pd.Index(MEASURES.values(), name="metric"),
+    )
+
+
+def scores_on_test(run: Run, prepared: Prepared) -> dict[str, float]:
+    """The study's three metrics of a run on the test images, which the study did not measure, and ``dice_per_image``.
+
+    ``dice_per_image`` is the mean over the test images of the Dice of each, against the masks that the recipe learns
+    from; images where prediction and mask are both empty are left out.
+    """
+    rows = prepared.rows("test")
+    truth = prepared.masks[run.recipe.mask][rows]
+    scores = published_scores(run.probability[rows], truth, run.recipe.batch_size)
+    per_image = run.scores.loc[run.scores["split"] == "test", "dice"]
+    return {**scores, "dice_per_image": float(per_image.mean())}
+
+
+def comparison(runs: Iterable[Run]) -> pd.DataFrame:
+    """The published table and these runs in one long table, as :func:`brainseg.plotting.published_against_ours` wants.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``metric``, ``model``, ``title``, ``source`` (``published baseline``, ``published``, ``ours``) and
+        ``value`` (share, 0 to 1; ours is the training value of the last epoch, because the published one is).
+    """
+    table = published_table()
+    rows = []
+    for run in runs:
+        model, last = run.recipe.model, run.history.iloc[-1]
+        for metric, title in MEASURES.items():
+            values = {
+                "published baseline": table.loc[model, f"{metric}_baseline"],
+                "published": table.loc[model, metric],
+                "ours": last[metric],
+            }
+            rows += [
+                {"metric": title, "model": model, "title": TITLES[model], "source": source, "value": float(value)}
+                for source, value in values.items()
+            ]
+    return pd.DataFrame(rows)
+
+
+def mean_iou_of_anything(prepared: Prepared, run: Run, split: str = "test") -> pd.DataFrame:
+    """The three metrics of very different predictions on the same images: why mean IoU hardly moves.
+
+    Returns
+    -------
+    DataFrame
+        One row per prediction: the model's own probabilities; no tumour anywhere; the labels themselves, made into
+        probabilities of 0.99 and 0.01; the model's mask, 0 or 1, instead of probabilities; the labels as such. The last
+        two are what ``MeanIoU`` was made for.
+    """
+    rows = prepared.rows(split)
+    truth = np.asarray(prepared.masks[run.recipe.mask][rows])
+    probability = np.asarray(run.probability[rows])
+    predictions: Mapping[str, np.ndarray] = {
+        "model, probabilities": probability,
+        "no tumour anywhere": np.zeros_like(probability),
+        "every label, at 99 % probability": np.where(truth, 0.99, 0.01),
+        "model, 0 or 1": (probability > THRESHOLD).astype(float),
+        "every label, 0 or 1": truth.astype(float),
+    }
+    scores = {name: published_scores(values, truth, run.recipe.batch_size) for name, values in predictions.items()}
+    return pd.DataFrame(scores).T.rename(columns=MEASURES)
+
+
+def background(prepared: Prepared, mask: str, split: str) -> dict[str, float]:
+    """The study's three metrics of finding no tumour in any image of a split."""
+    return background_scores(np.asarray(prepared.masks[mask][prepared.rows(split)]))
+
+
+PROCESSED = "-processed"
+"""What the name of a run has at its end where its answers were post-processed."""
+
+
+def postprocessed(run: Run, prepared: Prepared) -> Record:
+    """A run scored again after the morphological pipeline that is best on its validation images.
+
+    The choice sees validation images only, see :func:`brainseg.morphology.choose`. The record's provenance names the
+    pipeline as ``pipeline``.
+    """
+    predicted = run.probability > THRESHOLD
+    rows = split_rows(run.recipe, prepared)[1]
+    pipeline, _ = choose(predicted[rows], np.asarray(prepared.masks[run.recipe.mask][rows]))
+    recipe = dataclasses.replace(run.recipe, scoring="per_image", postprocessing="validation")
+    return Record(
+        name=f"{run.name}{PROCESSED}",
+        recipe=recipe,
+        history=run.history,
+        scores=score(recipe, prepared, apply(pipeline, predicted)),
+        provenance=run.provenance | {"pipeline": str(pipeline)},
+    )
+
+
+def collect(records: Iterable[Record], column: str, split: str = "test", common: bool = False) -> pd.DataFrame:
+    """Per-image scores of runs that differ in their seed, as :mod:`brainseg.scores.statistics` wants them.
+
+    Parameters
+    ----------
+    records
+        Runs of one recipe, one per seed.
+    column
+        Which score, see :func:`brainseg.experiments.run.score`.
+    split
+        Of the run's own split.
+    common
+        Keep the images that are in this split by either way of splitting: what runs with different ways can be
+        compared on.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``seed``, ``patient``, ``number`` (of the image) and ``value``.
+    """
+    tables = []
+    for record in records:
+        scores = record.scores
+        kept = scores["split"] == split
+        if common:
+            kept = (scores["published_split"] == split) & (scores["patient_split"] == split)
+        table = scores.loc[kept, ["patient", "number"]].assign(seed=record.recipe.seed, value=scores.loc[kept, column])
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def common_test(prepared: Prepared) -> NDArray[np.intp]:
+    """Rows of the images that are test images in the published split as well as in the one by patient."""
+    return np.flatnonzero((prepared.split("published") == "test") & (prepared.split("patient") == "test"))
+
+
+def spread(scores: NDArray[np.float64], count: int) -> list[int]:
+    """Rows from the best score to the worst, in equal steps of rank.
+
+    Examples
+    --------
+    >>> spread(np.array([0.1, 0.9, np.nan, 0.5]), 3)
+    [1, 3, 0]
+    """
+    ranked = [int(i) for i in np.argsort(-scores, kind="stable") if not np.isnan(scores[i])]
+    return [ranked[i] for i in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
+
+
+SCORES = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "precision": "precision",
+    "recall": "recall",
+    "specificity": "specificity",
+    "surface_dice": "surface Dice, 1 px",
+    "hd95_px": "HD95, px",
+}
+"""Scores per image against the tumour's border, and what to print for them."""
+
+
+def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
+    """Sort runs by model and step of the ladder; a run stands at every step that shares it. Others are left out.
+
+    Runs of another attention than the published one are others. A run that is given twice counts once.
+    """
+    sorted_in: dict[str, dict[str, list[Record]]] = {}
+    for record in {record.name: record for record in records}.values():
+        recipe = record.recipe
+        scale = Scale("", recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs)
+        for step, rung in ladder(recipe.model, scale, recipe.seed).items():
+            if recipe == (rung.trained if rung.postprocessing is None else rung):
+                sorted_in.setdefault(recipe.model, {}).setdefault(step, []).append(record)
+    return {
+        model: {step: sorted_in[model][step] for step in STEPS if step in sorted_in[model]}
+        for model in MODELS
+        if model in sorted_in
+    }
+
+
+def by_attention(records: Iterable[Record]) -> dict[str, dict[str | None, list[Record]]]:
+    """Sort the runs with the corrected training by model and attention; not those with guidance or post-processing."""
+    sorted_in: dict[str, dict[str | None, list[Record]]] = {}
+    for record in records:
+        recipe = record.recipe
+        if recipe.training == "corrected" and recipe.guidance == 0 and recipe.postprocessing is None:
+            sorted_in.setdefault(recipe.model, {}).setdefault(recipe.attention, []).append(record)
+    return {
+        model: {kind: kinds[kind] for kind in ARCHITECTURES[model].attentions if kind in kinds}
+        for model in MODELS
+        if (kinds := sorted_in.get(model))
+    }
+
+
+def on_borders(records: Sequence[Record], split: str = "test") -> pd.DataFrame:
+    """How well runs of one recipe, one per seed, find and outline the tumours of a split.
+
+    Returns
+    -------
+    DataFrame
+        One row per score: ``mean`` with the ``low`` and ``high`` end of its 95 % interval, ``median``, and ``images``,
+        of how many images it is known. The last row, ``missed``, is the share of images in which the answer does not
+        touch the tumour; HD95 is not known of images without any answer, so read it together with that.
+    """
+    scores = {title: collect(records, f"border_{score}", split) for score, title in SCORES.items()}
+    scores["missed"] = scores["Dice"].assign(value=(scores["Dice"]["value"] == 0).astype(float))
+    rows = {}
+    for title, table in scores.items():
+        interval, known = bootstrap_mean(table), table["value"].dropna()
+        rows[title] = {
+            "mean": interval.mean,
+            "low": interval.low,
+            "high": interval.high,
+            "median": known.median(),
+            "images": table.loc[known.index, "number"].nunique(),
+        }
+    return pd.DataFrame(rows).T.astype({"images": int}).rename_axis("score")
+
+
+def reported(recipe: Recipe, record: Record) -> float:
+    """The Dice that a step of the ladder would put into the paper.
+
+    With published scoring it is the batch-pooled Dice on training images in the last epoch, as in the study's table;
+    after that the mean over the step's own test images of the Dice against the step's own labels.
+    """
+    if recipe.scoring == "published":
+        return float(record.history["dice"].iloc[-1])
+    return float(record.scores.loc[record.scores["split"] == "test", "dice"].mean())
+
+
+def ladder_scores(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.DataFrame:
+    """Every step of the ladder against the tumours' borders, on the same test images.
+
+    The images are those that are test images in both splits: no step has trained on them. Before the split by patient,
+    though, other images of the same patients were trained on.
+
+    Parameters
+    ----------
+    results
+        By model, by step: runs that differ in their seed.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``model``, ``step``, ``title``, ``metric`` (``Dice``, ``IoU``), ``mean``, ``low``, ``high``, ``images``.
+    """
+    rows = []
+    trained = [(step, model) for step in STEPS for model in results if step in results[model]]
+    for step, model in trained:
+        for metric in ("Dice", "IoU"):
+            scores = collect(results[model][step], f"border_{metric.lower()}", common=True)
+            interval = bootstrap_mean(scores)
+            names = {"model": model, "step": step, "title": STEPS[step], "metric": metric}
+            ends = {"mean": interval.mean, "low": interval.low, "high": interval.high}
+            rows.append({**names, **ends, "images": scores["number"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def ladder_table(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.DataFrame:
+    """What each step would report, and what it is worth: one row per step.
+
+    Returns
+    -------
+    DataFrame
+        NaN where a model has no run at a step. For each model two columns: the Dice that the step :func:`reported`,
+        mean over seeds, and the mean Dice against the borders on the test images that all steps share.
+    """
+    scores = ladder_scores(results).query("metric == 'Dice'").set_index(["model", "step"])["mean"]
+    columns = {}
+    for model, steps in results.items():
+        recipes = ladder(model, SCALES["quick"])
+        columns[TITLES[model], "reported"] = {
+            step: np.mean([reported(recipes[step], record) for record in records]) for step, records in steps.items()
+        }
+        columns[TITLES[model], "on borders"] = scores[model].to_dict()
+    return pd.DataFrame(columns).reindex(list(STEPS)).rename(index=STEPS).rename_axis("step")
+
+
+def generalisation(records: Sequence[Record]) -> dict[str, float]:
+    """Mean Dice against the borders on training and on test images, and the gap between them."""
+    train, test = (collect(records, "border_dice", split)["value"].mean() for split in ("train", "test"))
+    return {"training": train, "test": test, "gap": train - test}
+
+
+def scoreboard(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
+    """All scores of the models that have the step: one row per score, one column per model, with 95 % intervals."""
+    tables = {TITLES[model]: on_borders(steps[step]) for model, steps in results.items() if step in steps}
+    texts = {
+        title: [str(Interval(*ends)) for ends in table[["mean", "low", "high"]].to_numpy()]
+        for title, table in tables.items()
+    }
+    first = next(iter(tables.values()))
+    return pd.DataFrame(texts, index=first.index)
+
+
+def type_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
+    """Mean Dice against the borders at one step, by type of tumour and by what an image was used for.
+
+    Returns
+    -------
+    DataFrame
+        Rows: for each model that has the step ``training``, ``validation`` and ``test`` images. One column per type.
+    """
+    sides = {"train": "training", "valid": "validation", "test": "test"}
+    tables = {}
+    for model, steps in results.items():
+        if step in steps:
+            scores = pd.concat(run.scores for run in steps[step])
+            means = scores.pivot_table("border_dice", "split", "tumour_type")
+            tables[TITLES[model]] = means.loc[list(sides)].rename(index=sides)
+    return pd.concat(tables, names=["network", "images"]).rename_axis(columns=None)
+
+
+def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
+    """Paired differences in Dice between all models at one step, on the same test images, for the forest plot.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``label``, ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``, ``patients``, ``seeds``.
+    """
+    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
+    return differences(scores)
+
+
+def seed_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
+    """Mean Dice on test images of every run at one step: how much a seed changes.
+
+    Returns
+    -------
+    DataFrame
+        One row per model that has the step. Columns: ``seed 0`` and so on, and ``range``, the largest minus the
+        smallest of them.
+    """
+    means = {
+        TITLES[model]: {f"seed {run.recipe.seed}": collect([run], "border_dice")["value"].mean() for run in steps[step]}
+        for model, steps in results.items()
+        if step in steps
+    }
+    table = pd.DataFrame.from_dict(means, orient="index").rename_axis("network")
+    return table.assign(range=table.max(axis="columns") - table.min(axis="columns"))
+
+
+def scale_effects(
+    larger: Mapping[str, Mapping[str, Sequence[Record]]],
+    smaller: Mapping[str, Mapping[str, Sequence[Record]]],
+    step: str,
+) -> pd.DataFrame:
+    """Paired differences in Dice of networks at a larger scale from those at a smaller one, on the same test images.
+
+    Returns
+    -------
+    DataFrame
+        One row per model that has the step at both scales, with the columns of :func:`model_differences` and
+        ``larger`` and ``smaller``, the mean Dice at each.
+    """
+    pairs = {
+        TITLES[model]: (collect(larger[model][step], "border_dice"), collect(smaller[model][step], "border_dice"))
+        for model in larger
+        if step in larger[model] and step in smaller.get(model, {})
+    }
+    means = [{"larger": after["value"].mean(), "smaller": before["value"].mean()} for after, before in pairs.values()]
+    return labelled_differences(pairs).join(pd.DataFrame(means))
+
+
+def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
+    """Paired differences in Dice of each kind of attention from none, on the same test images.
+
+    Returns
+    -------
+    DataFrame
+        One row per model and kind, with the columns of :func:`model_differences`.
+    """
+    return labelled_differences(
+        {
+            f"{TITLES[model]}, {kind}": (collect(kinds[kind], "border_dice"), collect(kinds[None], "border_dice"))
+            for model, kinds in results.items()
+            for kind in filter(None, kinds)
+        }
+    )
+
+
+def attention_table(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
+    """Effect of attention and overfitting: one row per model and kind of attention.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``Dice − none`` with ``low``, ``high`` (95 % interval) and ``p_holm`` (NaN in the rows without
+        attention), ``training``, ``test`` and ``gap``, see :func:`generalisation`.
+    """
+    effects = attention_effects(results).set_index("label")[["mean", "low", "high", "p_holm"]]
+    rows = {}
+    for model, kinds in results.items():
+        for kind, records in kinds.items():
+            label = f"{TITLES[model]}, {kind}"
+            effect = effects.loc[label].to_dict() if kind else dict.fromkeys(effects, np.nan)
+            rows[TITLES[model], kind or "none"] = effect | generalisation(records)
+    table = pd.DataFrame(rows).T.rename(columns={"mean": "Dice − none"})
+    return table.rename_axis(["model", "attention"])
+
+
+def change(before: Record, after: Record) -> pd.Series:
+    """Change in Dice against the border of every test image; index: its row in the data set."""
+    test = before.scores["split"] == "test"
+    return (after.scores["border_dice"] - before.scores["border_dice"])[test].dropna()
+
+
+def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
+    """What post-processing does to the test images: one row per model.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``pipeline`` (of the first seed), ``before``, ``after`` (mean Dice), ``change`` with ``low`` and
+        ``high`` (95 % interval), ``better`` and ``worse`` (shares of the images).
+    """
+    rows = {}
+    for model, records in after.items():
+        old, new = (collect(side, "border_dice") for side in (before[model], records))
+        effect = paired_difference(new, old)
+        changes = pd.concat([change(*pair) for pair in zip(before[model], records, strict=True)])
+        rows[TITLES[model]] = {
+            "pipeline": records[0].provenance["pipeline"],
+            "before": old["value"].mean(),
+            "after": new["value"].mean(),
+            "change": effect.mean,
+            "low": effect.low,
+            "high": effect.high,
+            "better": (changes > 0).mean(),
+            "worse": (changes < 0).mean(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+def costs(models: pd.DataFrame) -> pd.DataFrame:
+    """What :func:`brainseg.experiments.efficiency.measure` found, as texts: times are medians with quartiles."""
+
+    def time(row: pd.Series, batch: int) -> str:
+        return "{:.0f} ({:.0f} to {:.0f})".format(*(row[f"batch_{batch}_{q}_ms"] for q in ("median", "q1", "q3")))
+
+    rows = {
+        TITLES[row["model"]]: {
+            "parameters, million": f"{row['parameters'] / 1e6:.1f}",
+            "multiply-adds, billion": f"{row['multiply_adds'] / 1e9:.1f}",
+            "one image, ms": time(row, 1),
+            "eight images, ms": time(row, 8),
+            "memory for one, MB": f"{row['batch_1_memory_mb']:.0f}",
+        }
+        for _, row in models.iterrows()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")

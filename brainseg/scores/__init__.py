@@ -1,0 +1,1 @@
+"""What an answer is worth: binary masks, metrics, the study's own measures, statistics."""

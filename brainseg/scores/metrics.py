@@ -1,0 +1,389 @@
+"""Scores of predicted masks: of each image, and pooled over all images.
+
+One policy for empty masks, "what is undefined is NaN", and what follows from it:
+
+===========================  ==========  ======================  ====================
+score                        both empty  truth empty: healthy    prediction empty:
+                                         image, false alarm      tumour missed
+===========================  ==========  ======================  ====================
+dice, iou, surface_dice      NaN         0                       0
+precision                    NaN         0                       NaN
+recall                       NaN         NaN                     0
+specificity                  1           below 1                 1
+hd95_px                      NaN         NaN                     NaN
+lesions, found (counts)      0, 0        0, 0                    at least 1, 0
+false_lesions (count)        0           at least 1              0
+===========================  ==========  ======================  ====================
+
+Means over images leave NaN out. A mean of ``hd95_px`` or ``precision`` is therefore one over the images in which
+something was predicted: a model that misses its hardest tumours altogether improves both. Read them with the share
+of missed images, those with lesions and an empty prediction. MONAI 1.6 decides as this table does, except that
+its Dice and IoU by default leave out false alarms in healthy images as well. The study's own three metrics are in
+:mod:`brainseg.scores.published`.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from brainseg.errors import BrainsegError
+from brainseg.scores.masks import SurfaceDistances, components, mask_pair, surface_distances
+
+THRESHOLD = 0.5
+"""A pixel is called tumour where its probability exceeds this."""
+
+TOLERANCE_PX = 1.0
+"""Boundaries agree where they are at most this far apart, unless told otherwise."""
+
+
+def dice(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Dice coefficient of each image, 2·|P∩T| / (|P|+|T|), 0 to 1.
+
+    Dice 1945, "Measures of the amount of ecologic association between species". For binary masks it is the F1 score
+    of the foreground pixels. Both masks empty: NaN.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        If the shapes differ or are not (n, h, w), or the values are not 0 and 1.
+
+    Examples
+    --------
+    >>> dice([[[1, 1, 0]], [[0, 0, 0]]], [[[0, 1, 1]], [[0, 0, 0]]])
+    array([0.5, nan])
+    """
+    pixels = _confusion(prediction, truth)
+    return _ratio(2 * pixels.true_positive, pixels.predicted + pixels.actual)
+
+
+def iou(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Intersection over union of each image, |P∩T| / (|P|+|T|−|P∩T|), 0 to 1; both masks empty: NaN.
+
+    Jaccard 1912, "The distribution of the flora in the alpine zone". Always Dice / (2 − Dice).
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> iou([[[1, 1, 0]]], [[[0, 1, 1]]]).round(3)
+    array([0.333])
+    """
+    pixels = _confusion(prediction, truth)
+    return _ratio(pixels.true_positive, pixels.predicted + pixels.actual - pixels.true_positive)
+
+
+def precision(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Share of the predicted pixels of each image that are tumour, |P∩T| / |P|, 0 to 1; nothing predicted: NaN.
+
+    Also called positive predictive value.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> precision([[[1, 0, 0]], [[0, 0, 0]]], [[[1, 1, 0]], [[1, 1, 0]]])
+    array([ 1., nan])
+    """
+    pixels = _confusion(prediction, truth)
+    return _ratio(pixels.true_positive, pixels.predicted)
+
+
+def recall(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Share of the tumour pixels of each image that are predicted, |P∩T| / |T|, 0 to 1; no tumour: NaN.
+
+    Also called sensitivity.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> recall([[[1, 0, 0]], [[1, 0, 0]]], [[[1, 1, 0]], [[0, 0, 0]]])
+    array([0.5, nan])
+    """
+    pixels = _confusion(prediction, truth)
+    return _ratio(pixels.true_positive, pixels.actual)
+
+
+def specificity(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Share of the healthy pixels of each image that are not predicted, 0 to 1; no healthy pixel: NaN.
+
+    The one score here that says something about images without tumour. Where tumours are small it is close to 1
+    whatever the model does inside them.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> specificity([[[1, 1, 0, 0]], [[0, 0, 0, 0]]], [[[0, 1, 1, 1]], [[0, 0, 0, 0]]])
+    array([0., 1.])
+    """
+    pixels = _confusion(prediction, truth)
+    false_positive = pixels.predicted - pixels.true_positive
+    healthy = pixels.all - pixels.actual
+    return _ratio(healthy - false_positive, healthy)
+
+
+def pooled_dice(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Dice of the pixels of all images counted together, as if they were one image; all masks empty: NaN.
+
+    Also called micro-averaged or dataset-level. Large tumours weigh more than small ones, and a missed small tumour
+    hardly shows. It is not the mean of :func:`dice` over the images: say which of the two a number is.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> large_found_small_missed = [[[1, 1, 1]], [[0, 0, 0]]], [[[1, 1, 1]], [[0, 0, 1]]]
+    >>> round(pooled_dice(*large_found_small_missed), 3), float(dice(*large_found_small_missed).mean())
+    (0.857, 0.5)
+    """
+    return float(dice(*_as_one_image(prediction, truth))[0])
+
+
+def pooled_iou(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Intersection over union of the pixels of all images counted together, as :func:`pooled_dice`.
+
+    What ``keras.metrics.BinaryIoU(target_class_ids=[1])`` accumulates over an epoch.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> pooled_iou([[[1, 1, 1]], [[0, 0, 0]]], [[[1, 1, 1]], [[0, 0, 1]]])
+    0.75
+    """
+    return float(iou(*_as_one_image(prediction, truth))[0])
+
+
+def hd95_px(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """95th percentile of the Hausdorff distance of each image, in pixels of the masks given; either empty: NaN.
+
+    The larger of two percentiles: that of the distances from each boundary pixel of the prediction to the nearest of
+    the truth, and that of the distances from the truth to the prediction, each interpolated linearly. This is the
+    convention of MONAI and MetricsReloaded. Others, medpy for one, take one percentile of both directions pooled,
+    which dilutes what only one direction shows, such as a false alarm far away. A boundary pixel is a pixel of the mask
+    with one of its four neighbours outside the mask or the image.
+
+    Huttenlocher et al. 1993, "Comparing images using the Hausdorff distance", is the definition without percentile.
+    Images stored without pixel spacing allow no millimetres, and distances of resized images compare only with those
+    of the same size.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> hd95_px([[[1, 0, 0, 0, 0]], [[0, 0, 0, 0, 0]]], [[[0, 0, 0, 1, 0]], [[0, 0, 0, 1, 0]]])
+    array([ 3., nan])
+    """
+    return _hd95_px(surface_distances(prediction, truth))
+
+
+def surface_dice(prediction: ArrayLike, truth: ArrayLike, tolerance_px: float = TOLERANCE_PX) -> NDArray[np.float64]:
+    """Share of the two boundaries of each image that lie within a tolerance of the other, 0 to 1; both empty: NaN.
+
+    Nikolov et al. 2018, "Deep learning to achieve clinically applicable segmentation of head and neck anatomy for
+    radiotherapy", also called normalised surface distance. Boundary pixels, as in :func:`hd95_px`, are counted; the
+    paper instead measures the length of contour elements ("surfels") that run between the pixels, so that a diagonal
+    stretch weighs √2 times as much there as here. MONAI offers both and counts pixels unless told otherwise.
+
+    A mask and its inverse have neighbouring boundaries, which agree at a tolerance of 1 pixel or more: the score does
+    not tell which side of a boundary is called tumour. Read it with :func:`dice`.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+    tolerance_px
+        Largest distance, in pixels of the masks given, at which boundaries agree.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`; or if the tolerance is negative or not finite.
+
+    Examples
+    --------
+    >>> surface_dice([[[1, 1, 0, 0, 0]]], [[[1, 1, 1, 1, 0]]]).round(3)
+    array([0.833])
+    """
+    if not 0 <= tolerance_px < np.inf:
+        raise BrainsegError(f"received a tolerance of {tolerance_px} pixels, expected a number from 0 up")
+    return _surface_dice(surface_distances(prediction, truth), tolerance_px)
+
+
+def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0) -> pd.DataFrame:
+    """Count the true lesions of each image, how many of them are found, and the predicted ones that are none.
+
+    A lesion is a connected component of a mask, pixels that meet at a corner included (8-connected).
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+    minimum_share
+        Share of its pixels, 0 to 1, that must be predicted for a lesion to count as found; at 0 one pixel is enough.
+
+    Returns
+    -------
+    DataFrame
+        One row per image, columns ``lesions`` (true ones), ``found`` (of these) and ``false_lesions`` (predicted
+        components that share no pixel with any lesion).
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> lesions([[[1, 0, 0, 1, 0, 0, 0]]], [[[1, 1, 0, 0, 0, 1, 1]]])
+       lesions  found  false_lesions
+    0        2      1              1
+    """
+    predicted, actual = mask_pair(prediction, truth)
+    image_of_lesion, share_found = components(actual, predicted)
+    image_of_component, share_true = components(predicted, actual)
+    images = {
+        "lesions": image_of_lesion,
+        "found": image_of_lesion[(share_found > 0) & (share_found >= minimum_share)],
+        "false_lesions": image_of_component[share_true == 0],
+    }
+    return pd.DataFrame({name: np.bincount(image, minlength=len(actual)) for name, image in images.items()})
+
+
+def image_scores(prediction: ArrayLike, truth: ArrayLike) -> pd.DataFrame:
+    """Every score of this module for each image.
+
+    Parameters
+    ----------
+    prediction, truth
+        Binary masks, (n, h, w).
+
+    Returns
+    -------
+    DataFrame
+        One row per image in the given order, columns ``dice``, ``iou``, ``precision``, ``recall``, ``specificity``,
+        ``hd95_px``, ``surface_dice`` (tolerance :data:`TOLERANCE_PX`), ``lesions``, ``found`` and ``false_lesions``;
+        empty masks as in the table at the top of this module.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`dice`.
+
+    Examples
+    --------
+    >>> image_scores([[[1, 1, 0]], [[0, 0, 0]]], [[[0, 1, 1]], [[0, 1, 0]]])[["dice", "hd95_px", "lesions", "found"]]
+       dice  hd95_px  lesions  found
+    0   0.5     0.95        1      1
+    1   0.0      NaN        1      0
+    """
+    overlap = {score.__name__: score(prediction, truth) for score in (dice, iou, precision, recall, specificity)}
+    images = list(surface_distances(prediction, truth))
+    boundary = {"hd95_px": _hd95_px(images), "surface_dice": _surface_dice(images, TOLERANCE_PX)}
+    return pd.DataFrame({**overlap, **boundary}).join(lesions(prediction, truth))
+
+
+class _Confusion(NamedTuple):
+    """Numbers of pixels of each image, (n,)."""
+
+    true_positive: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    actual: NDArray[np.int64]
+    all: int
+
+
+def _confusion(prediction: ArrayLike, truth: ArrayLike) -> _Confusion:
+    predicted, actual = mask_pair(prediction, truth)
+    true_positive, predictions, truths = (mask.sum(axis=(1, 2)) for mask in (predicted & actual, predicted, actual))
+    return _Confusion(true_positive, predictions, truths, all=actual.shape[1] * actual.shape[2])
+
+
+def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
+    score = np.full(len(numerator), np.nan)
+    np.divide(numerator, denominator, out=score, where=denominator > 0)
+    return score
+
+
+def _as_one_image(prediction: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    predicted, actual = mask_pair(prediction, truth)
+    return predicted.reshape(1, 1, -1), actual.reshape(1, 1, -1)
+
+
+def _hd95_px(images: Iterable[SurfaceDistances]) -> NDArray[np.float64]:
+    def hd95(distances: SurfaceDistances) -> float:
+        if not (distances.from_prediction.size and distances.from_truth.size):
+            return np.nan
+        return max(float(np.percentile(direction, 95)) for direction in distances)
+
+    return np.array([hd95(distances) for distances in images], np.float64)
+
+
+def _surface_dice(images: Iterable[SurfaceDistances], tolerance_px: float) -> NDArray[np.float64]:
+    both = [np.concatenate(distances) for distances in images]
+    agreeing = np.array([np.count_nonzero(distances <= tolerance_px) for distances in both])
+    return _ratio(agreeing, np.array([len(distances) for distances in both]))

@@ -1,0 +1,358 @@
+"""Intervals and tests for per-image scores: patients, not images, are what a result must repeat on.
+
+Every function takes long tables with one row per image and run: ``seed`` (of the training run), ``patient``, ``number``
+(of the image) and ``value``; rows whose value is NaN are left out.
+
+Images of one patient resemble each other, so the bootstrap draws patients, and then images within each drawn patient;
+where there are several seeds it draws these too (Davison and Hinkley 1997, "Bootstrap methods and their application",
+section 3.8; Saravanan, Berman and Sober 2020, "Application of the hierarchical bootstrap to multi-level data in
+neuroscience"). Every run is scored on the same patients: patients are crossed with seeds, not nested in them, and a
+draw takes the same patients and images for all its seeds.
+
+Such intervals are not exact. What varies between the images of one patient is in the patient's mean already, and
+drawing images adds it a second time: intervals are too wide, by a factor of up to √2 where images of one patient differ
+as much as those of different ones. And n seeds, drawn with replacement, show (n − 1)/n of the variance between runs:
+with two or three seeds intervals are too narrow in that part.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from brainseg.errors import BrainsegError
+
+CONFIDENCE = 0.95
+"""Share of repetitions of the study whose interval would contain the true mean."""
+
+DRAWS = 2000
+"""Repetitions of the bootstrap, and of the permutation test where it is not exact."""
+
+EXACT = 12
+"""With up to so many patients, the permutation test goes through all 2ⁿ flips."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over images and the ends of its 95 % interval.
+
+    Examples
+    --------
+    >>> print(Interval(0.58, 0.53, 0.629))
+    0.58 [0.53, 0.63]
+    """
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+@dataclass(frozen=True)
+class Difference(Interval):
+    """A mean difference with its 95 % interval, a two-sided p value, and how much there is behind it.
+
+    Attributes
+    ----------
+    p
+        Of the permutation test over patients, see :func:`paired_difference`.
+    images, patients
+        How many were scored on both sides.
+    seeds
+        How many runs were matched by their seed; 0 where the seeds differ and runs were averaged.
+    """
+
+    p: float
+    images: int
+    patients: int
+    seeds: int
+
+
+def bootstrap_mean(scores: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """Mean of scores with the percentile interval of a hierarchical bootstrap over seeds, patients and images.
+
+    The mean counts the images of a run equally, and the runs equally. With one seed the interval holds for that one
+    trained network: how much another run would differ is not in it. Without any value, mean and ends are NaN.
+
+    Parameters
+    ----------
+    scores
+        Columns ``seed``, ``patient``, ``number`` and ``value``.
+    draws
+        Repetitions of the bootstrap.
+    seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    BrainsegError
+        If a column is missing, or an image has no patient, has several, or is scored twice in one run.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"seed": 0, "patient": list("aabb"), "number": range(4), "value": [0.2, 0.4, 0.8, 1.0]})
+    >>> print(bootstrap_mean(table))
+    0.60 [0.25, 0.95]
+    """
+    values = _by_run(scores)
+    if values.empty:
+        return Interval(np.nan, np.nan, np.nan)
+    return Interval(_mean(values), *_ends(values, draws, seed))
+
+
+def paired_difference(a: pd.DataFrame, b: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> Difference:
+    """Mean difference a − b on the same images, with interval and p value.
+
+    Images are matched by number, and runs by seed where both sides have the same seeds; otherwise every image's scores
+    are averaged over the runs of each side first. Images scored on one side only are left out. The interval is that of
+    :func:`bootstrap_mean` for the differences.
+
+    The p value is of a permutation test that exchanges a and b in whole patients, which flips the sign of all their
+    differences (Fisher 1935, "The design of experiments", section 21). Patients are the independent units; under the
+    null hypothesis neither side is favoured in any of them. All 2ⁿ flips of up to twelve patients are tried, so that p
+    is exact and at least 2/2ⁿ; beyond, as many random ones as there are draws, with p = (count + 1)/(draws + 1), which
+    is never 0 (Phipson and Smyth 2010). The test takes the trained runs as given: unlike the interval, it knows nothing
+    of how much further runs would differ.
+
+    Parameters
+    ----------
+    a, b
+        As for :func:`bootstrap_mean`.
+    draws
+        Repetitions of the bootstrap and of the permutation test.
+    seed
+        Of both.
+
+    Raises
+    ------
+    BrainsegError
+        If no image is scored on both sides, and as :func:`bootstrap_mean`.
+
+    Examples
+    --------
+    >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
+    >>> difference = paired_difference(a, a.assign(value=a["value"] - 0.1))
+    >>> round(difference.mean, 3), difference.p
+    (0.1, 0.125)
+    """
+    first, second = _by_run(a), _by_run(b)
+    matched = set(first) == set(second)
+    if not matched:
+        first, second = (values.mean(axis="columns").to_frame() for values in (first, second))
+    values = (first - second).dropna(how="all").dropna(axis="columns", how="all")
+    if values.empty:
+        raise BrainsegError(
+            "received two tables without a common image, expected scores of the same images of the same "
+            "patients: score both on one test set"
+        )
+    low, high = _ends(values, draws, seed)
+    return Difference(
+        mean=_mean(values),
+        low=low,
+        high=high,
+        p=_flip_test(values, draws, seed),
+        images=len(values),
+        patients=values.index.get_level_values("patient").nunique(),
+        seeds=values.shape[1] if matched else 0,
+    )
+
+
+def differences(
+    scores: Mapping[str, pd.DataFrame],
+    pairs: Iterable[tuple[str, str]] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Paired differences between models, with Holm's correction of their p values.
+
+    Parameters
+    ----------
+    scores
+        By name, tables as for :func:`paired_difference`.
+    pairs
+        Names to compare, first − second; without it all pairs.
+    draws, seed
+        As for :func:`paired_difference`.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair: ``label`` ("first − second"), ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``,
+        ``patients``, ``seeds``, see :class:`Difference`.
+
+    Raises
+    ------
+    BrainsegError
+        If there is no pair or a name is unknown, and as :func:`paired_difference`.
+
+    Examples
+    --------
+    >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
+    >>> b, c = a.assign(value=0.5), a.assign(value=0.4)
+    >>> differences({"A": a, "B": b, "C": c})[["label", "p", "p_holm"]].to_numpy().tolist()
+    [['A − B', 0.25, 0.375], ['A − C', 0.125, 0.375], ['B − C', 0.125, 0.375]]
+    """
+    chosen = list(itertools.combinations(scores, 2) if pairs is None else pairs)
+    if not chosen:
+        raise BrainsegError(f"received {len(scores)} tables and no pair of them, expected one pair or more")
+    if unknown := {name for pair in chosen for name in pair} - set(scores):
+        raise BrainsegError(
+            f"received a pair with {', '.join(sorted(unknown))}, expected names of: {', '.join(scores)}"
+        )
+    return labelled_differences(
+        {f"{first} − {second}": (scores[first], scores[second]) for first, second in chosen}, draws, seed
+    )
+
+
+def labelled_differences(
+    pairs: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], draws: int = DRAWS, seed: int = 0
+) -> pd.DataFrame:
+    """Paired differences a − b of pairs (a, b) that have a label each, with Holm's correction of their p values.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair, as :func:`differences`.
+
+    Raises
+    ------
+    BrainsegError
+        As :func:`paired_difference`.
+
+    Examples
+    --------
+    >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
+    >>> labelled_differences({"above one half": (a, a.assign(value=0.5))})[["label", "mean", "p_holm"]].round(3)
+                label  mean  p_holm
+    0  above one half  0.15    0.25
+    """
+    rows = [{"label": label, **asdict(paired_difference(a, b, draws, seed))} for label, (a, b) in pairs.items()]
+    table = pd.DataFrame(rows)
+    table["p_holm"] = holm(table["p"])
+    return table[["label", "mean", "low", "high", "p", "p_holm", "images", "patients", "seeds"]]
+
+
+def beside_zero(low: pd.Series, high: pd.Series) -> tuple[int, int]:
+    """How many intervals lie above zero, and how many below; the others contain it.
+
+    Examples
+    --------
+    >>> beside_zero(pd.Series([0.1, -0.2, -0.3]), pd.Series([0.2, 0.1, -0.1]))
+    (1, 1)
+    """
+    return int((low > 0).sum()), int((high < 0).sum())
+
+
+def holm(p: ArrayLike) -> NDArray[np.float64]:
+    """Adjust p values for their number, so that the chance of any false finding stays below the level tested at.
+
+    Holm 1979, "A simple sequentially rejective multiple test procedure": the smallest of n values is multiplied by n,
+    the next by n − 1, and so on; none may be smaller than the one before it, nor larger than 1. The tests may depend on
+    each other in any way.
+
+    Parameters
+    ----------
+    p
+        p values, (n,), 0 to 1.
+
+    Returns
+    -------
+    array
+        Adjusted p values in the same order.
+
+    Raises
+    ------
+    BrainsegError
+        If a value is not in 0 to 1.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).round(3)
+    array([0.03, 0.06, 0.06])
+    """
+    values = np.asarray(p, np.float64)
+    if not np.all((values >= 0) & (values <= 1)):
+        raise BrainsegError(
+            f"received p values {values.tolist()}, expected numbers from 0 to 1: leave out tests without p"
+        )
+    order = np.argsort(values, kind="stable")
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)))
+    return adjusted
+
+
+def smallest_p(seeds: int) -> float:
+    """The smallest two-sided p value that a sign or signed-rank test over so many paired seeds can give, 2/2ⁿ.
+
+    It is that of differences which all have the same sign. Five seeds cannot reach 0.05, whatever the models.
+
+    Examples
+    --------
+    >>> [smallest_p(seeds) for seeds in (1, 5, 6)]
+    [1.0, 0.0625, 0.03125]
+    """
+    return 2.0 ** (1 - seeds)
+
+
+def _by_run(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores as one row per image, by patient and number, and one column per seed, both sorted."""
+    if missing := {"seed", "patient", "number", "value"} - set(scores):
+        raise BrainsegError(
+            f"received a table without the columns {', '.join(sorted(missing))}: make it with brainseg.paper.tables.collect"
+        )
+    known = scores.dropna(subset="value")
+    if (unknown := known["patient"].isna() | (known["patient"] == "")).any():
+        raise BrainsegError(f"received {unknown.sum()} scores of images without a patient: leave these images out")
+    if (known.groupby("number")["patient"].nunique() > 1).any() or known.duplicated(["seed", "number"]).any():
+        raise BrainsegError(
+            "received an image twice in one run or with two patients: give each image a number of its own"
+        )
+    return known.pivot(index=["patient", "number"], columns="seed", values="value")
+
+
+def _mean(values: pd.DataFrame) -> float:
+    """Mean over seeds of the mean over images."""
+    return float(values.mean().mean())
+
+
+def _ends(values: pd.DataFrame, draws: int, seed: int) -> tuple[float, float]:
+    """Percentile ends of the hierarchical bootstrap: all draws of all seeds are one matrix product."""
+    random = np.random.default_rng(seed)
+    weights = _weights(values.index.get_level_values("patient"), draws, random)
+    sums, counts = weights @ values.fillna(0).to_numpy(), weights @ values.notna().to_numpy(float)
+    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    times = random.multinomial(values.shape[1], np.full(values.shape[1], 1 / values.shape[1]), draws)
+    drawn = np.where(times > 0, times * means, 0).sum(axis=1) / values.shape[1]
+    low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def _weights(patients: pd.Index, draws: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """How often each image is in each draw, (draws, images).
+
+    A patient who is drawn k times and has m images gives k·m images, each any of the m with equal chance.
+    """
+    owner, people = pd.factorize(patients)
+    times = random.multinomial(len(people), np.full(len(people), 1 / len(people)), draws)
+    weights = np.empty((draws, len(owner)))
+    for person in range(len(people)):
+        own = np.flatnonzero(owner == person)
+        weights[:, own] = random.multinomial(times[:, person] * len(own), np.full(len(own), 1 / len(own)))
+    return weights
+
+
+def _flip_test(values: pd.DataFrame, draws: int, seed: int) -> float:
+    """Two-sided p value of the permutation test on the mean that flips the signs of whole patients."""
+    share_of_mean = (values / values.count()).sum(axis="columns") / values.shape[1]
+    shares = share_of_mean.groupby(level="patient").sum().to_numpy()
+    as_large = abs(shares.sum()) - 1e-9 * np.abs(shares).sum()
+    if len(shares) <= EXACT:
+        signs = np.array(list(itertools.product((-1, 1), repeat=len(shares))))
+        return float(np.mean(np.abs(signs @ shares) >= as_large))
+    signs = np.random.default_rng(seed).choice((-1, 1), (draws, len(shares)))
+    return float((1 + np.sum(np.abs(signs @ shares) >= as_large)) / (1 + draws))

@@ -1,0 +1,215 @@
+"""``brainseg predict``: answers in the place and the size of the image, and errors as a new user meets them."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainseg import cli
+from brainseg.app.prediction import NOT_A_DEVICE, Prediction, names, outlined, predict_slice, put_back, seen
+from brainseg.app.slices import Slice, read_slice
+from brainseg.app.weights import SHIPPED, Weights, shipped
+from brainseg.data.cheng import read_borders
+from brainseg.data.coco import shrink
+from brainseg.errors import BrainsegError
+from brainseg.experiments.train import predict
+from brainseg.models import MODELS
+from brainseg.scores.metrics import THRESHOLD, dice
+from tests.app.test_explanation import bright_is_tumour
+from tests.app.test_slices import dicom
+
+AVAILABLE = [model for model in MODELS if (SHIPPED / f"{model}.npz").is_file()]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def picture() -> Any:
+    """A dark image, wider than high, with a bright rectangle."""
+    image = np.full((100, 160), 20, np.uint8)
+    image[30:60, 90:130] = 250
+    return image
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_mask_has_the_size_and_the_place_of_the_image(picture: Any, upright: bool) -> None:
+    found = predict_slice(bright_is_tumour(), picture, upright)
+    assert found.mask.shape == found.probability.shape == (100, 160)
+    assert dice(found.mask[np.newaxis], picture[np.newaxis] > 100)[0] > 0.9
+    numbers = found.to_dict()
+    assert numbers["area"] == np.count_nonzero(found.mask) == pytest.approx(30 * 40, rel=0.1)
+    assert numbers["share"] == pytest.approx(numbers["area"] / 16000, abs=1e-4)
+    assert numbers["components"] == 1
+    assert 0.5 < numbers["mean_probability"] <= 1
+
+
+def test_an_upright_image_is_transposed_for_the_network_and_back(picture: Any) -> None:
+    network = bright_is_tumour()
+    np.testing.assert_array_equal(seen(network, picture, upright=True), seen(network, picture, upright=False).T)
+    values = np.random.default_rng(0).random((64, 64), np.float32)
+    np.testing.assert_allclose(put_back(values, picture, True), put_back(values.T, picture, False), atol=1e-6)
+
+
+def test_nothing_found_is_an_empty_mask_without_a_probability(picture: Any) -> None:
+    numbers = predict_slice(bright_is_tumour(bias=-90.0), picture).to_dict()
+    assert (numbers["area"], numbers["components"], numbers["mean_probability"]) == (0, 0, None)
+
+
+def test_the_outline_runs_around_the_mask_and_leaves_the_rest() -> None:
+    probability = np.zeros((40, 40), np.float32)
+    probability[10:20, 10:20] = 1
+    image = np.full((40, 40), 80, np.uint8)
+    coloured = np.ptp(outlined(Prediction(image, probability)), axis=-1) > 0
+    assert coloured[10, 10:20].all()
+    assert coloured[10:20, 19].all()
+    assert not coloured[13:17, 13:17].any()
+    assert not coloured[25:].any()
+
+
+def test_answers_need_names_that_differ() -> None:
+    with pytest.raises(BrainsegError, match="received several images called a, expected names that differ"):
+        names([Path("x/a.png"), Path("y/a.nii.gz"), Path("b.png")])
+
+
+def real_test_images(root: Path, network: Weights, every: int) -> tuple[pd.DataFrame, list[Slice]]:
+    """Some of a network's test images as they are on disk, and their rows in its record."""
+    rows = network.scores[network.scores["split"] == "test"].iloc[::every]
+    files = [next((root / "tumorseg-coco").glob(f"*/{number}_jpg*.jpg")) for number in rows["number"]]
+    return rows, [read_slice(file) for file in files]
+
+
+@pytest.mark.parametrize("model", AVAILABLE)
+def test_a_shipped_network_answers_real_images_as_its_record_says(model: str, real_data: Path) -> None:
+    network = shipped(model)
+    rows, images = real_test_images(real_data, network, every=12)
+    squares = np.stack([seen(network, image, upright=False) for image in images])
+    marked = predict(network.model, squares, mirrored=True) > THRESHOLD
+    np.testing.assert_allclose(marked.mean(axis=(1, 2)), rows["predicted"], atol=3 / squares[0].size)
+    borders = read_borders(real_data)
+    truth = np.stack([shrink(borders[number].mask(640), network.recipe.size) for number in rows["number"]])
+    np.testing.assert_allclose(dice(marked, truth), rows["border_dice"], atol=0.05)
+
+
+@pytest.mark.parametrize("model", AVAILABLE)
+def test_an_answer_follows_a_mirrored_and_an_upright_real_image(model: str, real_data: Path) -> None:
+    network = shipped(model)
+    _, images = real_test_images(real_data, network, every=40)
+    straight = np.stack([predict_slice(network, image).mask for image in images])
+    assert straight.any(axis=(1, 2)).mean() > 0.5
+    for mirror in (np.fliplr, np.flipud):
+        answers = [predict_slice(network, np.ascontiguousarray(mirror(image))).mask for image in images]
+        assert np.nanmin(dice(np.stack([mirror(answer) for answer in answers]), straight)) > 0.95
+    turned = [predict_slice(network, np.ascontiguousarray(image.T), upright=True).mask.T for image in images]
+    assert np.nanmin(dice(np.stack(turned), straight)) > 0.99
+
+
+class Brainseg:
+    """Runs ``brainseg predict`` and returns its exit status."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+
+    def __call__(self, *arguments: object) -> int:
+        self.monkeypatch.setattr(sys, "argv", ["brainseg", "predict", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.app()
+        return int(stopped.value.code or 0)
+
+
+@pytest.fixture
+def brainseg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Brainseg:
+    monkeypatch.setenv("BRAINSEG_WORKSPACE", str(tmp_path / "work"))
+    return Brainseg(monkeypatch)
+
+
+def test_the_command_answers_files_of_every_kind(
+    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
+) -> None:
+    cv2.imwrite(str(tmp_path / "one.png"), picture)
+    cv2.imwrite(str(tmp_path / "deep.png"), picture.astype(np.uint16) * 100)
+    cv2.imwrite(str(tmp_path / "two.jpg"), picture)
+    dicom(tmp_path / "three.dcm", picture)
+    volume = nibabel.Nifti1Image(np.stack([picture.T] * 3, -1), np.diag([-1, -1, 1, 1]))  # type: ignore[no-untyped-call]
+    nibabel.save(volume, tmp_path / "four.nii.gz")
+    files = [tmp_path / name for name in ("one.png", "deep.png", "two.jpg", "three.dcm", "four.nii.gz")]
+    out = tmp_path / "new" / "answers"
+    assert brainseg(*files, "-o", out, "--model", AVAILABLE[0]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == NOT_A_DEVICE + "\n"
+    answers = [json.loads(line) for line in captured.out.splitlines()]
+    assert [answer["image"] for answer in answers] == [str(file) for file in files]
+    assert [answer["upright"] for answer in answers] == [False, False, False, True, True]
+    for answer, name in zip(answers, ("one", "deep", "two", "three", "four"), strict=True):
+        mask = cv2.imread(answer["mask"], cv2.IMREAD_UNCHANGED)
+        assert mask is not None
+        assert mask.shape == (answer["height"], answer["width"]) == (100, 160)
+        assert set(np.unique(mask)) <= {0, 255}
+        assert np.count_nonzero(mask) == answer["area"]
+        assert Path(answer["mask"]).name == f"{name}-mask.png"
+        outline = cv2.imread(answer["outline"], cv2.IMREAD_UNCHANGED)
+        assert outline is not None
+        assert outline.shape == (100, 160, 3)
+    assert not (tmp_path / "work").exists()
+
+
+def test_what_is_said_of_the_head_comes_before_the_format(
+    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
+) -> None:
+    cv2.imwrite(str(tmp_path / "one.png"), picture)
+    assert brainseg(tmp_path / "one.png", "-o", tmp_path / "out", "--upright", "--model", AVAILABLE[0]) == 0
+    assert json.loads(capsys.readouterr().out)["upright"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{tmp}"], "received {tmp}, which is a folder: name the images in it, for instance {tmp}/*.png"),
+        (["{tmp}/nowhere.png"], "received {tmp}/nowhere.png, which is no file: expected a JPEG, PNG, DICOM or NIfTI"),
+        (["{tmp}/notes.txt"], "{tmp}/notes.txt cannot be read: expected a JPEG, PNG, DICOM or NIfTI image"),
+        (["{tmp}/photo.jpg"], "{tmp}/photo.jpg is a picture in colour, expected shades of grey"),
+        (["{tmp}/empty.nii.gz"], "the slice of {tmp}/empty.nii.gz is empty: all its pixels are 0; choose another"),
+        (["{tmp}/good.png", "{tmp}/photo.jpg"], "{tmp}/photo.jpg is a picture in colour"),
+        (["{tmp}/good.png", "{tmp}/good.png"], "received several images called good"),
+        (["{tmp}/good.png", "--model", "resnet"], "there is no model 'resnet'; expected one of: unet, linknet"),
+        (["{tmp}/good.png", "--scale", "huge"], "received scale 'huge', expected one of: quick, small, laptop, full"),
+        (["{tmp}/good.png", "--data", "x"], "received --data without --scale: add it, or leave both out"),
+        (["{tmp}/good.png", "-o", "{tmp}/notes.txt"], "the folder {tmp}/notes.txt cannot be made: File exists"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_input_is_one_line_and_nothing_is_written(
+    brainseg: Brainseg, capsys: Captured, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    random = np.random.default_rng(0)
+    (tmp_path / "notes.txt").write_text("not an image")
+    cv2.imwrite(str(tmp_path / "good.png"), random.integers(0, 255, (20, 20), np.uint8))
+    cv2.imwrite(str(tmp_path / "photo.jpg"), cv2.resize(random.integers(0, 255, (4, 4, 3), np.uint8), (64, 64)))
+    empty = nibabel.Nifti1Image(np.zeros((4, 5, 3), np.int16), np.eye(4))  # type: ignore[no-untyped-call]
+    nibabel.save(empty, tmp_path / "empty.nii.gz")
+    before = sorted(tmp_path.iterdir())
+    default = [] if "-o" in arguments else ["-o", tmp_path / "out"]
+    chosen = [] if "--model" in arguments else ["--model", AVAILABLE[0]]
+    assert brainseg(*(argument.format(tmp=tmp_path) for argument in arguments), *default, *chosen) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"Error: {message.format(tmp=tmp_path)}")
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_damaged_installation_says_what_to_do(
+    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cv2.imwrite(str(tmp_path / "one.png"), picture)
+    copy = tmp_path / "weights"
+    shutil.copytree(SHIPPED, copy)
+    (copy / f"{AVAILABLE[0]}.npz").write_bytes(b"cut off")
+    monkeypatch.setattr("brainseg.app.weights.shipped.__defaults__", (copy,))
+    assert brainseg(tmp_path / "one.png", "-o", tmp_path / "out", "--model", AVAILABLE[0]) == 2
+    assert "has changed since its export" in capsys.readouterr().err

@@ -1,0 +1,216 @@
+"""Shipped weights: what an export holds, that it opens with any backend, and what is refused."""
+
+import gzip
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainseg.app.weights import SHIPPED, Weights, export, restored, shipped
+from brainseg.data.prepare import Prepared, prepare
+from brainseg.errors import BrainsegError
+from brainseg.experiments.batches import as_input
+from brainseg.experiments.recipe import Scale, recipe_at
+from brainseg.experiments.run import Run
+from brainseg.experiments.train import predict, train
+from brainseg.models import MODELS
+from brainseg.paper.build import cards
+from brainseg.scores.metrics import THRESHOLD, dice
+from tests.backends import OTHER_BACKENDS, on_backend
+from tests.conftest import REPOSITORY
+from tests.data_fixtures import write_dataset
+
+AVAILABLE = [model for model in MODELS if (SHIPPED / f"{model}.npz").is_file()]
+LARGEST = 12e6
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    root = write_dataset(tmp_path_factory.mktemp("data"))
+    return prepare(root, 32, root / "prepared")
+
+
+@pytest.fixture(scope="module")
+def run(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    recipe = recipe_at("corrected", "unet", Scale("tiny", 32, 2, 3, epochs=3))
+    return train(recipe, prepared, tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def exported(run: Run, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    return export(run, prepared, "tumorseg", tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture
+def folder(exported: Weights, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(exported.file.parent, tmp_path / "copy"))
+
+
+def test_what_is_exported_is_the_run_with_kernels_in_half_precision(
+    exported: Weights, run: Run, prepared: Prepared
+) -> None:
+    opened = shipped("unet", exported.file.parent)
+    assert opened.name == run.name
+    assert opened.recipe == run.recipe
+    for kept, trained in zip(opened.model.get_weights(), run.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, trained.astype(np.float16) if trained.ndim > 1 else trained)
+    probability = predict(opened.model, prepared.images, mirrored=True)
+    np.testing.assert_allclose(probability, run.probability, atol=0.01)
+    marked = probability > THRESHOLD
+    np.testing.assert_allclose(opened.scores["dice"], dice(marked, prepared.masks["border"]), atol=1e-4)
+
+
+def test_an_export_says_what_rounding_and_an_upright_head_change(
+    exported: Weights, run: Run, prepared: Prepared
+) -> None:
+    test = (run.scores["split"] == "test").to_numpy()
+    before = run.scores["border_dice"][test]
+    after = exported.scores["border_dice"][test]
+    half = exported.provenance["half_precision"]
+    assert half["largest"] == pytest.approx((after - before).abs().max(), abs=1e-6)
+    assert half["mean_before"] == pytest.approx(before.mean(), abs=1e-6)
+    assert half["mean_after"] == pytest.approx(after.mean(), abs=1e-6)
+    turned = predict(exported.model, np.rot90(prepared.images[test][:, :, ::-1], axes=(1, 2)), mirrored=True)
+    borders = np.rot90(prepared.masks["border"][test][:, :, ::-1], axes=(1, 2))
+    assert exported.provenance["upright"] == pytest.approx(np.nanmean(dice(turned > THRESHOLD, borders)), abs=1e-5)
+    assert exported.provenance["sha256"] == hashlib.sha256(exported.file.read_bytes()).hexdigest()
+
+
+def test_the_same_run_is_exported_to_the_same_bytes(
+    exported: Weights, run: Run, prepared: Prepared, tmp_path: Path
+) -> None:
+    again = export(run, prepared, "tumorseg", tmp_path)
+    for name in ("unet.npz", "unet.json.gz"):
+        assert (again.file.parent / name).read_bytes() == (exported.file.parent / name).read_bytes()
+
+
+def test_a_file_that_has_changed_is_refused(folder: Path) -> None:
+    content = bytearray((folder / "unet.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "unet.npz").write_bytes(content)
+    with pytest.raises(BrainsegError, match=r"unet.npz has changed since its export: .* install brainseg again"):
+        _ = shipped("unet", folder).model
+
+
+def test_arrays_of_another_shape_or_name_are_refused(exported: Weights) -> None:
+    arrays = {
+        f"{layer.name}/{variable.name}": values
+        for layer in exported.model.layers
+        for variable, values in zip(layer.weights, layer.get_weights(), strict=True)
+    }
+    wider = replace(exported.recipe, width=4)
+    with pytest.raises(BrainsegError, match=r"U-Net with 32 pixels and width 4: received shape .* expected shape"):
+        restored(wider, arrays)
+    name = next(iter(arrays))
+    with pytest.raises(BrainsegError, match=f"received no array for {name}, expected shape"):
+        restored(exported.recipe, {key: values for key, values in arrays.items() if key != name})
+    with pytest.raises(BrainsegError, match=r"received shape \(1,\) for more, expected no array"):
+        restored(exported.recipe, arrays | {"more": np.zeros(1)})
+
+
+def test_records_that_are_missing_spoilt_or_of_another_model_are_refused(folder: Path) -> None:
+    with pytest.raises(BrainsegError, match=r"there is no file .*segnet.json.gz: .* that folder has unet"):
+        shipped("segnet", folder)
+    with pytest.raises(BrainsegError, match="there is no model 'resnet'"):
+        shipped("resnet", folder)
+    shutil.copy(folder / "unet.json.gz", folder / "linknet.json.gz")
+    with pytest.raises(BrainsegError, match="is a record of unet, expected one of linknet"):
+        shipped("linknet", folder)
+    (folder / "unet.json.gz").write_bytes(b"hello")
+    with pytest.raises(BrainsegError, match="cannot be read, expected what brainseg export writes"):
+        shipped("unet", folder)
+
+
+def test_pickled_objects_are_not_opened(folder: Path) -> None:
+    np.savez(folder / "unet.npz", kernel=np.array([{}], dtype=object))
+    record = json.loads(gzip.decompress((folder / "unet.json.gz").read_bytes()))
+    record["provenance"]["sha256"] = hashlib.sha256((folder / "unet.npz").read_bytes()).hexdigest()
+    (folder / "unet.json.gz").write_bytes(gzip.compress(json.dumps(record).encode()))
+    with pytest.raises(BrainsegError, match="expected arrays as brainseg export writes them"):
+        _ = shipped("unet", folder).model
+
+
+def test_other_data_and_kernels_beyond_half_precision_are_refused(run: Run, prepared: Prepared, tmp_path: Path) -> None:
+    with pytest.raises(BrainsegError, match="was trained on data with the fingerprint"):
+        export(run, replace(prepared, fingerprint="other"), "tumorseg", tmp_path)
+    large = Run.open(run.folder)
+    large.model.layers[1].set_weights([1e6 * values for values in large.model.layers[1].get_weights()])
+    with pytest.raises(BrainsegError, match="too large for half precision"):
+        export(large, prepared, "tumorseg", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_variance_beyond_half_precision_is_kept(run: Run, prepared: Prepared, tmp_path: Path) -> None:
+    spread = Run.open(run.folder)
+    norm = next(layer for layer in spread.model.layers if layer.name.endswith("_norm"))
+    norm.moving_variance.assign(norm.moving_variance + 1e5)
+    opened = export(spread, prepared, "tumorseg", tmp_path).model.get_layer(norm.name)
+    for kept, trained in zip(opened.get_weights(), norm.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, trained)
+
+
+ANSWER = """
+import sys
+from pathlib import Path
+import numpy as np
+from brainseg.experiments.batches import as_input
+from brainseg.app.weights import shipped
+ramp = np.linspace(0, 255, 32 * 32).reshape(1, 32, 32).astype(np.uint8)
+print(shipped("unet", Path(sys.argv[1])).model.predict_on_batch(as_input(ramp)).astype(float).ravel().tolist())
+"""
+
+
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
+def test_weights_open_with_every_backend(exported: Weights, backend: str) -> None:
+    ramp = np.linspace(0, 255, 32 * 32).reshape(1, 32, 32).astype(np.uint8)
+    here = exported.model.predict_on_batch(as_input(ramp)).ravel()
+    there = json.loads(on_backend(backend, "-c", ANSWER, str(exported.file.parent)))
+    np.testing.assert_allclose(there, here, atol=1e-4)
+
+
+def test_all_networks_are_shipped_in_few_bytes() -> None:
+    assert AVAILABLE
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir() if path.is_file()) < LARGEST
+
+
+@pytest.mark.parametrize("model", AVAILABLE)
+def test_a_shipped_network_is_corrected_and_held_its_test_patients_out(model: str) -> None:
+    network = shipped(model)
+    assert network.model.count_params() > 1000
+    assert network.recipe == replace(network.recipe, training="corrected", labels="border", split="patient")
+    assert network.provenance["dataset"] == "tumorseg"
+    assert (
+        abs(network.provenance["half_precision"]["mean_after"] - network.provenance["half_precision"]["mean_before"])
+        < 0.001
+    )
+    patients = network.scores.groupby("split")["patient"].agg(set)
+    assert not patients["test"] & (patients["train"] | patients["valid"])
+
+
+def test_the_page_of_cards_is_what_the_records_give() -> None:
+    kept = (REPOSITORY / "book" / "models.md").read_text(encoding="utf-8")
+    assert kept == cards.page(cards.available()), "run: python -m brainseg.paper.build cards"
+
+
+def test_the_example_on_the_page_works(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (REPOSITORY / "book" / "models.md").read_text(encoding="utf-8")
+    exec(page.split("```python\n")[1].split("```")[0], {})
+    assert capsys.readouterr().out.startswith("(640, 640) ")
+
+
+def test_a_card_groups_all_test_images_by_type_and_by_size() -> None:
+    network = shipped(AVAILABLE[0])
+    test = network.scores[network.scores["split"] == "test"]
+    groups = cards.card(network).split("Dice by type and size of the tumour:")[1]
+    rows = [line.strip("| ").split(" | ") for line in groups.splitlines() if line.startswith("| ")][2:]
+    counts = {name: int(number) for name, _, number, _ in rows}
+    by_type = {name: number for name, number in counts.items() if name in {"meningioma", "glioma", "pituitary"}}
+    by_size = [number for name, number in counts.items() if " third: " in name]
+    assert by_type == {name: int(n) for name, n in test["tumour_type"].value_counts().items()}
+    assert sum(by_size) == len(test)
+    assert max(by_size) - min(by_size) <= 0.02 * len(test)

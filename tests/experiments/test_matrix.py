@@ -1,0 +1,111 @@
+"""experiments.yml: what it means, what the recorded results say it must mean, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from brainseg.errors import BrainsegError
+from brainseg.experiments.matrix import MATRIX, Matrix, chosen, read_matrix
+from brainseg.experiments.recipe import recipe_at, scale_named
+from brainseg.experiments.recorded import RESULTS
+from brainseg.models import MODELS
+
+PLAIN = "about: x, scale: quick, steps: [corrected]"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "experiments.yml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("matrix", read_matrix().values(), ids=lambda matrix: matrix.name)
+def test_the_matrix_has_exactly_the_recorded_files(matrix: Matrix) -> None:
+    folder = RESULTS / matrix.folder
+    if matrix.name == "full":
+        assert not folder.exists(), "recorded now: this exception can go"
+        return
+    assert set(matrix.files) == {path.name.removesuffix(".json.gz") for path in folder.iterdir()}
+
+
+def test_the_full_study_has_five_seeds_of_both_ends() -> None:
+    runs = read_matrix()["full"].runs
+    assert {(run.model, run.step, run.seed) for run in runs} == {
+        (model, step, seed) for model in MODELS for step in ("published", "corrected") for seed in range(5)
+    }
+    assert len(runs) == 40
+
+
+def test_what_would_be_trained_twice_or_cannot_be_is_left_out(tmp_path: Path) -> None:
+    path = write(tmp_path, f"e: {{{PLAIN}, models: [unet, deeplab], attentions: [published, gate, none, channel]}}")
+    names = [run.name for run in read_matrix(path)["e"].runs]
+    assert names == [
+        *("unet-corrected-published", "unet-corrected-none", "unet-corrected-channel"),
+        *("deeplab-corrected-published", "deeplab-corrected-channel"),
+    ]
+
+
+def test_weights_of_guidance_are_part_of_a_name_unless_they_are_0(tmp_path: Path) -> None:
+    path = write(tmp_path, f"e: {{{PLAIN}, models: [unet], guidance: [0, 0.3], records: [runs, saliency]}}")
+    matrix = read_matrix(path)["e"]
+    assert matrix.files == {
+        "unet-corrected-published-0": "tumorseg-quick-0/runs/unet-corrected-published.json",
+        "unet-corrected-published-guidance-0.3-0": "tumorseg-quick-0/runs/unet-corrected-published-guidance-0.3.json",
+        "unet-0": "tumorseg-quick-0/saliency/unet.json",
+        "unet-guidance-0.3-0": "tumorseg-quick-0/saliency/unet-guidance-0.3.json",
+    }
+    assert [run.recipe.guidance for run in matrix.runs] == [0, 0.3]
+
+
+def test_a_run_means_what_the_command_line_trains() -> None:
+    (run,) = (run for run in read_matrix()["attention"].runs if run.name == "unet-corrected-none")
+    assert run.recipe == recipe_at("corrected", "unet", scale_named("quick"), 0, None)
+
+
+def test_an_experiment_moves_to_other_data_scale_and_seed() -> None:
+    matrix = read_matrix()["ladder"].at("phantom", "laptop", 7)
+    assert matrix.folder == "phantom-laptop-ladder"
+    assert {(run.dataset, run.scale, run.seed) for run in matrix.runs} == {("phantom", "laptop", 7)}
+    assert read_matrix()["ladder"].at().folder == "tumorseg-small-ladder"
+    with pytest.raises(BrainsegError, match="received scale 'huge', expected one of: quick, small, laptop, full"):
+        matrix.at(scale="huge")
+
+
+def test_all_experiments_are_chosen_by_none_and_an_unknown_one_is_refused() -> None:
+    assert [matrix.name for matrix in chosen([])] == list(read_matrix())
+    with pytest.raises(BrainsegError, match="received experiment 'ladders', expected one of: ladder, attention"):
+        chosen(["ladders"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("e: [", "is no YAML"),
+        ("[]", "without experiments"),
+        ("e: nothing", "received 'nothing', expected fields out of: about, dataset"),
+        (f"e: {{{PLAIN}, epochs: 3}}", "received about, scale, steps, epochs, expected fields out of"),
+        ("e: {about: x, scale: quick}", "experiment e: lacks steps"),
+        ("e: {about: x, scale: huge, steps: [published]}", "received scale 'huge'"),
+        ("e: {about: x, scale: quick, steps: [best]}", "received steps 'best', expected one of: published, paired"),
+        ("e: {about: x, scale: quick, steps: published}", "steps: 'published', expected a list of different texts"),
+        (f"e: {{{PLAIN}, models: [resnet]}}", "received models 'resnet', expected one of: unet"),
+        (f"e: {{{PLAIN}, models: [unet, unet]}}", "expected a list of different texts"),
+        (f"e: {{{PLAIN}, models: []}}", "expected a list of different texts"),
+        (f"e: {{{PLAIN}, attentions: [self]}}", "received attentions 'self', expected one of: published, gate, none"),
+        (f"e: {{{PLAIN}, seeds: [0.5]}}", "expected a list of different whole numbers"),
+        (f"e: {{{PLAIN}, seeds: [true]}}", "expected a list of different whole numbers"),
+        (f"e: {{{PLAIN}, seeds: [-1]}}", "expected none below 0"),
+        (f"e: {{{PLAIN}, guidance: [much]}}", "expected a list of different numbers"),
+        (f"e: {{{PLAIN}, dataset: mnist}}", "received dataset 'mnist', expected one of: phantom, tumorseg"),
+        (f"e: {{{PLAIN}, records: [pictures]}}", "received records 'pictures', expected one of: runs, saliency"),
+        (f"e: {{{PLAIN}, attentions: [none], records: [saliency]}}", "saliency is recorded of steps"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BrainsegError, match=message.replace("[", r"\[")):
+        read_matrix(write(tmp_path, text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BrainsegError, match=r"expected the experiments\.yml of the repository"):
+        read_matrix(tmp_path / MATRIX.name)

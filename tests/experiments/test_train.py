@@ -1,0 +1,361 @@
+"""Training: repeatable, resumable, found again; and the study's protocol in what it sees."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score, log_loss
+
+from brainseg.backend import keras
+from brainseg.data.prepare import Prepared, prepare
+from brainseg.errors import BrainsegError
+from brainseg.experiments import train as training
+from brainseg.experiments.batches import as_input
+from brainseg.experiments.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training, published, recipe_at
+from brainseg.experiments.run import Record, Run
+from brainseg.experiments.train import DicePerImage, label_rows, predict, run_name, split_rows, stopped, train
+from brainseg.paper.tables import comparison, mean_iou_of_anything, scores_on_test, summary
+from brainseg.scores.published import published_scores
+from tests.data_fixtures import write_dataset
+
+TINY = Scale("tiny", 32, 2, 3)
+DEALING = 3
+"""A seed that moves labels among the two training images and among the validation images."""
+SCRIPT = """
+import sys
+from pathlib import Path
+from brainseg.data.prepare import prepare
+from brainseg.experiments.recipe import Scale, published
+from brainseg.experiments.train import train
+root, work, store = map(Path, sys.argv[1:])
+train(published("unet", Scale("tiny", 32, 2, 3)), prepare(root, 32, work), store)
+"""
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def prepared(root: Path) -> Prepared:
+    return prepare(root, TINY.size, root / "prepared")
+
+
+@pytest.fixture(scope="module")
+def run(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return train(published("unet", TINY), prepared, tmp_path_factory.mktemp("runs"))
+
+
+def weights(folder: Path) -> list[np.ndarray]:
+    return list(keras.saving.load_model(folder / "model.keras", compile=False).get_weights())
+
+
+def test_a_run_holds_what_it_promises(run: Run, prepared: Prepared) -> None:
+    assert list(run.history.columns) == [
+        "epoch",
+        *("loss", "accuracy", "mean_iou", "dice", "dice_per_image"),
+        *("val_loss", "val_accuracy", "val_mean_iou", "val_dice", "val_dice_per_image"),
+    ]
+    assert run.history["epoch"].tolist() == list(range(1, len(run.history) + 1))
+    assert run.probability.shape == (len(prepared.table), TINY.size, TINY.size)
+    assert run.provenance["data"] == prepared.fingerprint
+    assert not (run.folder / "state.npz").exists()
+
+
+def test_scores_are_those_of_the_models_masks(run: Run, prepared: Prepared) -> None:
+    again = run.model.predict(as_input(np.asarray(prepared.images)), verbose=0)[..., 0]
+    np.testing.assert_allclose(again, run.probability, atol=1e-5)
+    assert run.scores["number"].tolist() == prepared.table["number"].tolist()
+    for i, score in enumerate(run.scores["dice"]):
+        truth, predicted = prepared.masks["position"][i], run.probability[i] > 0.5
+        if truth.any() or predicted.any():
+            assert score == pytest.approx(f1_score(truth.ravel(), predicted.ravel(), zero_division=0))
+        else:
+            assert np.isnan(score)
+
+
+def test_the_last_validation_metrics_are_those_of_the_kept_weights(run: Run, prepared: Prepared) -> None:
+    rows = prepared.rows("valid")
+    scores = published_scores(run.probability[rows], prepared.masks["position"][rows], TINY.batch_size)
+    last = run.history.iloc[-1]
+    for metric, score in scores.items():
+        assert last[f"val_{metric}"] == pytest.approx(score, abs=1e-5)
+    probability = np.clip(run.probability[rows].astype(float), 1e-7, 1 - 1e-7)
+    truth = prepared.masks["position"][rows]
+    assert last["val_loss"] == pytest.approx(log_loss(truth.ravel(), probability.ravel()), abs=1e-5)
+
+
+def test_the_same_recipe_gives_the_same_run(run: Run, prepared: Prepared, tmp_path: Path) -> None:
+    again = train(run.recipe, prepared, tmp_path)
+    assert again.folder.name == run.folder.name
+    pd.testing.assert_frame_equal(again.history, run.history, check_exact=True)
+    np.testing.assert_array_equal(again.probability, run.probability)
+
+
+def test_a_finished_run_is_found_and_not_trained_again(
+    run: Run, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(training, "_fit", fail)
+    assert train(run.recipe, prepared, run.folder.parent).folder == run.folder
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_weights(run: Run, root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(root), str(root / "prepared"), str(tmp_path)]
+    state = tmp_path / run.folder.name / "state.npz"
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as first:
+        deadline = time.monotonic() + 120
+        while first.poll() is None and not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        first.send_signal(signal.SIGKILL)
+    assert first.returncode == -signal.SIGKILL, "the run was over before it could be killed"
+    with np.load(state) as stored:
+        epochs = len(json.loads(str(stored["history"])))
+    assert 0 < epochs < len(run.history)
+    subprocess.run(command, check=True, capture_output=True)
+    for resumed, whole in zip(weights(state.parent), weights(run.folder), strict=True):
+        np.testing.assert_array_equal(resumed, whole)
+    pd.testing.assert_frame_equal(pd.read_csv(state.parent / "history.csv"), run.history, check_exact=True)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from brainseg.experiments import batches, run, train
+from brainseg.data.prepare import prepare
+from brainseg.experiments.recipe import Scale, recipe_at
+
+moment, root, work, store = sys.argv[1], *map(Path, sys.argv[2:])
+epoch = 0
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Batches(batches.Batches):
+    def __getitem__(self, index):
+        if moment == "within an epoch" and epoch == 2 and index == 1:
+            die()
+        return super().__getitem__(index)
+
+def savez(path, **arrays):
+    global epoch
+    epoch += 1
+    write(path, **arrays)
+    if moment == "with half a state" and epoch == 2:
+        os.truncate(path, os.path.getsize(path) // 2)
+        die()
+    if moment == "before the state is renamed" and epoch == 2:
+        die()
+
+def score(*arguments):
+    if moment == "with half a run":
+        die()
+    return scored(*arguments)
+
+write, scored = np.savez, run.score
+train.Batches, np.savez, run.score = Batches, savez, score
+train.train(recipe_at("corrected", "unet", Scale("tiny", 32, 2, 1, epochs=8)), prepare(root, 32, work), store)
+"""
+MOMENTS = ("within an epoch", "with half a state", "before the state is renamed", "with half a run")
+
+
+def test_a_corrected_run_that_is_killed_at_every_bad_moment_ends_with_the_same_weights(
+    root: Path, prepared: Prepared, tmp_path: Path
+) -> None:
+    """Dropout, augmentation, batch normalisation and a schedule have states too; SIGKILL lets nothing be tidied up.
+
+    Each start goes on from where the last one was killed, and the epochs are counted from there.
+    """
+    recipe = recipe_at("corrected", "unet", Scale("tiny", 32, 2, 1, epochs=8))
+    whole = train(recipe, prepared, tmp_path / "whole")
+    store = tmp_path / "killed"
+    folder, epochs = store / whole.folder.name, []
+    for moment in (*MOMENTS, "never"):
+        command = [sys.executable, "-c", KILLED, moment, str(root), str(root / "prepared"), str(store)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == (0 if moment == "never" else -signal.SIGKILL), (moment, done.stderr)
+        if moment != "never":
+            with np.load(folder / "state.npz") as stored:
+                epochs.append(len(json.loads(str(stored["history"]))))
+            assert not (folder / "run.json").exists()
+    assert epochs == [2, 3, 4, 8]
+    for resumed, never_killed in zip(weights(folder), weights(whole.folder), strict=True):
+        np.testing.assert_array_equal(resumed, never_killed)
+    np.testing.assert_array_equal(Run.open(folder).probability, whole.probability)
+    pd.testing.assert_frame_equal(Run.open(folder).history, whole.history, check_exact=True)
+    pd.testing.assert_frame_equal(Run.open(folder).scores, whole.scores, check_exact=True)
+
+
+def test_a_name_changes_with_recipe_and_data(prepared: Prepared, root: Path) -> None:
+    recipe = published("unet", TINY)
+    other_data = replace(prepared, folder=prepared.folder.with_name("other"))
+    names = {run_name(recipe, prepared), run_name(replace(recipe, seed=1), prepared), run_name(recipe, other_data)}
+    assert len(names) == 3
+
+
+def test_validation_is_the_valid_split_or_the_end_of_the_training_list(prepared: Prepared) -> None:
+    rows, validation = split_rows(published("unet", TINY), prepared)
+    assert set(prepared.table["split"].iloc[rows]) == {"train"}
+    assert set(prepared.table["split"].iloc[validation]) == {"valid"}
+    rows, validation = split_rows(published("segnet", TINY), prepared)
+    assert (rows.tolist(), validation.tolist()) == ([0, 1, 2, 3], [4])
+
+
+@pytest.mark.parametrize(
+    ("losses", "stop"),
+    [([], False), ([1], False), ([1, 2, 3], True), ([1, 2, 0.5], False), ([2, 1, 1, 1], True), ([1, 2], False)],
+)
+def test_stopping_waits_for_an_improvement(losses: list[float], stop: bool) -> None:
+    history = [{"val_loss": loss} for loss in losses]
+    assert stopped(history, Training(epochs=9, patience=2)) is stop
+    assert not stopped(history, Training(epochs=9, patience=None))
+
+
+def test_stopping_on_dice_waits_for_a_rise() -> None:
+    history = [
+        {"val_loss": loss, "val_dice_per_image": dice} for loss, dice in ((1, 0.2), (2, 0.4), (3, 0.4), (4, 0.3))
+    ]
+    assert stopped(history, Training(epochs=9, patience=2, monitor="dice"))
+    assert not stopped(history[:3], Training(epochs=9, patience=2, monitor="dice"))
+
+
+@pytest.fixture(scope="module")
+def corrected(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A corrected training without mirroring, so that its predictions are those that it was validated with."""
+    plain = replace(CORRECTED, epochs=12, learning_rate=0.01, mirrored=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TRAININGS, "corrected", {"unet": plain})  # type: ignore[call-overload]
+        yield train(recipe_at("corrected", "unet", TINY), prepared, tmp_path_factory.mktemp("runs"))
+
+
+def test_the_corrected_training_keeps_the_weights_of_its_best_epoch(corrected: Run) -> None:
+    followed = corrected.history["val_dice_per_image"]
+    best = followed.max()
+    assert best > followed.iloc[-1] + 0.001, "the last epoch is the best: this run cannot tell the two apart"
+    kept = corrected.scores.loc[corrected.scores["split"] == "valid", "dice"]
+    assert kept.mean() == pytest.approx(best, abs=1e-5)
+
+
+def test_the_corrected_training_sees_no_patient_of_the_test_split(corrected: Run, prepared: Prepared) -> None:
+    seen = np.concatenate(split_rows(corrected.recipe, prepared))
+    patients = prepared.table["patient"]
+    assert not set(patients.iloc[seen]) & set(patients[corrected.scores["split"] == "test"])
+
+
+def test_borders_are_not_learnt_from_an_image_without_one(prepared: Prepared) -> None:
+    table = prepared.table.copy()
+    table.loc[0, "flags"] = "no_border"
+    incomplete = replace(prepared, table=table)
+    labels = {name: split_rows(recipe_at(name, "unet", TINY), incomplete)[0] for name in ("paired", "borders")}
+    assert 0 in labels["paired"]
+    assert 0 not in labels["borders"]
+
+
+def test_shuffled_labels_are_dealt_out_within_training_and_within_validation(prepared: Prepared) -> None:
+    recipe = recipe_at("corrected", "unet", TINY, DEALING)
+    own, shuffled = (label_rows(each, prepared) for each in (recipe, replace(recipe, pairing="shuffled")))
+    everywhere = np.arange(len(prepared.table))
+    np.testing.assert_array_equal(own, everywhere)
+    moved = np.zeros(len(everywhere), bool)
+    for part in split_rows(recipe, prepared):
+        assert set(shuffled[part]) == set(part)
+        assert (shuffled[part] != part).any()
+        moved[part] = True
+    np.testing.assert_array_equal(shuffled[~moved], own[~moved])
+
+
+def test_a_training_learns_the_labels_that_were_dealt_out(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the masks had lain in that order, and unlike the order in which they lie."""
+    monkeypatch.setitem(TRAININGS, "corrected", {"unet": replace(CORRECTED, epochs=1, warm_up=None, mirrored=False)})  # type: ignore[call-overload]
+    recipe = recipe_at("corrected", "unet", TINY, DEALING)
+    shuffled = replace(recipe, pairing="shuffled")
+    border = np.random.default_rng(0).integers(0, 2, prepared.images.shape, np.uint8)
+    dealt = border[label_rows(shuffled, prepared)]
+    cases = {"true": (recipe, border), "shuffled": (shuffled, border), "laid so": (recipe, dealt)}
+    losses = {
+        name: train(each, replace(prepared, masks={**prepared.masks, "border": masks}), tmp_path / name).history["loss"]
+        for name, (each, masks) in cases.items()
+    }
+    assert losses["shuffled"].item() == losses["laid so"].item() != losses["true"].item()
+
+
+def test_recipes_that_differ_after_training_share_a_run(run: Run, prepared: Prepared) -> None:
+    assert run_name(replace(run.recipe, scoring="per_image").trained, prepared) == run.folder.name
+
+
+def test_mirrored_predictions_follow_the_image(run: Run, prepared: Prepared) -> None:
+    images = np.asarray(prepared.images[:2])
+    straight = predict(run.model, images, mirrored=True)
+    for axes in ((1,), (2,), (1, 2)):
+        turned = predict(run.model, np.flip(images, axes), mirrored=True)
+        np.testing.assert_allclose(np.flip(turned, axes), straight, atol=1e-6)
+    assert np.abs(predict(run.model, images) - straight).max() > 1e-6
+
+
+def test_dice_per_image_counts_each_image_once_and_empty_pairs_never() -> None:
+    truth = np.zeros((3, 2, 2, 1), np.float32)
+    truth[0, 0, 0], truth[1] = 1, 1
+    probability = truth.copy()
+    probability[0, 1, 1] = 0.9
+    metric = DicePerImage()
+    metric.update_state(truth, probability)
+    assert float(metric.result()) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_a_record_survives_the_way_through_json(corrected: Run) -> None:
+    record = Record.from_json(corrected.to_json())
+    assert record.recipe == corrected.recipe
+    pd.testing.assert_frame_equal(record.scores, corrected.scores, rtol=0, atol=1e-4, check_dtype=False)
+    pd.testing.assert_frame_equal(record.history, corrected.history, rtol=0, atol=1e-4, check_dtype=False)
+
+
+def test_data_of_another_size_are_refused(prepared: Prepared, tmp_path: Path) -> None:
+    with pytest.raises(BrainsegError, match="images of 32 pixels for a recipe of 64"):
+        train(replace(published("unet", TINY), size=64), prepared, tmp_path)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(recipe: Recipe, steps: int) -> object:
+        model = compiled(recipe, steps)
+        model.get_layer("logits").bias.assign([np.nan])
+        return model
+
+    compiled = training.compiled
+    monkeypatch.setattr(training, "compiled", broken)
+    with pytest.raises(BrainsegError, match="the loss of unet is nan in epoch 1"):
+        train(published("unet", TINY), prepared, tmp_path)
+
+
+def test_the_tables_beside_the_published_numbers(run: Run, prepared: Prepared) -> None:
+    table = summary(run)
+    assert table.loc["Dice", "published"] == 0.3624
+    assert table.loc["mean IoU", "published validation"] == 0.4813
+    assert table.loc["accuracy", "training"] == run.history["accuracy"].iloc[-1]
+
+    both = comparison([run])
+    assert len(both) == 9
+    assert set(both["source"]) == {"published baseline", "published", "ours"}
+
+    on_test = scores_on_test(run, prepared)
+    assert on_test["dice_per_image"] == pytest.approx(run.scores.loc[run.scores["split"] == "test", "dice"].mean())
+
+    anything = mean_iou_of_anything(prepared, run)["mean IoU"]
+    nothing = anything["no tumour anywhere"]
+    assert anything["every label, at 99 % probability"] == anything["model, probabilities"] == nothing
+    assert anything["every label, 0 or 1"] == 1

@@ -1,0 +1,612 @@
+"""The claims ledger: what it refuses, that it is complete, and that every test can give each of its verdicts."""
+
+import dataclasses
+import gzip
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from numpy.typing import ArrayLike
+
+from brainseg import cli
+from brainseg.errors import BrainsegError
+from brainseg.experiments import recorded as results
+from brainseg.experiments.recipe import SCALES, published, recipe_at
+from brainseg.experiments.recorded import SaliencyRecord
+from brainseg.experiments.run import Record
+from brainseg.models import MODELS, resolve_attention
+from brainseg.paper.claims import evidence as evidence_module
+from brainseg.paper.claims.claim import (
+    ARTEFACT,
+    CANNOT_BE_TESTED,
+    CLAIMS,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    VERDICTS,
+    Claim,
+)
+from brainseg.paper.claims.consistency import broadcast_iou, implied_mean_iou
+from brainseg.paper.claims.evidence import Evidence, UntestableError
+from brainseg.paper.claims.ledger import as_published, counts, evaluate, failures, read_claims
+from brainseg.paper.claims.order import cells
+from brainseg.paper.claims.verdicts import TESTS, Outcome
+from brainseg.paper.study import MEASURES, PARAMETERS, published_last_epoch, published_table
+from brainseg.scores.metrics import dice as dice_of_images
+from brainseg.scores.published import broadcast_scores
+from tests.conftest import REPOSITORY
+
+ENTRY: dict[str, Any] = {
+    "id": "a-claim",
+    "maker": "study",
+    "quote": "Everything is fine.",
+    "place": "README",
+    "test": "blank_mask",
+    "arguments": {"split": "train", "score": "accuracy"},
+    "published": 0.96,
+    "tolerance": 0.01,
+    "reason": "A hundredth is small.",
+    "shown_in": "01_data: Summary",
+}
+STUDY = REPOSITORY.parent / "shared" / "study"
+
+
+def write(tmp_path: Path, *entries: object) -> Path:
+    path = tmp_path / "claims.yml"
+    path.write_text(yaml.safe_dump(list(entries)))
+    return path
+
+
+def claim(test: str, published: float | None = None, tolerance: float = 0.0, **arguments: Any) -> Claim:
+    return Claim(
+        id="claim",
+        maker="study",
+        quote="words",
+        place="README",
+        test=test,
+        tolerance=tolerance,
+        reason="because",
+        shown_in="01_data: Summary",
+        published=published,
+        arguments=arguments,
+    )
+
+
+def outcome(claim: Claim, evidence: Evidence) -> Outcome:
+    return TESTS[claim.test].run(claim, evidence, **claim.arguments)
+
+
+class MadeUp(Evidence):
+    """Evidence of which some is replaced."""
+
+    def __init__(self, **replaced: Any) -> None:
+        super().__init__()
+        for name, value in replaced.items():
+            setattr(self, name, lambda *arguments, value=value: value(*arguments) if callable(value) else value)
+
+
+# The reader
+
+
+def test_a_claim_is_read_as_it_is_written(tmp_path: Path) -> None:
+    assert read_claims(write(tmp_path, ENTRY)) == [Claim(**ENTRY)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": "red"}, r"claim 1 \(a-claim\): received the unknown field colour, expected id, maker"),
+        ({"reason": None}, "received reason None, expected a text"),
+        ({"reason": " "}, "expected a text"),
+        ({"test": "guess"}, "received the unknown test guess, expected one of: agreement, alike"),
+        ({"arguments": {"splits": "train"}}, r"for the test blank_mask, which takes \(split"),
+        ({"tolerance": "5e-05"}, "received tolerance '5e-05', expected a number"),
+        ({"tolerance": -1}, "expected 0 or more"),
+        ({"published": True}, "received published True, expected a number"),
+        ({"maker": "me"}, "received the maker 'me', expected study or book"),
+        ({"id": "A claim"}, "expected an id of small letters"),
+        ({"shown_in": "01_data"}, "expected NN_name: Heading"),
+    ],
+)
+def test_a_wrong_field_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BrainsegError, match=message):
+        read_claims(write(tmp_path, ENTRY | change))
+
+
+@pytest.mark.parametrize("field", ["id", "maker", "quote", "place", "test", "tolerance", "reason", "shown_in"])
+def test_a_missing_field_is_named(tmp_path: Path, field: str) -> None:
+    with pytest.raises(BrainsegError, match=f"the field {field} is missing"):
+        read_claims(write(tmp_path, {name: value for name, value in ENTRY.items() if name != field}))
+
+
+def test_an_id_stands_once(tmp_path: Path) -> None:
+    with pytest.raises(BrainsegError, match="received the id a-claim twice"):
+        read_claims(write(tmp_path, ENTRY, ENTRY))
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: 1", "- 3"])
+def test_what_is_no_ledger_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "claims.yml").write_text(text)
+    with pytest.raises(BrainsegError, match=r"claims\.yml"):
+        read_claims(tmp_path / "claims.yml")
+    with pytest.raises(BrainsegError, match="cannot be read"):
+        read_claims(tmp_path / "nowhere.yml")
+
+
+# The ledger of this book
+
+
+@pytest.fixture(scope="module")
+def ledger() -> list[Claim]:
+    return read_claims()
+
+
+def plain(text: str) -> str:
+    """Text as a reader sees it: without roles, emphasis and line ends."""
+    text = re.sub(r"\{[\w:]+\}`([^`<]*?)(?:\s*<[^`]*>)?`", r"\1", re.sub(r"\n#? ?", " ", text))
+    return re.sub(r"\s+", " ", text.replace("**", ""))
+
+
+def test_the_table_is_there_entry_by_entry(ledger: list[Claim]) -> None:
+    entries = {claim.id: claim for claim in ledger if claim.group == "table"}
+    assert len(entries) == 24
+    table = published_table()
+    for model in MODELS:
+        for metric in MEASURES:
+            for baseline, end in ((True, "-baseline"), (False, "")):
+                entry = entries[f"{model}-{metric.replace('_', '-')}{end}"]
+                assert entry.published == table.loc[model, f"{metric}_baseline" if baseline else metric]
+                assert (entry.test, entry.arguments["model"]) == (f"table_{metric}", model)
+                assert entry.arguments.get("baseline", False) == baseline
+
+
+def test_there_are_ten_claims_in_words_and_the_book_has_its_own(ledger: list[Claim]) -> None:
+    groups = pd.Series([claim.group for claim in ledger]).value_counts()
+    assert groups["words"] == 10
+    assert groups["book"] >= 40
+    assert all(claim.published is not None for claim in ledger if claim.group == "book")
+
+
+def test_every_test_is_used(ledger: list[Claim]) -> None:
+    assert {claim.test for claim in ledger} == set(TESTS)
+
+
+def test_quotations_of_the_study_are_verbatim(ledger: list[Claim]) -> None:
+    if not STUDY.is_dir():
+        pytest.skip(f"the study's texts are not at {STUDY}")
+    readme, pipeline = (
+        plain((STUDY / name).read_text(encoding="utf-8")) for name in ("original-readme.md", "published-pipeline.md")
+    )
+    for claim in ledger:
+        if claim.maker == "study":
+            assert plain(claim.quote) in (readme if claim.place.startswith("README") else pipeline), claim.id
+
+
+def test_quotations_of_the_book_are_verbatim(ledger: list[Claim]) -> None:
+    """In the chapter's text, or in what the recorded results make it say."""
+    for claim in ledger:
+        if claim.maker == "book":
+            number = int(claim.place.removeprefix("chapter "))
+            (script,) = (REPOSITORY / "notebooks").glob(f"{number:02d}_*.py")
+            if not (executed := script.with_suffix(".ipynb")).is_file():
+                continue  # the tests of the references say so
+            parts = [script.read_text(encoding="utf-8")]
+            for cell in nbformat.read(executed, as_version=4).cells:
+                for output in cell.get("outputs", []):
+                    parts += [str(output.get("data", {}).get(kind, "")) for kind in ("text/markdown", "text/plain")]
+            assert plain(claim.quote) in plain("\n".join(parts)), claim.id
+
+
+def test_what_shows_a_claim_is_a_section_of_a_chapter(ledger: list[Claim]) -> None:
+    for claim in ledger:
+        chapter, heading = claim.shown_in.split(": ", 1)
+        text = (REPOSITORY / "notebooks" / f"{chapter}.py").read_text(encoding="utf-8")
+        assert heading in re.findall(r"^# #+ (.*)$", text, re.MULTILINE), claim.id
+
+
+# Verdicts on the records
+
+
+@pytest.fixture(scope="module")
+def table(ledger: list[Claim]) -> pd.DataFrame:
+    return evaluate(ledger, Evidence())
+
+
+def test_no_claim_of_the_book_fails_on_the_records(table: pd.DataFrame) -> None:
+    assert failures(table)["id"].tolist() == []
+    untested = table[(table["maker"] == "book") & (table["verdict"] != REPRODUCED)]
+    assert all(name.startswith("live-") for name in untested["id"])
+
+
+def test_verdicts_on_the_study(table: pd.DataFrame) -> None:
+    found = table.set_index("id")["verdict"]
+    assert set(found) <= set(VERDICTS)
+    entries = as_published(table, "verdict")
+    assert (entries[[("Dice", "with"), ("mean IoU", "with")]] == ARTEFACT).all(axis=None)
+    assert (entries["Dice", "without"] == CANNOT_BE_TESTED).all()
+    assert found["pixel-wise-labels"] == found["tumour-and-no-tumour"] == ARTEFACT
+    assert found["deeplab-is-fastest"] == REPRODUCED
+    assert found["channel-and-spatial-attention"] == NOT_REPRODUCED
+
+
+def test_the_table_of_verdicts_says_why_and_from_what(table: pd.DataFrame) -> None:
+    assert (table["why"].str.len() > 10).all()
+    assert ((table["mechanism"] != "") == (table["verdict"] == ARTEFACT)).all()
+    sources = table.set_index("id")["sources"]
+    assert sources["unet-accuracy"] == ["the study's table", "tumorseg-check"]
+    assert sources["attention-improves"] == ["tumorseg-quick-attention"]
+    assert json.loads(table.to_json(orient="records"))[0]["measured"] is None
+    assert counts(table).to_numpy().sum() == len(table)
+    assert as_published(table, "published").loc["U-Net", ("Dice", "with")] == 0.3624
+
+
+def test_the_images_give_the_verdicts_that_their_record_gives(ledger: list[Claim], real_data: Path) -> None:
+    claims = [claim for claim in ledger if claim.test in ("found", "pairing", "agreement", "leakage", "blank_mask")]
+    anew = evaluate(claims, Evidence(data=real_data))
+    assert set(anew["verdict"]) == {REPRODUCED}
+    assert {name for sources in anew["sources"] for name in sources} == {"the study's images"}
+
+
+def test_a_failing_claim_of_the_book_fails_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from brainseg.paper.claims import ledger as ledger_module
+
+    own = ENTRY | {"maker": "book"}
+    for value, status in ((0.9628, 0), (0.5, 1)):
+        path = write(tmp_path, own | {"published": value})
+        monkeypatch.setattr(ledger_module.read_claims, "__defaults__", (path,))
+        arguments = ["brainseg", "claims", "--json", str(tmp_path / "verdicts.json")]
+        monkeypatch.setattr("sys.argv", arguments)
+        with pytest.raises(SystemExit) as stopped:
+            cli.app()
+        assert (stopped.value.code or 0) == status
+        assert "a-claim: Measured: 0.9628" in capsys.readouterr().out
+        (row,) = json.loads((tmp_path / "verdicts.json").read_text())
+        assert row["verdict"] == (NOT_REPRODUCED if status else REPRODUCED)
+
+
+# The tests of the table's entries
+
+
+def full_run(model: str, value: float, seed: int = 0, baseline: bool = False, scale: str = "full") -> Record:
+    attention = None if baseline else resolve_attention(model)
+    history = pd.DataFrame({metric: [0.0, value] for metric in MEASURES})
+    return Record(f"{model}-{seed}", published(model, SCALES[scale], seed, attention), history, pd.DataFrame(), {})
+
+
+def entry(model: str, metric: str, baseline: bool = False, tolerance: float = 0.0045) -> Claim:
+    value = float(published_table()[f"{metric}_baseline" if baseline else metric].to_dict()[model])
+    return claim(f"table_{metric}", value, tolerance, model=model, baseline=baseline)
+
+
+def test_accuracy_near_that_of_a_blank_mask_is_an_artefact() -> None:
+    found = outcome(entry("unet", "accuracy"), MadeUp(blank_mask=0.9650, full=[]))
+    assert (found.verdict, found.measured) == (ARTEFACT, 0.9650)
+    assert outcome(entry("unet", "accuracy"), MadeUp(blank_mask=0.90, full=[])).verdict == CANNOT_BE_TESTED
+    assert "65% of the way" in outcome(entry("unet", "accuracy"), MadeUp(blank_mask=0.9031, full=[])).why
+
+
+def test_a_baseline_below_a_blank_mask_cannot_be_tested_without_a_run() -> None:
+    found = outcome(entry("deeplab", "accuracy", baseline=True), MadeUp(blank_mask=0.9628, full=[]))
+    assert found.verdict == CANNOT_BE_TESTED
+    assert "No code is published" in found.why
+    assert "no gates that it could be without" in found.why
+    assert "below the 0.9628" in found.why
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(0.9720, REPRODUCED), (0.95, NOT_REPRODUCED)])
+@pytest.mark.parametrize("baseline", [False, True])
+def test_with_a_run_at_the_study_s_size_an_entry_is_compared(value: float, verdict: str, baseline: bool) -> None:
+    claim = entry("linknet", "accuracy", baseline)
+    shift = 0.9727 - (claim.published or 0)
+    runs = [full_run("linknet", value - shift + step, seed) for seed, step in enumerate((-0.001, 0.001))]
+    found = outcome(claim, MadeUp(blank_mask=0.90, full=runs))
+    assert found.verdict == verdict
+    assert found.measured == pytest.approx(value - shift)
+    assert "2 seeds" in found.why
+
+
+def test_half_the_background_is_an_artefact_even_if_it_is_reproduced() -> None:
+    claim = entry("segnet", "mean_iou", tolerance=0.002)
+    found = outcome(claim, MadeUp(blank_mask=0.4812, full=[full_run("segnet", 0.4811)]))
+    assert (found.verdict, found.measured) == (ARTEFACT, 0.4812)
+    assert "again at the study's size: 0.4811" in found.why
+    assert outcome(claim, MadeUp(blank_mask=0.47, full=[])).verdict == CANNOT_BE_TESTED
+    assert outcome(claim, MadeUp(blank_mask=0.47, full=[full_run("segnet", 0.4811)])).verdict == REPRODUCED
+    assert outcome(claim, MadeUp(blank_mask=0.47, full=[full_run("segnet", 0.60)])).verdict == NOT_REPRODUCED
+
+
+def test_a_training_value_is_an_artefact_and_another_value_is_not() -> None:
+    claim = entry("deeplab", "dice", tolerance=0.13)
+    log = published_last_epoch()
+    found = outcome(claim, MadeUp(full=[]))
+    assert (found.verdict, found.measured) == (ARTEFACT, log.loc["deeplab", "val_dice"])
+    both = MadeUp(full=[], logged=lambda column: {"deeplab": 0.5756})
+    assert outcome(claim, both).verdict == CANNOT_BE_TESTED
+    other = MadeUp(full=[full_run("deeplab", 0.50)], logged=lambda column: {"deeplab": 0.4})
+    assert outcome(claim, other).verdict == REPRODUCED
+    other = MadeUp(full=[full_run("deeplab", 0.30)], logged=lambda column: {"deeplab": 0.4})
+    assert outcome(claim, other).verdict == NOT_REPRODUCED
+
+
+def test_an_entry_that_is_not_the_table_s_is_refused() -> None:
+    wrong = dataclasses.replace(entry("unet", "dice"), published=0.9624)
+    with pytest.raises(BrainsegError, match=r"received the published value 0\.9624, expected the table's 0\.3624"):
+        outcome(wrong, MadeUp(full=[]))
+
+
+def test_runs_at_the_study_s_size_are_found_in_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, runs in {
+        "tumorseg-full-ladder": [full_run("unet", 0.9, seed) for seed in (0, 1)],
+        "tumorseg-full-attention": [full_run("unet", 0.8, baseline=True)],
+        "tumorseg-small-ladder": [full_run("unet", 0.7, scale="small")],
+    }.items():
+        (tmp_path / name).mkdir()
+        for place, run in enumerate(runs):
+            scored = dataclasses.replace(run, scores=pd.DataFrame({"split": ["test"]}))
+            (tmp_path / name / f"{place}.json.gz").write_bytes(gzip.compress(scored.to_json().encode()))
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    results.recorded_runs.cache_clear()
+    try:
+        evidence = Evidence()
+        assert [run.recipe.seed for run in evidence.full("unet", "gate")] == [0, 1]
+        assert [run.history["dice"].iloc[-1] for run in evidence.full("unet", None)] == [0.8]
+        assert evidence.full("linknet", "gate") == []
+        assert list(evidence.used) == [evidence_module.FULL]
+    finally:
+        results.recorded_runs.cache_clear()
+
+
+# The tests of what is claimed in words
+
+
+def effects(**intervals: tuple[float, float]) -> pd.DataFrame:
+    rows = [{"label": label, "low": low, "high": high} for label, (low, high) in intervals.items()]
+    return pd.DataFrame(rows).assign(mean=lambda table: (table["low"] + table["high"]) / 2)
+
+
+def test_attention_improves_if_every_interval_is_above_zero() -> None:
+    good = {"U-Net, gate": (0.01, 0.03), "SegNet, gate": (0.02, 0.04)}
+    for change, verdict in (
+        ({}, REPRODUCED),
+        ({"SegNet, gate": (-0.01, 0.04)}, NOT_REPRODUCED),
+        ({"SegNet, spatial": (-0.2, -0.1)}, REPRODUCED),
+    ):
+        evidence = MadeUp(attention_effects=effects(**(good | change)))
+        assert outcome(claim("attention_improves", kind="gate"), evidence).verdict == verdict
+
+
+def test_a_claim_about_what_is_not_recorded_cannot_be_tested() -> None:
+    with pytest.raises(UntestableError, match="No network with and without spatial attention is recorded"):
+        outcome(
+            claim("attention_improves", kind="spatial"), MadeUp(attention_effects=effects(**{"U-Net, gate": (0, 1)}))
+        )
+    with pytest.raises(UntestableError, match="SegNet and another network are not both recorded"):
+        outcome(claim("best_network", model="segnet"), MadeUp(differences=effects(**{"U-Net − LinkNet": (0, 1)})))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "verdict", "margin"),
+    [
+        ({"U-Net − Modified DeepLab": (-0.3, -0.1), "Modified DeepLab − SegNet": (0.1, 0.2)}, REPRODUCED, 0.15),
+        ({"U-Net − Modified DeepLab": (-0.3, 0.1), "Modified DeepLab − SegNet": (0.1, 0.2)}, NOT_REPRODUCED, 0.1),
+        ({"U-Net − Modified DeepLab": (0.1, 0.3), "U-Net − SegNet": (-0.9, -0.8)}, NOT_REPRODUCED, -0.2),
+    ],
+)
+def test_the_best_network_is_ahead_of_all(pairs: dict[str, tuple[float, float]], verdict: str, margin: float) -> None:
+    found = outcome(claim("best_network", model="deeplab"), MadeUp(differences=effects(**pairs)))
+    assert found.verdict == verdict
+    assert found.measured == pytest.approx(margin)
+
+
+@pytest.mark.parametrize(("quartile", "verdict"), [(90, REPRODUCED), (97, NOT_REPRODUCED), (120, NOT_REPRODUCED)])
+def test_the_fastest_network_is_faster_by_more_than_the_tolerance(quartile: float, verdict: str) -> None:
+    times = pd.DataFrame(
+        {
+            "model": MODELS,
+            "batch_1_q1_ms": [100.0, 110, 120, 80],
+            "batch_1_median_ms": [110.0, 120, 130, 85],
+            "batch_1_q3_ms": [120.0, 130, 140, quartile],
+        }
+    )
+    found = outcome(claim("fastest_network", tolerance=0.05, model="deeplab"), MadeUp(efficiency=times))
+    assert found.verdict == verdict
+    assert found.measured == pytest.approx(85 / 110)
+
+
+@pytest.mark.parametrize(("low", "verdict"), [(0.001, REPRODUCED), (-0.001, NOT_REPRODUCED)])
+def test_postprocessing_improves_if_it_does_so_everywhere(low: float, verdict: str) -> None:
+    changes = pd.DataFrame({"change": [0.02, 0.01], "low": [0.01, low], "high": [0.03, 0.02]})
+    evidence = MadeUp(processing=changes, finding={"count": 0, "total": 9})
+    found = outcome(claim("postprocessing_improves"), evidence)
+    assert found.verdict == verdict
+    assert found.why.startswith("In part. ") == (verdict == NOT_REPRODUCED)
+
+
+def map_scores(**energy: ArrayLike) -> pd.DataFrame:
+    n = np.size(next(iter(energy.values())))
+    about = {
+        "map": "CAM",
+        "number": range(n),
+        "patient": [f"p{i}" for i in range(n)],
+        "area": np.linspace(0.01, 0.1, n),
+    }
+    return pd.concat(pd.DataFrame({**about, "model": model, "energy": values}) for model, values in energy.items())
+
+
+@pytest.mark.parametrize(
+    ("unet", "verdict"),
+    [
+        ([0.8] * 12, REPRODUCED),
+        ([0.2] * 12, NOT_REPRODUCED),
+        ([0.1] * 4 + [0.9] * 8, NOT_REPRODUCED),  # worse on the smallest third
+    ],
+)
+def test_maps_follow_tumours_if_they_do_so_in_every_pair_and_on_small_tumours(unet: list[float], verdict: str) -> None:
+    scores = map_scores(unet=unet, deeplab=[0.9] * 12, linknet=[0.4] * 12, segnet=[0.3] * 12)
+    evidence = MadeUp(saliency=SaliencyRecord([], scores, pd.DataFrame()))
+    words = claim("maps_follow_tumours", closely=["unet", "deeplab"], less=["linknet", "segnet"], method="CAM")
+    assert outcome(words, evidence).verdict == verdict
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.2, REPRODUCED), (-0.2, NOT_REPRODUCED)])
+def test_guidance_is_judged_by_its_largest_weight(gain: float, verdict: str) -> None:
+    plain = map_scores(unet=np.linspace(0.3, 0.6, 12)).assign(guidance=0.0, seed=0)
+    little = plain.assign(guidance=0.1)
+    guided = plain.assign(guidance=1.0, energy=plain["energy"] + gain)
+    runs = [gap_run(0.5, dice, guidance) for guidance, dice in ((0.0, 0.6), (1.0, 0.5))]
+    evidence = MadeUp(guided_maps=pd.concat([plain, little, guided]), guided_runs=runs)
+    words = claim("guidance_draws_maps_to_tumours", method="CAM")
+    found = outcome(words, evidence)
+    assert found.verdict == verdict
+    assert found.measured == pytest.approx(gain)
+    assert found.why.endswith("changes at the same time: U-Net -0.10.")
+    with pytest.raises(UntestableError, match="not both recorded"):
+        outcome(words, MadeUp(guided_maps=plain))
+
+
+def test_guidance_is_read_from_records_of_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    assert Evidence().guided_runs() == []
+    with pytest.raises(UntestableError, match="No maps of networks that were trained with saliency are recorded"):
+        Evidence().guided_maps()
+    recipe = recipe_at("corrected", "unet", SCALES["quick"], seed=3, guidance=0.5)
+    tables = {"scores": {"map": ["gradient"], "energy": [0.4]}, "randomisation": {"map": []}}
+    content = {"name": "unet-0", "recipe": recipe.to_dict(), "provenance": {}, **tables}
+    monkeypatch.setattr(evidence_module, "GUIDED_MAPS", "made-up")  # what was read once is not read again
+    (tmp_path / "made-up").mkdir()
+    (tmp_path / "made-up" / "unet.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
+    (row,) = Evidence().guided_maps().to_dict("records")
+    assert row == {"map": "gradient", "energy": 0.4, "model": "unet", "guidance": 0.5, "seed": 3}
+
+
+def gap_run(training: float, test: float, guidance: float = 0.0) -> Record:
+    run = full_run("unet", 0.5)
+    scores = pd.DataFrame({"split": ["train", "test"], "patient": ["a", "b"], "number": [1, 2]})
+    recipe = dataclasses.replace(run.recipe, guidance=guidance)
+    return dataclasses.replace(run, recipe=recipe, scores=scores.assign(border_dice=[training, test]))
+
+
+@pytest.mark.parametrize(
+    ("without", "gated", "verdict"),
+    [
+        ((0.9, 0.5), (0.8, 0.6), REPRODUCED),
+        ((0.9, 0.5), (0.95, 0.5), NOT_REPRODUCED),
+        ((0.5, 0.6), (0.5, 0.7), CANNOT_BE_TESTED),
+    ],
+)
+def test_overfitting_can_shrink_only_where_there_is_some(
+    without: tuple[float, float], gated: tuple[float, float], verdict: str
+) -> None:
+    runs: Mapping[str, Any] = {"unet": {"gate": [gap_run(*gated)], None: [gap_run(*without)]}, "deeplab": {None: []}}
+    assert outcome(claim("attention_reduces_overfitting", kind="gate"), MadeUp(attention=runs)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("numbers", "healthy", "verdict"),
+    [
+        ((700, 200, 100), 0, ARTEFACT),
+        ((700, 200, 100), 300, REPRODUCED),
+        ((500, 300, 200), 0, NOT_REPRODUCED),
+        ((70, 20, 10), 0, NOT_REPRODUCED),
+    ],
+)
+def test_a_data_set_with_and_without_tumours_has_both(
+    numbers: tuple[int, int, int], healthy: int, verdict: str
+) -> None:
+    areas = pd.DataFrame({"split": ["train", "valid", "test"], "mask": "border", "images": numbers})
+    found = {"images without a border": healthy}
+    evidence = MadeUp(check=areas, finding=lambda name: {"count": found.get(name, 0), "total": sum(numbers)})
+    words = claim("has_images_without_tumour", 1050, tolerance=100, shares=[0.7, 0.2, 0.1])
+    assert outcome(words, evidence).verdict == verdict
+
+
+@pytest.mark.parametrize(("boxes", "verdict"), [(100, ARTEFACT), (50, NOT_REPRODUCED), (2, REPRODUCED)])
+def test_labels_are_outlines_if_few_are_rectangles(boxes: int, verdict: str) -> None:
+    evidence = MadeUp(finding={"count": boxes, "total": 100}, agreement=0.4)
+    assert outcome(claim("labels_are_outlines", tolerance=0.05), evidence).verdict == verdict
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("channel", REPRODUCED), ("gate", NOT_REPRODUCED)])
+def test_the_kind_of_attention_is_told_by_the_number_of_parameters(kind: str, verdict: str) -> None:
+    rows = [
+        {"model": model, "attention": name, "parameters": parameters + (name != kind)}
+        for model, parameters in PARAMETERS.items()
+        for name in ("gate", "channel", "spatial")
+    ]
+    evidence = MadeUp(efficiency=pd.DataFrame(rows))
+    assert outcome(claim("uses_attention", kinds=["channel", "spatial"]), evidence).verdict == verdict
+
+
+# Measurements
+
+
+def test_a_measurement_is_compared_within_the_tolerance() -> None:
+    for value, verdict in ((0.963, REPRODUCED), (0.97, NOT_REPRODUCED)):
+        words = claim("blank_mask", value, 0.0005, split="train", score="accuracy")
+        found = outcome(words, Evidence())
+        assert (found.verdict, round(found.measured or 0, 4)) == (verdict, 0.9628)
+    with pytest.raises(BrainsegError, match="measures a number, and none is published"):
+        outcome(claim("blank_mask", split="train", score="accuracy"), Evidence())
+
+
+def test_what_is_shown_live_needs_an_experiment() -> None:
+    row = evaluate([claim("live_mean_iou_spread", 0.0)], Evidence()).to_dict("records")[0]
+    assert (row["verdict"], row["measured"], row["difference"]) == (CANNOT_BE_TESTED, None, None)
+    assert "brainseg claims --live" in row["why"]
+
+
+def test_live_measurements_on_drawn_labels() -> None:
+    class Drawn:
+        masks: Mapping[str, Any] = {"box": np.zeros((3, 8, 8), np.uint8)}
+
+        def rows(self, split: str) -> slice:
+            return slice(None)
+
+    class Live:
+        data = Drawn()
+
+    for image, (top, left) in enumerate(((1, 2), (2, 2), (3, 4))):
+        Live.data.masks["box"][image, top : top + 3, left : left + 4] = 1
+    evidence = Evidence(experiment=Live())  # type: ignore[arg-type]
+    for name in ("live_mean_iou_spread", "live_half_the_background", "live_stretched_pairs"):
+        assert outcome(claim(name, 0.0, 1e-9), evidence).verdict == REPRODUCED
+        assert outcome(claim(name, 0.1, 1e-9), evidence).verdict == NOT_REPRODUCED
+
+
+# Arithmetic
+
+
+def test_implied_mean_iou_is_that_of_masks() -> None:
+    random = np.random.default_rng(0)
+    truth, answer = random.random((2, 1, 40, 40)) < np.array([0.2, 0.3]).reshape(2, 1, 1, 1)
+    right = (truth & answer).sum()
+    tumour, background = ((a & b).sum() / (a | b).sum() for a, b in ((truth, answer), (~truth, ~answer)))
+    accuracy, dice = float((truth == answer).mean()), float(dice_of_images(answer, truth)[0])
+    assert 0 < right < truth.sum()
+    assert implied_mean_iou(accuracy, dice) == pytest.approx((tumour + background) / 2)
+
+
+def test_stretched_pairs_are_tied() -> None:
+    random = np.random.default_rng(1)
+    truth, answer = random.random((2, 16, 16)) < 0.3
+    pair = broadcast_scores(answer, truth)
+    assert broadcast_iou(pair["dice"], 16) == pytest.approx(pair["iou"])
+
+
+def test_counts_of_cells_are_those_of_the_study() -> None:
+    table = cells()
+    trained = table[table["cell"] == "trained"].set_index("part")["count"]
+    assert trained.to_dict() == {"unet": 74, "linknet": 63, "segnet": 69, "deeplab": 54}
+    assert set(table["part"]) == {"data", "gate", *MODELS}
+
+
+def test_the_ledger_lies_beside_the_book() -> None:
+    assert CLAIMS.is_file()

@@ -1,0 +1,127 @@
+"""Sentences say what the numbers say."""
+
+import gzip
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brainseg.errors import BrainsegError
+from brainseg.experiments import recorded as results
+from brainseg.experiments.recipe import SCALES, published, recipe_at
+from brainseg.experiments.run import Run
+from brainseg.models import build
+from brainseg.paper import display, narrate
+from brainseg.paper.study import MEASURES, PARAMETERS, published_last_epoch, published_table
+from brainseg.scores.metrics import dice
+
+
+def run(val_dice: list[float], scores: pd.DataFrame | None = None, model: str = "unet") -> Run:
+    n = len(val_dice)
+    history = pd.DataFrame({"epoch": range(1, n + 1), "dice": [0.5] * n, "val_dice": val_dice})
+    history["val_accuracy"] = np.linspace(0.9, 0.98, n)
+    history["val_mean_iou"] = np.linspace(0.48, 0.49, n)
+    recipe = published(model, SCALES["quick"])
+    return Run("run", recipe, history, pd.DataFrame() if scores is None else scores, {}, Path())
+
+
+def test_training_tells_how_long_nothing_was_found() -> None:
+    text = " ".join(narrate.training(run([0.0, 0.001, 0.3, 0.0]), background=0.96))
+    assert "It ran for 4 epochs, of at most 30." in text
+    assert "For the first 2 epochs" in text
+    assert "In epoch 2 its accuracy is 0.927; a mask without any tumour has 0.960" in text
+    assert "between 0.4800 and 0.4900; half of the background share is 0.4800" in text
+
+
+def test_sentences_about_two_runs_differ_in_numbers_only() -> None:
+    one = "\n".join(narrate.training(run([0.0, 0.001, 0.3, 0.0]), background=0.96))
+    other = "\n".join(narrate.training(run([0.2] * 20, model="segnet"), background=0.95))
+    assert re.sub(r"[\d.]+", "#", one) == re.sub(r"[\d.]+", "#", other)
+    assert "For the first 0 epochs" in other
+
+
+def test_what_is_found_is_counted_on_test_images_with_a_label() -> None:
+    scores = pd.DataFrame(
+        {
+            "split": ["train", *["test"] * 7],
+            "tumour_type": [*["glioma"] * 6, "pituitary", "pituitary"],
+            "labelled": [*[0.1] * 7, 0.0],
+            "dice": [1.0, 0.0, 0.6, 0.3, 0.1, 0.5, 0.9, np.nan],
+        }
+    )
+    text = " ".join(narrate.test(run([0.1], scores), None))  # type: ignore[arg-type]
+    assert "0.40 on average; the median is 0.40" in text
+    assert "in a share of 0.17 of the 6 test images" in text
+    assert "where there are 5 images or more: 0.30 for glioma (n = 5)." in text
+    assert "pituitary" not in text
+
+
+def test_parameters_are_compared_with_the_published_number() -> None:
+    small = build("deeplab", size=32, width=2)
+    assert "the study printed 4,334,145" in narrate.parameters("deeplab", small, small)
+
+
+@pytest.mark.parametrize("model", PARAMETERS)
+def test_protocol_names_what_is_validated_on(model: str) -> None:
+    text = " ".join(narrate.protocol(published(model, SCALES["full"])))
+    assert ("last fifth" in text) == (model in {"segnet", "deeplab"})
+    assert "128 × 128 pixels, 32 in a batch" in text
+    layers = {type(layer).__name__ for layer in build(model, size=32, width=2).layers}
+    assert ("no batch normalisation" in text) == ("BatchNormalization" not in layers)
+    assert ("no dropout" in text) == ("Dropout" not in layers)
+
+
+def test_protocol_names_what_the_corrected_training_does_besides() -> None:
+    published_one, corrected = (
+        " ".join(narrate.protocol(recipe_at(step, "unet", SCALES["quick"]))) for step in ("published", "corrected")
+    )
+    assert "As published: no batch normalisation, dropout of 0.3 after each pooling and merge." in published_one
+    assert "mirror images" not in published_one
+    assert "dropout of 0.1 after each pooling and merge." in corrected
+    assert corrected.endswith("A prediction is the mean of those for the image and its three mirror images.")
+
+
+def test_protocol_names_the_guidance() -> None:
+    recipe = published("unet", SCALES["full"])
+    assert "Loss: binary cross-entropy. " in " ".join(narrate.protocol(recipe))
+    guided = " ".join(narrate.protocol(replace(recipe, guidance=0.5)))
+    assert "Loss: binary cross-entropy plus 0.5 times the guidance term. " in guided
+
+
+def test_the_published_dice_is_the_training_dice_of_the_log() -> None:
+    table, log = published_table(), published_last_epoch()
+    assert table["dice"].tolist() == log["dice"].tolist()
+    assert set(MEASURES) <= set(table.columns) & set(log.columns)
+
+
+def test_recorded_background_is_the_published_validation_mean_iou() -> None:
+    areas = results.recorded("tumorseg-check")["areas"].set_index(["split", "mask"])["background_mean_iou"]
+    log = published_last_epoch()["val_mean_iou"]
+    for model, split in {"unet": "valid", "linknet": "valid", "segnet": "last fifth of train"}.items():
+        assert round(areas[split, "published"], 4) == log[model]
+
+
+def test_a_record_that_does_not_exist_is_named() -> None:
+    with pytest.raises(BrainsegError, match="received the name 'nowhere', expected a file"):
+        results.recorded("nowhere")
+
+
+def test_records_hold_no_place_of_a_machine() -> None:
+    for path in filter(Path.is_file, results.RESULTS.rglob("*")):
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        assert b"/" not in content.replace(b"1/", b"")
+
+
+def test_source_is_what_the_package_runs() -> None:
+    assert "def dice(" in display.source(dice).data
+    assert display.source(dice).data.count("```") == 2
+
+
+def test_source_leaves_out_what_only_a_reference_needs() -> None:
+    shown = display.source(dice).data
+    assert not {"Parameters", ">>>"} & set(shown.split())
+    assert shown.count('"""') == 2
+    compile(shown.removeprefix("```python\n").removesuffix("```"), "shown", "exec")
