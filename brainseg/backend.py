@@ -29,10 +29,8 @@ run faster so, with a process for each core, and sums keep their order whatever 
 def choose_backend() -> str:
     """Name the Keras backend to use: ``KERAS_BACKEND``, or else the first one that is installed.
 
-    Raises
-    ------
-    BrainsegError
-        If no backend is installed, or the one asked for is not.
+    Raises:
+        BrainsegError: If no backend is installed, or the one asked for is not.
     """
     installed = [name for name, package in BACKENDS.items() if importlib.util.find_spec(package)]
     wanted = os.environ.get("KERAS_BACKEND") or (installed[0] if installed else None)
@@ -80,27 +78,21 @@ with _quiet():
         tensorflow.config.list_physical_devices()
         tensorflow.get_logger().setLevel("ERROR")  # it warns where several models are traced one after another
 
-__all__ = ["BACKENDS", "choose_backend", "configure", "describe", "devices", "distribute", "keras", "processor"]
+__all__ = ["BACKENDS", "choose_backend", "configure", "describe", "keras", "processor"]
 
 
 def configure(seed: int, threads: int | None = None) -> None:
     """Make what follows repeatable: seed every global generator and ask for deterministic operations.
 
-    Parameters
-    ----------
-    seed
-        For Python, NumPy and the backend.
-    threads
-        Processor threads that one operation may use; None leaves what is set: one with TensorFlow, see
-        :data:`THREADS`, and all cores with the others.
-        The number of threads changes the order of sums, and with it the last digits of a result. It can be
-        set only before the backend has computed anything. JAX has no such setting: set the affinity of
-        the process instead (``taskset``).
+    Args:
+        seed: For Python, NumPy and the backend.
+        threads: Processor threads that one operation may use; None leaves what is set: one with TensorFlow, see
+            :data:`THREADS`, and all cores with the others. The number of threads changes the order of sums, and with it
+            the last digits of a result. It can be set only before the backend has computed anything. JAX has no such
+            setting: set the affinity of the process instead (``taskset``).
 
-    Raises
-    ------
-    BrainsegError
-        If the number of threads can no longer be set, or not at all.
+    Raises:
+        BrainsegError: If the number of threads can no longer be set, or not at all.
     """
     keras.utils.set_random_seed(seed)
     backend = keras.backend.backend()
@@ -124,43 +116,6 @@ def configure(seed: int, threads: int | None = None) -> None:
             torch.set_num_threads(threads)
     elif threads is not None:
         raise BrainsegError(f"{threads} threads asked for, but {backend} cannot be told; use taskset instead")
-
-
-def distribute(count: int) -> None:
-    """Share each batch of what follows between several devices of this machine, each with a copy of the weights.
-
-    Call it before a model is built. It is :class:`keras.distribution.DataParallel`: the devices' gradients are averaged
-    in every step, so that a step is that of one device, but for the order of sums. A last batch that cannot be shared
-    evenly is filled up with some of its own images, which then count twice.
-
-    Parameters
-    ----------
-    count
-        Number of devices; 1 changes nothing.
-
-    Raises
-    ------
-    BrainsegError
-        If the backend is not JAX, or there are fewer devices.
-    """
-    if count == 1:
-        return
-    if keras.backend.backend() != "jax":
-        raise BrainsegError(
-            f"{count} devices asked for, but only JAX shares batches between devices here: "
-            "set KERAS_BACKEND=jax, or leave out the number of devices"
-        )
-    there = keras.distribution.list_devices()
-    if not 1 <= count <= len(there):
-        raise BrainsegError(f"{count} devices asked for, expected 1 to {len(there)}: {', '.join(there)}")
-    shared = keras.distribution.DataParallel(devices=there[:count], auto_shard_dataset=False)
-    keras.distribution.set_distribution(shared)
-
-
-def devices() -> int:
-    """How many devices share a batch, see :func:`distribute`."""
-    distribution = keras.distribution.distribution()
-    return 1 if distribution is None else int(distribution.device_mesh.devices.size)
 
 
 def describe() -> dict[str, str]:
@@ -191,7 +146,7 @@ def describe() -> dict[str, str]:
     return {
         "keras": keras.version(),
         "backend": f"{backend} {version}",
-        "device": device if devices() == 1 else f"{devices()} × {device}",
+        "device": device,
         "threads": str(threads),
         "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"],
     }

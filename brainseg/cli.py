@@ -163,14 +163,9 @@ def train(
     scale: ScaleName = "quick",
     seed: Seed = 0,
     guidance: Guidance = 0.0,
-    devices: Annotated[int, typer.Option(min=1, help="Graphics cards that share each batch (JAX only).")] = 1,
     record: Record = None,
 ) -> None:
     """Train a model; a finished run is found again, an interrupted one goes on."""
-    if devices > 1:
-        from brainseg.backend import distribute
-
-        distribute(devices)
     from brainseg.paper.tables import PROCESSED
 
     result = _result(model, step, attention, dataset, data, scale, seed, guidance)
@@ -374,41 +369,6 @@ def status(
     typer.echo(table.to_string(index=False))
     finished, recorded = (table["state"] == "finished").sum(), (table["recorded"] == "yes").sum()
     typer.echo(f"{len(table)} runs: {finished} finished in the store, {recorded} recorded")
-
-
-@commands.command()
-def pack(
-    folder: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet.")],
-    dataset: DatasetName = "phantom",
-    data: DataFolder = None,
-    scale: ScaleName = "full",
-    python: Annotated[str | None, typer.Option(help="Version of Python there, such as 3.12; else as here.")] = None,
-) -> None:
-    """Write FOLDER, which is enough to train on a machine that has Python and JAX, and no network."""
-    scale_named(scale)
-    from brainseg.experiments.workspace import Experiment
-    from brainseg.pack import pack as write
-
-    write(folder, Experiment(dataset, scale, data=data).data, dataset, scale, python)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    typer.echo(f"{folder}: {size / 1e6:.1f} MB. There: python run.py unet --step corrected; its README.md says more")
-
-
-@commands.command("import-runs")
-def import_runs(
-    folder: Annotated[Path, typer.Argument(help="The folder runs of a packed folder.")],
-    dataset: DatasetName = "phantom",
-    data: DataFolder = None,
-    scale: ScaleName = "full",
-) -> None:
-    """Bring the runs that were trained in a packed folder into the store, where train and make results find them."""
-    scale_named(scale)
-    from brainseg.experiments.workspace import Experiment
-    from brainseg.pack import import_runs as bring
-
-    experiment = Experiment(dataset, scale, data=data)
-    for there, here in bring(folder, experiment.data, experiment.dataset.workspace / "runs").items():
-        typer.echo(f"{there} is {here}")
 
 
 @commands.command()

@@ -17,13 +17,9 @@ PACKAGE = Path(__file__).parent
 def source_files(*modules: str) -> list[Path]:
     """Source files of this package that the modules depend on, themselves included, sorted.
 
-    Parameters
-    ----------
-    modules
-        Dotted names, such as ``"brainseg.data.prepare"``.
+    Args:
+        modules: Dotted names, such as ``"brainseg.data.prepare"``.
 
-    Examples
-    --------
     >>> [path.name for path in source_files("brainseg.errors")]
     ['__init__.py', 'errors.py']
     """
@@ -40,8 +36,6 @@ def code_fingerprint(paths: Iterable[Path]) -> str:
 
     So that a result need not be made again because a sentence about it was mended.
 
-    Examples
-    --------
     >>> len(code_fingerprint(source_files("brainseg.errors")))
     64
     """
@@ -57,8 +51,6 @@ def code_fingerprint(paths: Iterable[Path]) -> str:
 def commit() -> str:
     """Commit that the package was checked out at, with ``-dirty`` if files have changed since; else ``"unknown"``.
 
-    Examples
-    --------
     >>> commit() == "unknown" or len(commit().removesuffix("-dirty")) == 40
     True
     """

@@ -39,13 +39,9 @@ SIZE = 128
 def disc(radius: int) -> NDArray[np.uint8]:
     """Footprint of the pixels whose centres are at most ``radius`` pixels from the middle, (2·radius + 1)².
 
-    Raises
-    ------
-    BrainsegError
-        If the radius is negative.
+    Raises:
+        BrainsegError: If the radius is negative.
 
-    Examples
-    --------
     >>> disc(2)
     array([[0, 0, 1, 0, 0],
            [0, 1, 1, 1, 0],
@@ -64,13 +60,9 @@ def dilation(masks: Masks, radius: int) -> Masks:
 
     This and the next three: Serra 1982, "Image analysis and mathematical morphology".
 
-    Raises
-    ------
-    BrainsegError
-        If the masks are not (n, h, w) with values 0 and 1, or the radius is negative.
+    Raises:
+        BrainsegError: If the masks are not (n, h, w) with values 0 and 1, or the radius is negative.
 
-    Examples
-    --------
     >>> dilation(np.array([[[0, 0, 0, 0, 0],
     ...                     [0, 0, 1, 0, 0],
     ...                     [0, 0, 0, 0, 0]]]), 1)
@@ -85,13 +77,6 @@ def dilation(masks: Masks, radius: int) -> Masks:
 def erosion(masks: Masks, radius: int) -> Masks:
     """Keep every mask pixel that has only mask pixels within ``radius`` pixels.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dilation`.
-
-    Examples
-    --------
     >>> erosion(np.array([[[0, 0, 1, 1, 1],
     ...                    [0, 0, 1, 1, 1],
     ...                    [0, 0, 0, 0, 0]]]), 1)
@@ -106,13 +91,6 @@ def erosion(masks: Masks, radius: int) -> Masks:
 def opening(masks: Masks, radius: int) -> Masks:
     """Erosion, then dilation: remove what the disc does not fit into.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dilation`.
-
-    Examples
-    --------
     >>> opening(np.array([[[0, 0, 1, 0, 0, 0, 0],
     ...                    [0, 1, 1, 1, 1, 1, 0],
     ...                    [0, 0, 1, 0, 0, 0, 0]]]), 1)
@@ -127,13 +105,6 @@ def opening(masks: Masks, radius: int) -> Masks:
 def closing(masks: Masks, radius: int) -> Masks:
     """Dilation, then erosion: add the background that the disc does not fit into.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dilation`.
-
-    Examples
-    --------
     >>> closing(np.array([[[0, 1, 1, 0, 1, 1, 0],
     ...                    [0, 1, 1, 0, 1, 1, 0],
     ...                    [0, 1, 1, 0, 1, 1, 0]]]), 1)
@@ -158,13 +129,9 @@ def published_closing(masks: Masks) -> Masks:
     two pixels of the edge can grow to it. A filled rectangle farther inside is left as it is. The study closed grey
     values and applied the threshold afterwards; the order makes no difference.
 
-    Raises
-    ------
-    BrainsegError
-        If the masks are not (n, h, w) with values 0 and 1.
+    Raises:
+        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
 
-    Examples
-    --------
     >>> published_closing(np.array([[[0, 1, 1, 0, 0, 1, 0, 0, 0]]]))
     array([[[1, 1, 1, 1, 1, 1, 0, 0, 0]]])
     """
@@ -175,13 +142,9 @@ def published_closing(masks: Masks) -> Masks:
 def fill_holes(masks: Masks) -> Masks:
     """Add the background that the mask encloses.
 
-    Raises
-    ------
-    BrainsegError
-        If the masks are not (n, h, w) with values 0 and 1.
+    Raises:
+        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
 
-    Examples
-    --------
     >>> fill_holes(np.array([[[0, 1, 1, 0, 1, 1],
     ...                       [1, 0, 0, 1, 0, 0],
     ...                       [0, 1, 1, 0, 1, 1]]]))
@@ -195,13 +158,9 @@ def fill_holes(masks: Masks) -> Masks:
 def largest_component(masks: Masks) -> Masks:
     """Keep the component with the most pixels; of equal ones, that which a reader of the image meets first.
 
-    Raises
-    ------
-    BrainsegError
-        If the masks are not (n, h, w) with values 0 and 1.
+    Raises:
+        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
 
-    Examples
-    --------
     >>> largest_component(np.array([[[1, 0, 0, 0, 1],
     ...                              [0, 0, 1, 1, 0],
     ...                              [1, 0, 0, 0, 0]]]))
@@ -220,13 +179,9 @@ def largest_component(masks: Masks) -> Masks:
 def remove_small(masks: Masks, pixels: int) -> Masks:
     """Remove the components of fewer than ``pixels`` pixels.
 
-    Raises
-    ------
-    BrainsegError
-        If the masks are not (n, h, w) with values 0 and 1.
+    Raises:
+        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
 
-    Examples
-    --------
     >>> remove_small(np.array([[[1, 1, 0, 0, 1],
     ...                         [0, 0, 0, 1, 0],
     ...                         [1, 0, 0, 1, 0]]]), 3)
@@ -264,17 +219,12 @@ def _unknown(text: str) -> BrainsegError:
 class Operation:
     """One step of a pipeline.
 
-    Parameters
-    ----------
-    name
-        Of :data:`WHOLE` or :data:`MEASURED`.
-    amount
-        Of the latter: radius or area in pixels of an image :data:`SIZE` pixels wide.
+    Args:
+        name: Of :data:`WHOLE` or :data:`MEASURED`.
+        amount: Of the latter: radius or area in pixels of an image :data:`SIZE` pixels wide.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such operation, or its amount is missing, negative, or given where none belongs.
+    Raises:
+        BrainsegError: If there is no such operation, or its amount is missing, negative, or given where none belongs.
     """
 
     name: str
@@ -315,8 +265,6 @@ class Operation:
 class Pipeline:
     """Operations that are applied one after another; without any, masks stay as they are.
 
-    Examples
-    --------
     >>> str(Pipeline.parse("fill_holes, remove_small 20")), str(Pipeline())
     ('fill_holes, remove_small 20', 'nothing')
     """
@@ -330,10 +278,8 @@ class Pipeline:
     def parse(cls, text: str) -> "Pipeline":
         """The pipeline of which ``text`` is the ``str``.
 
-        Raises
-        ------
-        BrainsegError
-            As :class:`Operation`, or if the text is not written as in the example.
+        Raises:
+            BrainsegError: As :class:`Operation`, or if the text is not written as in the example.
         """
         return cls(() if text == "nothing" else tuple(Operation.parse(step.strip()) for step in text.split(",")))
 
@@ -341,13 +287,9 @@ class Pipeline:
 def apply(pipeline: Pipeline, masks: Masks) -> Masks:
     """Apply a pipeline to masks.
 
-    Raises
-    ------
-    BrainsegError
-        If the masks are not (n, h, w) with values 0 and 1.
+    Raises:
+        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
 
-    Examples
-    --------
     >>> apply(Pipeline.parse("fill_holes, largest_component"), np.array([[[1, 1, 1, 0, 0],
     ...                                                                   [1, 0, 1, 0, 1],
     ...                                                                   [1, 1, 1, 0, 0]]]))
@@ -388,30 +330,21 @@ def choose(masks: Masks, truth: Masks, candidates: Sequence[Pipeline] = CANDIDAT
 
     Masks are left as they are unless a pipeline raises the mean, the rule of nnU-Net (Isensee et al. 2021, "nnU-Net: a
     self-configuring method for deep learning-based biomedical image segmentation"). Of equal ones the shorter is
-    chosen, then the earlier. Dice is that of :func:`brainseg.scores.metrics.dice`: a healthy image counts, with 0, while
-    something is predicted in it, so that the mean also rises where a false alarm is removed altogether.
+    chosen, then the earlier. Dice is that of :func:`brainseg.scores.metrics.dice`: a healthy image counts, with 0,
+    while something is predicted in it, so that the mean also rises where a false alarm is removed altogether.
 
-    Parameters
-    ----------
-    masks, truth
-        Predicted and true binary masks of the validation images, (n, h, w).
-    candidates
-        What to try beside doing nothing.
+    Args:
+        masks, truth: Predicted and true binary masks of the validation images, (n, h, w).
+        candidates: What to try beside doing nothing.
 
-    Returns
-    -------
-    Pipeline, DataFrame
-        The chosen one; and one row per candidate, the first for doing nothing, with columns ``candidate``, ``dice``
-        (mean over images), ``change`` (mean over the images that have a Dice before and after), ``better`` and
-        ``worse`` (shares of all images, those whose Dice rises and falls).
+    Returns:
+        Pipeline, DataFrame: The chosen one; and one row per candidate, the first for doing nothing, with columns
+            ``candidate``, ``dice`` (mean over images), ``change`` (mean over the images that have a Dice before and
+            after), ``better`` and ``worse`` (shares of all images, those whose Dice rises and falls).
 
-    Raises
-    ------
-    BrainsegError
-        If masks and truth are not (n, h, w) of one shape with values 0 and 1, or no image has a tumour.
+    Raises:
+        BrainsegError: If masks and truth are not (n, h, w) of one shape with values 0 and 1, or no image has a tumour.
 
-    Examples
-    --------
     >>> truth = np.array([[[0, 1, 1, 0, 0, 0]]])
     >>> speckled = np.array([[[0, 1, 1, 0, 0, 1]]])
     >>> chosen, table = choose(speckled, truth, [Pipeline.parse("largest_component"), Pipeline.parse("erosion 1")])

@@ -28,11 +28,11 @@ seed = 0
 
 # %%
 from brainseg import plotting
-from brainseg.experiments.batches import as_input
 from brainseg.experiments.recorded import log_and_recorded, recorded_and_live, recorded_at_every_scale
 from brainseg.experiments.workspace import Experiment
 from brainseg.models import build, linknet
 from brainseg.models.attention import attention_maps
+from brainseg.models.predict import as_input
 from brainseg.paper import narrate
 from brainseg.paper import tables as evaluate
 from brainseg.paper.display import items, source

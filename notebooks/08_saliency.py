@@ -31,12 +31,12 @@ import numpy as np
 
 from brainseg import plotting
 from brainseg.experiments import saliency as evaluation
-from brainseg.experiments.batches import as_input
 from brainseg.experiments.recorded import recorded_labels, recorded_runs, recorded_saliency
 from brainseg.experiments.saliency import SCORES
 from brainseg.experiments.workspace import Experiment
 from brainseg.models import MODELS, TITLES, build
 from brainseg.models.guidance import energy_outside
+from brainseg.models.predict import as_input
 from brainseg.paper import narrate
 from brainseg.paper import saliency_tables as tables
 from brainseg.paper.display import items, source

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from brainseg.app.prediction import NOT_A_DEVICE, Network, Prediction, outlined, png, put_back, seen
 from brainseg.app.slices import Slice
-from brainseg.experiments.batches import as_input
-from brainseg.experiments.train import MIRRORS, predict
 from brainseg.models import TITLES
+from brainseg.models.predict import MIRRORS, as_input, predict
 from brainseg.plotting import overlay, saliency_maps
 from brainseg.saliency import explain
 from brainseg.saliency.region import marked_or_whole
@@ -40,13 +39,10 @@ TRAINED_ON: Final = {
 class Explanation(Prediction):
     """A prediction and what it rests on; all maps have the shape of the image, (h, w).
 
-    Attributes
-    ----------
-    maps
-        Saliency, by the names of :data:`SHOWN`.
-    mirrored_dice
-        How much the masks of the image and of its three mirror images agree: the mean Dice of the pairs; NaN where none
-        of them marks anything.
+    Attributes:
+        maps: Saliency, by the names of :data:`SHOWN`.
+        mirrored_dice: How much the masks of the image and of its three mirror images agree: the mean Dice of the pairs;
+            NaN where none of them marks anything.
     """
 
     maps: dict[str, NDArray[np.float32]]
@@ -77,16 +73,11 @@ class Explanation(Prediction):
 def explain_slice(network: Network, image: Slice, upright: bool = False, batch_size: int = 32) -> Explanation:
     """Ask a trained network about one image of any size, and explain its answer.
 
-    Parameters
-    ----------
-    network
-        The trained network.
-    image
-        Grey, (h, w), 0 to 255.
-    upright
-        Whether the head stands upright in it, see :func:`brainseg.app.slices.is_upright`.
-    batch_size
-        Images that are computed at once; more take more memory.
+    Args:
+        network: The trained network.
+        image: Grey, (h, w), 0 to 255.
+        upright: Whether the head stands upright in it, see :func:`brainseg.app.slices.is_upright`.
+        batch_size: Images that are computed at once; more take more memory.
     """
     square = seen(network, image, upright)
     answer = predict(network.model, square[np.newaxis], network.recipe.preset.mirrored)
@@ -107,14 +98,10 @@ def figure(explanation: Explanation) -> Figure:
 def html(explanation: Explanation, network: Network, dataset: str, name: str) -> str:
     """A page that needs no other file: the pictures, the words, and what the network is.
 
-    Parameters
-    ----------
-    explanation, network
-        What is said, and the network that says it.
-    dataset
-        What the network was trained on, one of :data:`TRAINED_ON`.
-    name
-        What the image is called.
+    Args:
+        explanation, network: What is said, and the network that says it.
+        dataset: What the network was trained on, one of :data:`TRAINED_ON`.
+        name: What the image is called.
     """
     mask = np.where(explanation.mask, 255, 0).astype(np.uint8)
     panels = [

@@ -18,7 +18,7 @@ from brainseg.app.slices import Slice, from_square, to_square
 from brainseg.app.weights import Weights
 from brainseg.errors import BrainsegError
 from brainseg.experiments.run import Run
-from brainseg.experiments.train import predict
+from brainseg.models.predict import predict
 from brainseg.plotting.style import MASK_COLOURS
 from brainseg.scores.metrics import THRESHOLD
 
@@ -32,12 +32,9 @@ NOT_A_DEVICE = "This is not a medical device. It must not be used to diagnose, o
 class Prediction:
     """What a network says about one image.
 
-    Attributes
-    ----------
-    image
-        As it was given, (h, w), 0 to 255.
-    probability
-        Of tumour, (h, w), 0 to 1.
+    Attributes:
+        image: As it was given, (h, w), 0 to 255.
+        probability: Of tumour, (h, w), 0 to 1.
     """
 
     image: Slice
@@ -66,8 +63,6 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """The numbers: ``area`` of the mask in pixels of the image, its ``share`` of the image, and so on.
 
-        Examples
-        --------
         >>> Prediction(np.zeros((2, 2), np.uint8), np.array([[0.75, 0.5], [0, 0]], np.float32)).to_dict()
         {'height': 2, 'width': 2, 'area': 1, 'share': 0.25, 'components': 1, 'mean_probability': 0.75}
         """
@@ -85,17 +80,11 @@ class Prediction:
 def predict_slice(network: Network, image: Slice, upright: bool = False) -> Prediction:
     """Ask a network about one image of any size.
 
-    Parameters
-    ----------
-    network
-        Trained, of any size.
-    image
-        Grey, (h, w), 0 to 255.
-    upright
-        Whether the head stands upright in it, see :func:`brainseg.app.slices.is_upright`.
+    Args:
+        network: Trained, of any size.
+        image: Grey, (h, w), 0 to 255.
+        upright: Whether the head stands upright in it, see :func:`brainseg.app.slices.is_upright`.
 
-    Examples
-    --------
     >>> from brainseg.app.weights import shipped
     >>> answer = predict_slice(shipped("deeplab"), np.zeros((20, 30), np.uint8))
     >>> answer.mask.shape, answer.found
@@ -135,9 +124,7 @@ def png(picture: NDArray[np.uint8]) -> bytes:
 def write_prediction(prediction: Prediction, folder: Path, name: str) -> dict[str, Path]:
     """Write ``NAME-mask.png`` (0 and 255) and ``NAME-outline.png``, both of the image's size.
 
-    Returns
-    -------
-    dict
+    Returns:
         The paths, by ``mask`` and ``outline``.
     """
     pictures = {"mask": np.where(prediction.mask, 255, 0).astype(np.uint8), "outline": outlined(prediction)}
@@ -150,13 +137,9 @@ def write_prediction(prediction: Prediction, folder: Path, name: str) -> dict[st
 def names(images: list[Path]) -> list[str]:
     """What to call the answers to image files: their names without the ending.
 
-    Raises
-    ------
-    BrainsegError
-        If two would be called the same.
+    Raises:
+        BrainsegError: If two would be called the same.
 
-    Examples
-    --------
     >>> names([Path("a/head.nii.gz"), Path("b/1000_jpg.rf.17.jpg")])
     ['head', '1000_jpg.rf.17']
     """

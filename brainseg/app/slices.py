@@ -28,18 +28,13 @@ def read_slice(path: Path, number: int | None = None) -> Slice:
     turned until its axes run from left to right, back to front and foot to head, or nearly so, and cut across the last.
     Its slices are shown as a radiologist sees them: the patient's right on the left, the front on top.
 
-    Parameters
-    ----------
-    path
-        A file; its content decides what it is, apart from NIfTI, which is known by ``.nii`` or ``.nii.gz``.
-    number
-        Which slice of a file with several, from 0; None: the middle one.
+    Args:
+        path: A file; its content decides what it is, apart from NIfTI, which is known by ``.nii`` or ``.nii.gz``.
+        number: Which slice of a file with several, from 0; None: the middle one.
 
-    Raises
-    ------
-    BrainsegError
-        If the file is not there, is none of these or is in colour, or if there is no such slice, or its values are not
-        finite or all equal.
+    Raises:
+        BrainsegError: If the file is not there, is none of these or is in colour, or if there is no such slice, or its
+            values are not finite or all equal.
     """
     if path.is_dir():
         raise BrainsegError(f"received {path}, which is a folder: name the images in it, for instance {path}/*.png")
@@ -58,8 +53,6 @@ def is_upright(path: Path) -> bool:
     The study's images, which the networks learnt from, do not: they are Cheng's slices transposed, so that the front or
     the crown lies on the left.
 
-    Examples
-    --------
     >>> is_upright(Path("head.nii.gz"))
     True
     """
@@ -69,8 +62,6 @@ def is_upright(path: Path) -> bool:
 def to_square(image: Slice, size: int) -> Slice:
     """The image in the middle of a black square, resized bilinearly as the data sets are: (size, size).
 
-    Examples
-    --------
     >>> to_square(np.full((2, 4), 9, np.uint8), 4)
     array([[0, 0, 0, 0],
            [9, 9, 9, 9],

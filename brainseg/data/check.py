@@ -47,41 +47,35 @@ RunLengths = dict[str, Any]
 class Report:
     """What :func:`check` found; areas are fractions of the image, overlaps lie between 0 and 1.
 
-    Attributes
-    ----------
-    findings : DataFrame
-        ``finding``, ``count`` of ``total``, and ``detail``. A count of 0 says that this was looked for and not found.
-    images : DataFrame
-        One row per image: ``split``, ``position`` (in the list), ``number``, ``patient``, ``patient_id`` and
-        ``tumour_type`` (None without a border), ``category`` (of the first annotation, None if there is none),
-        ``annotations`` (how many), ``label_position`` (of the image whose annotation the published pairing gives
-        this image, -1 if none), ``label_dice`` (that annotation against the image's own label), ``box`` and
-        ``border`` (areas), ``published`` (area of the mask that the published steps make, 128 pixels wide), ``closed``
-        (number of its pixels that the closing among these steps changes), ``dice`` and ``iou`` of box and border,
-        ``box_is_tumour`` (share of the box inside the border), ``tumour_in_box`` (share of the area inside the border
-        that the box covers), ``readable``, ``content`` (digest of the file).
-        Numbers are NaN where a mask that they need does not exist.
-    pairing : DataFrame
-        Runs of images that the published pairing gives another image's annotation: ``split``, ``first`` and ``last``
-        position, ``images``, ``offset`` (position of the label minus that of the image), mean ``label_dice``, and
-        ``apart``, how many of these labels do not touch the image's own. An image without a label of its own counts
-        in ``images`` only.
-    agreement : DataFrame
-        Box against border per split and over all (``split`` is ``all``): ``images`` that have both, mean ``dice``,
-        ``iou``, ``box_is_tumour``, ``tumour_in_box``, and ``apart``, how many boxes do not touch the border.
-    patients : DataFrame
-        For every pair of splits, ``first`` and ``second``: ``patients`` of the second split, how many are ``shared``
-        with the first, ``images`` of the second, how many show a patient of the first (``known``) or a slice whose
-        number follows or precedes that of one of the same patient there (``adjacent``), and the mean Dice on known
-        images of a copy of the label of the nearest slice of the same patient in the first split: ``copied_box`` and
-        ``copied_border``.
-    categories : DataFrame
-        Number of images per category name (rows) and tumour type (columns).
-    areas : DataFrame
-        Per ``split`` and ``mask`` (``published``, ``box``, ``border``): ``images`` that have one, ``mean`` and
-        ``median`` area, ``background_accuracy`` (share of correct pixels when all are called background) and
-        ``background_mean_iou`` (half of it: what a mean IoU over two classes then reads). The split ``last fifth of
-        train`` is the part that Keras' ``validation_split=0.2`` sets aside.
+    Attributes:
+        findings: ``finding``, ``count`` of ``total``, and ``detail``. A count of 0 says that this was looked for and
+            not found.
+        images: One row per image: ``split``, ``position`` (in the list), ``number``, ``patient``, ``patient_id`` and
+            ``tumour_type`` (None without a border), ``category`` (of the first annotation, None if there is none),
+            ``annotations`` (how many), ``label_position`` (of the image whose annotation the published pairing gives
+            this image, -1 if none), ``label_dice`` (that annotation against the image's own label), ``box`` and
+            ``border`` (areas), ``published`` (area of the mask that the published steps make, 128 pixels wide),
+            ``closed`` (number of its pixels that the closing among these steps changes), ``dice`` and ``iou`` of box
+            and border, ``box_is_tumour`` (share of the box inside the border), ``tumour_in_box`` (share of the area
+            inside the border that the box covers), ``readable``, ``content`` (digest of the file). Numbers are NaN
+            where a mask that they need does not exist.
+        pairing: Runs of images that the published pairing gives another image's annotation: ``split``, ``first`` and
+            ``last`` position, ``images``, ``offset`` (position of the label minus that of the image), mean
+            ``label_dice``, and ``apart``, how many of these labels do not touch the image's own. An image without a
+            label of its own counts in ``images`` only.
+        agreement: Box against border per split and over all (``split`` is ``all``): ``images`` that have both, mean
+            ``dice``, ``iou``, ``box_is_tumour``, ``tumour_in_box``, and ``apart``, how many boxes do not touch the
+            border.
+        patients: For every pair of splits, ``first`` and ``second``: ``patients`` of the second split, how many are
+            ``shared`` with the first, ``images`` of the second, how many show a patient of the first (``known``) or a
+            slice whose number follows or precedes that of one of the same patient there (``adjacent``), and the mean
+            Dice on known images of a copy of the label of the nearest slice of the same patient in the first split:
+            ``copied_box`` and ``copied_border``.
+        categories: Number of images per category name (rows) and tumour type (columns).
+        areas: Per ``split`` and ``mask`` (``published``, ``box``, ``border``): ``images`` that have one, ``mean`` and
+            ``median`` area, ``background_accuracy`` (share of correct pixels when all are called background) and
+            ``background_mean_iou`` (half of it: what a mean IoU over two classes then reads). The split ``last fifth of
+            train`` is the part that Keras' ``validation_split=0.2`` sets aside.
     """
 
     findings: pd.DataFrame
@@ -112,8 +106,6 @@ class Report:
     def text(self) -> str:
         """The findings as lines of text, those that were not found last.
 
-        Examples
-        --------
         >>> rows = [("images without a border", 0, 9, ""), ("images without an annotation", 1, 9, "train 14")]
         >>> findings = pd.DataFrame(rows, columns=["finding", "count", "total", "detail"])
         >>> print(Report(findings, *[pd.DataFrame()] * 6).text())
@@ -132,17 +124,12 @@ def check(root: Path, progress: bool = False) -> Report:
 
     Overlaps are measured at the size of the stored images.
 
-    Parameters
-    ----------
-    root : Path
-        Folder with ``tumorseg-coco`` and ``cheng2017``.
-    progress : bool
-        Whether to show a progress bar.
+    Args:
+        root: Folder with ``tumorseg-coco`` and ``cheng2017``.
+        progress: Whether to show a progress bar.
 
-    Raises
-    ------
-    BrainsegError
-        If the data set cannot be read at all.
+    Raises:
+        BrainsegError: If the data set cannot be read at all.
     """
     dataset, borders = read_dataset(root), read_borders(root)
     regions = list(_regions(dataset, borders))

@@ -33,18 +33,12 @@ _LICENCE = {"id": 1, "name": "CC BY 4.0", "url": "https://creativecommons.org/li
 class Border:
     """Tumour border of one slice, in the frame of Cheng's file.
 
-    Attributes
-    ----------
-    number : int
-        Number of the slice, which the name of a Kaggle image starts with.
-    width, height : int
-        Size of Cheng's slice in pixels, 512 or 256.
-    patient_id : str
-        As in the file.
-    tumour_type : str
-        ``meningioma``, ``glioma`` or ``pituitary``.
-    polygon : ndarray, (k, 2)
-        x, y in pixels of Cheng's slice.
+    Attributes:
+        number: Number of the slice, which the name of a Kaggle image starts with.
+        width, height: Size of Cheng's slice in pixels, 512 or 256.
+        patient_id: As in the file.
+        tumour_type: ``meningioma``, ``glioma`` or ``pituitary``.
+        polygon (ndarray, (k, 2)): x, y in pixels of Cheng's slice.
     """
 
     number: int
@@ -58,8 +52,6 @@ class Border:
     def patient(self) -> str:
         """The patient ID without the letter that may follow its last digit: one value per person.
 
-        Examples
-        --------
         >>> Border(1, 512, 512, "MR040240B", "glioma", np.zeros((3, 2))).patient
         'MR040240'
         """
@@ -68,8 +60,6 @@ class Border:
     def polygon_in(self, size: int) -> NDArray[np.float64]:
         """The border as x, y in the Kaggle image: transposed, and scaled to size x size pixels.
 
-        Examples
-        --------
         >>> triangle = np.array([[512, 0], [512, 256], [0, 256]])
         >>> Border(1, 512, 512, "100360", "glioma", triangle).polygon_in(640)
         array([[  0., 640.],
@@ -91,10 +81,8 @@ class Border:
 def read_borders(root: Path) -> dict[int, Border]:
     """Read ``root/cheng2017/annotations.coco.json``: borders by slice number.
 
-    Raises
-    ------
-    BrainsegError
-        If the file is missing or is not a border file.
+    Raises:
+        BrainsegError: If the file is missing or is not a border file.
     """
     path = root / BORDERS
     content = read_json(path)
@@ -124,23 +112,16 @@ def _border(entry: dict[str, Any], image: dict[str, Any], types: dict[int, str])
 def import_cheng(sources: Path | Sequence[Path], out: Path) -> pd.DataFrame:
     """Collect borders, types and patient IDs of Cheng's ``.mat`` files in one COCO file.
 
-    Parameters
-    ----------
-    sources : path or sequence of paths
-        Folders with ``.mat`` files or zip files, or zip files with ``.mat`` files.
-    out : path
-        The border file to write; :func:`read_borders` expects it at ``root/cheng2017/annotations.coco.json``.
+    Args:
+        sources: Folders with ``.mat`` files or zip files, or zip files with ``.mat`` files.
+        out: The border file to write; :func:`read_borders` expects it at ``root/cheng2017/annotations.coco.json``.
 
-    Returns
-    -------
-    DataFrame
-        One row per slice: ``number``, ``width``, ``patient_id``, ``tumour_type`` and ``dice``, the overlap
-        between the area inside the border and the ``tumorMask`` that the same file holds, between 0 and 1.
+    Returns:
+        One row per slice: ``number``, ``width``, ``patient_id``, ``tumour_type`` and ``dice``, the overlap between the
+        area inside the border and the ``tumorMask`` that the same file holds, between 0 and 1.
 
-    Raises
-    ------
-    BrainsegError
-        If there are no ``.mat`` files, or one of them is not as the data set describes it.
+    Raises:
+        BrainsegError: If there are no ``.mat`` files, or one of them is not as the data set describes it.
     """
     files = [sources] if isinstance(sources, Path) else sources
     slices = sorted((_read_mat(name, data) for name, data in _mat_files(files)), key=lambda s: s[0].number)

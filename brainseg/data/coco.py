@@ -34,20 +34,14 @@ _CLOSING = {
 class Annotation:
     """One labelled region of one image.
 
-    Attributes
-    ----------
-    id, image_id : int
-        As in the file.
-    category : str
-        Name of the category.
-    bbox : tuple of float
-        x, y, width and height in pixels, as in the file.
-    polygons : tuple of ndarray, each (k, 2)
-        Outlines as x, y in pixels of the image; empty where the region is run-length encoded.
-    rle : dict or None
-        COCO run-length encoding, compressed or not.
-    area : float
-        In square pixels, as in the file.
+    Attributes:
+        id, image_id: As in the file.
+        category: Name of the category.
+        bbox: x, y, width and height in pixels, as in the file.
+        polygons (tuple of ndarray, each (k, 2)): Outlines as x, y in pixels of the image; empty where the region is
+            run-length encoded.
+        rle: COCO run-length encoding, compressed or not.
+        area: In square pixels, as in the file.
     """
 
     id: int
@@ -61,22 +55,15 @@ class Annotation:
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
         """Rasterise the region: the union of all polygons, or the run-length encoding.
 
-        Parameters
-        ----------
-        height, width : int
-            Size of the image that the annotation belongs to.
+        Args:
+            height, width: Size of the image that the annotation belongs to.
 
-        Returns
-        -------
-        ndarray of bool, (height, width)
+        Returns:
+            ndarray of bool, (height, width)
 
-        Raises
-        ------
-        BrainsegError
-            If a run-length encoding is of another size.
+        Raises:
+            BrainsegError: If a run-length encoding is of another size.
 
-        Examples
-        --------
         >>> square = np.array([[1, 1], [3, 1], [3, 3], [1, 3]], float)
         >>> Annotation(0, 0, "Tumor", (1, 1, 2, 2), (square,), None, 4).mask(4, 4).astype(int)
         array([[0, 0, 0, 0],
@@ -89,10 +76,8 @@ class Annotation:
     def encoded(self, height: int, width: int) -> dict[str, Any]:
         """The same region as pycocotools' compressed run lengths.
 
-        Raises
-        ------
-        BrainsegError
-            If a run-length encoding is of another size.
+        Raises:
+            BrainsegError: If a run-length encoding is of another size.
         """
         if self.rle is None:
             return encode(self.polygons, height, width)
@@ -119,15 +104,11 @@ class Image:
     def read(self) -> NDArray[np.uint8]:
         """Decode the file.
 
-        Returns
-        -------
-        ndarray of uint8, (height, width)
+        Returns:
             Grey values, equal to each of the three channels that ``cv2.imread`` returns.
 
-        Raises
-        ------
-        BrainsegError
-            If the file cannot be decoded, is coloured, or has another size than its COCO entry says.
+        Raises:
+            BrainsegError: If the file cannot be decoded, is coloured, or has another size than its COCO entry says.
         """
         pixels = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
         if pixels is None:
@@ -165,23 +146,15 @@ class Split:
 
 
 def read_dataset(root: Path) -> dict[str, Split]:
-    """Read the splits ``train``, ``valid`` and ``test`` of ``root/tumorseg-coco``.
-
-    Raises
-    ------
-    BrainsegError
-        As :func:`read_split`.
-    """
+    """Read the splits ``train``, ``valid`` and ``test`` of ``root/tumorseg-coco``."""
     return {name: read_split(root / FOLDER / name) for name in SPLITS}
 
 
 def read_split(folder: Path) -> Split:
     """Read one split: ``_annotations.coco.json`` and the names of the images beside it.
 
-    Raises
-    ------
-    BrainsegError
-        If the file is missing, is not COCO, or names images, categories or image ids that are not there.
+    Raises:
+        BrainsegError: If the file is missing, is not COCO, or names images, categories or image ids that are not there.
     """
     path = folder / ANNOTATIONS
     content = read_json(path)
@@ -201,10 +174,8 @@ def read_split(folder: Path) -> Split:
 def read_json(path: Path) -> Any:
     """Read a JSON file in UTF-8, with or without byte order mark.
 
-    Raises
-    ------
-    BrainsegError
-        If the file is missing or malformed.
+    Raises:
+        BrainsegError: If the file is missing or malformed.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
@@ -287,25 +258,17 @@ def published_mask(annotation: Annotation, image: Image, size: int, split: str) 
     file and back; bilinear resize; in the training split a closing with a 5x5 ellipse, in the test split one
     with a 5x5 square; values / 255 > 0.5.
 
-    Parameters
-    ----------
-    annotation : Annotation
-        The one that the notebook pairs with the image, see :func:`pair_by_position`.
-    image : Image
-        Its size is the size at which the polygon is filled.
-    size : int
-        Side of the mask in pixels.
-    split : str
-        ``train``, ``valid`` or ``test``.
+    Args:
+        annotation: The one that the notebook pairs with the image, see :func:`pair_by_position`.
+        image: Its size is the size at which the polygon is filled.
+        size: Side of the mask in pixels.
+        split: ``train``, ``valid`` or ``test``.
 
-    Returns
-    -------
-    ndarray of bool, (size, size)
+    Returns:
+        ndarray of bool, (size, size)
 
-    Raises
-    ------
-    BrainsegError
-        If the annotation is run-length encoded, which the published steps cannot read.
+    Raises:
+        BrainsegError: If the annotation is run-length encoded, which the published steps cannot read.
     """
     if not annotation.polygons:
         raise BrainsegError(
@@ -328,9 +291,7 @@ def _through_jpeg(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def id_mask(annotations: Iterable[Annotation], image: Image, size: int) -> NDArray[np.bool_]:
     """Union of an image's annotations at its full size, then shrunk once: see :func:`shrink`.
 
-    Returns
-    -------
-    ndarray of bool, (size, size)
+    Returns:
         All False where there is no annotation.
     """
     return shrink(decode(union(annotations, image)), size)
@@ -357,8 +318,6 @@ def decode(encoded: dict[str, Any]) -> NDArray[np.bool_]:
 def shrink(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
     """Resize a mask to (size, size): a pixel is set if more than half of the area it covers is set.
 
-    Examples
-    --------
     >>> shrink(np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0] * 4, [0] * 4], bool), 2).astype(int)
     array([[1, 0],
            [0, 0]])

@@ -32,14 +32,10 @@ def phantom_folder(workspace: Path) -> Path:
 class Dataset:
     """A data set on disk and the workspace in which its prepared arrays are kept.
 
-    Attributes
-    ----------
-    name
-        ``"phantom"`` or ``"tumorseg"``.
-    root
-        Folder with ``tumorseg-coco/{train,valid,test}`` and ``cheng2017/annotations.coco.json``.
-    workspace
-        Folder for prepared arrays and runs.
+    Attributes:
+        name: ``"phantom"`` or ``"tumorseg"``.
+        root: Folder with ``tumorseg-coco/{train,valid,test}`` and ``cheng2017/annotations.coco.json``.
+        workspace: Folder for prepared arrays and runs.
     """
 
     name: str
@@ -69,21 +65,14 @@ def open_dataset(
 ) -> Dataset:
     """Open a data set; make the phantom first if it is asked for and not there yet.
 
-    Parameters
-    ----------
-    name
-        ``"phantom"`` or ``"tumorseg"``.
-    data
-        Folder of the real data set; ``None`` for the phantom, which lies in the workspace.
-    workspace
-        Where to keep what is made; :func:`default_workspace` if not given.
-    progress
-        Show a progress bar while the phantom is made.
+    Args:
+        name: ``"phantom"`` or ``"tumorseg"``.
+        data: Folder of the real data set; ``None`` for the phantom, which lies in the workspace.
+        workspace: Where to keep what is made; :func:`default_workspace` if not given.
+        progress: Show a progress bar while the phantom is made.
 
-    Raises
-    ------
-    BrainsegError
-        If the name is unknown, or the folder is missing or not needed.
+    Raises:
+        BrainsegError: If the name is unknown, or the folder is missing or not needed.
     """
     workspace = workspace or default_workspace()
     if name == "phantom":

@@ -38,21 +38,14 @@ def fetch(
     What is there already is not downloaded again, and an interrupted download goes on where it stopped. Cheng's zip
     files, about 860 MB, stay in ``cheng2017/zips``; once the border file is made of them they can be removed.
 
-    Parameters
-    ----------
-    root : Path
-        Folder to put the data set into.
-    progress : bool
-        Whether to show progress bars of the zip files; kagglehub shows its own.
-    figshare : str
-        Address that the file ids are appended to.
-    kaggle : callable
-        Takes the handle of a Kaggle data set, returns the folder that it was downloaded to.
+    Args:
+        root: Folder to put the data set into.
+        progress: Whether to show progress bars of the zip files; kagglehub shows its own.
+        figshare: Address that the file ids are appended to.
+        kaggle: Takes the handle of a Kaggle data set, returns the folder that it was downloaded to.
 
-    Raises
-    ------
-    BrainsegError
-        If something cannot be downloaded, or is not what it should be.
+    Raises:
+        BrainsegError: If something cannot be downloaded, or is not what it should be.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -47,21 +47,14 @@ def prepare(root: Path, size: int, cache: Path, progress: bool = False) -> Prepa
     Images are resized once, bilinearly, as the published notebook does. The result appears in ``cache`` only
     when it is complete, and several processes may ask for it at once.
 
-    Parameters
-    ----------
-    root : Path
-        Folder with ``tumorseg-coco`` and ``cheng2017``.
-    size : int
-        Side of the images and masks in pixels.
-    cache : Path
-        Folder for prepared data sets.
-    progress : bool
-        Whether to show a progress bar.
+    Args:
+        root: Folder with ``tumorseg-coco`` and ``cheng2017``.
+        size: Side of the images and masks in pixels.
+        cache: Folder for prepared data sets.
+        progress: Whether to show a progress bar.
 
-    Raises
-    ------
-    BrainsegError
-        If a file of the data set is missing or unreadable.
+    Raises:
+        BrainsegError: If a file of the data set is missing or unreadable.
     """
     cache.mkdir(parents=True, exist_ok=True)
     digest = fingerprint(root, cache)
@@ -82,10 +75,8 @@ def fingerprint(root: Path, cache: Path) -> str:
 
     Digests of single files are kept in ``cache`` and used again while size and time of change stay the same.
 
-    Raises
-    ------
-    BrainsegError
-        If a split or the border file is missing.
+    Raises:
+        BrainsegError: If a split or the border file is missing.
     """
     memory = cache / f"digests-{_short(str(root.resolve()))}.json"
     known = json.loads(memory.read_text()) if memory.exists() else {}

@@ -20,28 +20,21 @@ _STRINGS = ("split", "file", "patient_id", "patient", "tumour_type", "category",
 class Prepared:
     """A prepared data set.
 
-    Attributes
-    ----------
-    folder : Path
-        Where arrays and table lie.
-    size : int
-        Side of the images and masks in pixels.
-    fingerprint : str
-        Names the content of the input files, 16 hexadecimal digits.
-    table : DataFrame
-        One row per image, train, valid and test after one another, each in file order. Columns: ``split``,
-        ``file``, ``number`` (of the slice), ``patient_id``, ``patient`` (one value per person),
-        ``tumour_type``, ``category`` (of the first annotation), ``annotations`` (how many carry the image's
-        id), ``box_x``, ``box_y``, ``box_width``, ``box_height`` (extent of these annotations in pixels of the
-        stored image, NaN if none), ``label_number`` (slice whose annotation the published pairing gives this
-        image, -1 if none), ``frame_width`` (of Cheng's slice, 0 if it has none), ``image_size`` (side of the
-        stored image) and ``flags`` (words separated by spaces: ``no_annotation``, ``several_annotations``,
-        ``shifted``, ``no_border``).
-    images : ndarray of uint8, (n, size, size)
-        Grey values 0 to 255, memory-mapped.
-    masks : mapping to ndarrays of uint8, (n, size, size)
-        Values 0 and 1, memory-mapped. ``position``: as the published notebook makes them; ``box``: the data
-        set's own labels paired by id; ``border``: Cheng's borders.
+    Attributes:
+        folder: Where arrays and table lie.
+        size: Side of the images and masks in pixels.
+        fingerprint: Names the content of the input files, 16 hexadecimal digits.
+        table: One row per image, train, valid and test after one another, each in file order. Columns: ``split``,
+            ``file``, ``number`` (of the slice), ``patient_id``, ``patient`` (one value per person), ``tumour_type``,
+            ``category`` (of the first annotation), ``annotations`` (how many carry the image's id), ``box_x``,
+            ``box_y``, ``box_width``, ``box_height`` (extent of these annotations in pixels of the stored image, NaN if
+            none), ``label_number`` (slice whose annotation the published pairing gives this image, -1 if none),
+            ``frame_width`` (of Cheng's slice, 0 if it has none), ``image_size`` (side of the stored image) and
+            ``flags`` (words separated by spaces: ``no_annotation``, ``several_annotations``, ``shifted``,
+            ``no_border``).
+        images (ndarray of uint8, (n, size, size)): Grey values 0 to 255, memory-mapped.
+        masks (mapping to ndarrays of uint8, (n, size, size)): Values 0 and 1, memory-mapped. ``position``: as the
+            published notebook makes them; ``box``: the data set's own labels paired by id; ``border``: Cheng's borders.
     """
 
     folder: Path
@@ -66,10 +59,8 @@ class Prepared:
     def rows(self, split: str, by: str = "published") -> NDArray[np.intp]:
         """Row numbers of a split, in order.
 
-        Raises
-        ------
-        BrainsegError
-            If there is no such split.
+        Raises:
+            BrainsegError: If there is no such split.
         """
         found = np.flatnonzero(self.split(by) == split)
         if not len(found):

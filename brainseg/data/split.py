@@ -20,25 +20,16 @@ def patient_split(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     A fifth of the images becomes test, a fifth of the rest valid (more if there are fewer than ten patients), with the
     tumour types in about equal shares.
 
-    Parameters
-    ----------
-    table
-        One row per image with ``patient`` (one value per person, "" if unknown) and ``tumour_type``.
-    seed
-        Another seed is another split.
+    Args:
+        table: One row per image with ``patient`` (one value per person, "" if unknown) and ``tumour_type``.
+        seed: Another seed is another split.
 
-    Returns
-    -------
-    Series of str
+    Returns:
         ``"train"``, ``"valid"`` or ``"test"``, or "" where the patient is unknown; index as in ``table``.
 
-    Raises
-    ------
-    BrainsegError
-        If there are fewer than six patients.
+    Raises:
+        BrainsegError: If there are fewer than six patients.
 
-    Examples
-    --------
     >>> table = pd.DataFrame({"patient": list("aabbccddeeffgghhiijj"), "tumour_type": ["glioma"] * 20})
     >>> table.groupby(patient_split(table))["patient"].nunique().to_dict()
     {'test': 2, 'train': 6, 'valid': 2}

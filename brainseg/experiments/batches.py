@@ -1,14 +1,11 @@
 """What the models are fed: images and masks of some rows, in batches, varied at random if asked for."""
 
-from typing import TypeVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg.backend import devices, keras
+from brainseg.backend import keras
 from brainseg.experiments.recipe import Augmentation
-
-T = TypeVar("T", bound=np.generic)
+from brainseg.models.predict import as_input
 
 CHUNK = 128
 """Images that are augmented at once; more take more memory."""
@@ -20,14 +17,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     Images become (b, size, size, 3), float32 in 0 to 1, three equal channels as in the study; masks (b, size, size, 1),
     float32, 0 or 1.
 
-    Parameters
-    ----------
-    images
-        Grey images, (n, size, size), uint8.
-    masks
-        Binary masks of the same shape, uint8.
-    batch_size
-        Images per batch; the last one may be smaller. Where several devices share a batch, it is :func:`filled`.
+    Args:
+        images: Grey images, (n, size, size), uint8.
+        masks: Binary masks of the same shape, uint8.
+        batch_size: Images per batch; the last one may be smaller.
     """
 
     def __init__(self, images: NDArray[np.uint8], masks: NDArray[np.uint8], batch_size: int) -> None:
@@ -35,32 +28,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         # the end of an epoch wait for seconds (TensorFlow 2.21: until 5, 10, 20 or 41 seconds after its start).
         super().__init__(workers=2)
         self.images, self.masks, self.batch_size = images, masks, batch_size
-        self.devices = devices()  # asked here, because Keras knows of them only in the thread that set them
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         batch = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        images, masks = (filled(array[batch], self.devices) for array in (self.images, self.masks))
-        return as_input(images), masks.astype(np.float32)[..., np.newaxis]
-
-
-def filled(images: NDArray[T], multiple: int) -> NDArray[T]:
-    """Images, the first of them once more at the end, until their number is a multiple: a share for each device.
-
-    Examples
-    --------
-    >>> filled(np.arange(5), 4).tolist(), filled(np.arange(1), 4).tolist(), filled(np.arange(3), 1).tolist()
-    ([0, 1, 2, 3, 4, 0, 1, 2], [0, 0, 0, 0], [0, 1, 2])
-    """
-    number = len(images) + -len(images) % multiple
-    return images if number == len(images) else np.take(images, np.arange(number), axis=0, mode="wrap")
-
-
-def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grey images (n, h, w), 0 to 255, as the models expect them: (n, h, w, 3), 0 to 1."""
-    return np.repeat(images[..., np.newaxis].astype(np.float32) / 255, 3, axis=-1)
+        return as_input(self.images[batch]), self.masks[batch].astype(np.float32)[..., np.newaxis]
 
 
 def augment(
@@ -68,19 +42,12 @@ def augment(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Vary images at random, and their masks with them; masks stay 0 and 1.
 
-    Parameters
-    ----------
-    images
-        Grey images, (n, size, size), 0 to 255.
-    masks
-        Binary masks of the same shape.
-    augmentation
-        What may change, and how much.
-    seed
-        The same seed gives the same changes.
+    Args:
+        images: Grey images, (n, size, size), 0 to 255.
+        masks: Binary masks of the same shape.
+        augmentation: What may change, and how much.
+        seed: The same seed gives the same changes.
 
-    Examples
-    --------
     >>> mask = np.zeros((1, 8, 8), np.uint8)
     >>> mask[0, 2:5, 1:4] = 1
     >>> only_mirrored = Augmentation(rotation=0, zoom=0, shift=0, contrast=0)

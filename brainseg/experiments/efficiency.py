@@ -33,20 +33,13 @@ def multiply_adds(model: keras.Model, batch: int = 1) -> int:
     that compute attention are. The number depends on the graph alone, not on how a library computes it. Where
     operations (FLOPs) are counted, a multiplication and its addition are two.
 
-    Parameters
-    ----------
-    model
-        A Keras model with a fixed image size that uses each of its layers once, channels last.
-    batch
-        Number of images.
+    Args:
+        model: A Keras model with a fixed image size that uses each of its layers once, channels last.
+        batch: Number of images.
 
-    Raises
-    ------
-    BrainsegError
-        If the image size is open, or a layer with a matrix of weights is of another kind.
+    Raises:
+        BrainsegError: If the image size is open, or a layer with a matrix of weights is of another kind.
 
-    Examples
-    --------
     >>> image = keras.Input((8, 8, 3))
     >>> multiply_adds(keras.Model(image, keras.layers.Conv2D(4, 3, padding="same")(image)))
     6912
@@ -57,19 +50,10 @@ def multiply_adds(model: keras.Model, batch: int = 1) -> int:
 def layer_costs(model: keras.Model) -> pd.DataFrame:
     """Table of the layers of a model in their order.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         Columns ``layer``, ``output_shape`` (of one image), ``parameters`` and ``multiply_adds``, see
         :func:`multiply_adds`.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`multiply_adds`.
-
-    Examples
-    --------
     >>> layer_costs(build("deeplab", size=16, width=2)).tail(2)
               layer output_shape  parameters  multiply_adds
     23       logits  (16, 16, 1)           3            512
@@ -98,25 +82,16 @@ def latency(
     program on JAX, a graph without XLA on TensorFlow and a processor, plain calls on PyTorch. The first calls
     (`warm_up`), which compile, are not counted. The images are random; their values do not change the work.
 
-    Parameters
-    ----------
-    model
-        A Keras model with a fixed image size.
-    batch_sizes
-        Images per call.
-    repeats
-        Timed calls for each batch size.
-    warm_up
-        Calls before these, for each batch size.
+    Args:
+        model: A Keras model with a fixed image size.
+        batch_sizes: Images per call.
+        repeats: Timed calls for each batch size.
+        warm_up: Calls before these, for each batch size.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per batch size: ``batch_size``; quartiles over the calls in milliseconds, ``call_q1_ms``,
         ``call_median_ms`` and ``call_q3_ms``; and the same divided by the batch size, ``image_q1_ms`` and so on.
 
-    Examples
-    --------
     >>> latency(build("deeplab", size=16, width=2), batch_sizes=[1, 2], repeats=3)["batch_size"].tolist()
     [1, 2]
     """
@@ -140,17 +115,12 @@ def peak_memory_mb(name: str, size: int = 128, width: int = 64, batch_size: int 
     the backend keeps for itself, and all that Keras loads with the first model. The memory of a graphics card is not
     in it.
 
-    Parameters
-    ----------
-    name, size, width
-        As for :func:`brainseg.models.build`.
-    batch_size
-        Number of images.
+    Args:
+        name, size, width: As for :func:`brainseg.models.build`.
+        batch_size: Number of images.
 
-    Raises
-    ------
-    BrainsegError
-        If the model cannot be built, or the system does not say how much memory a process had.
+    Raises:
+        BrainsegError: If the model cannot be built, or the system does not say how much memory a process had.
     """
     predict = (
         "import numpy\n"
@@ -173,10 +143,8 @@ def peak_resident_mb(statements: str) -> float:
     In megabytes (10⁶ bytes). On Linux it is the process's own ``VmHWM``, because ``ru_maxrss`` there begins with the
     peak of the process that started it; elsewhere it is ``ru_maxrss``.
 
-    Raises
-    ------
-    BrainsegError
-        If the process fails.
+    Raises:
+        BrainsegError: If the process fails.
     """
     code = f"from brainseg.experiments.efficiency import own_peak_mb\n{statements}\nprint(own_peak_mb())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -196,29 +164,20 @@ def measure(
 
     The defaults are the study's size. Other work on the machine makes the times longer and spreads them.
 
-    Parameters
-    ----------
-    names
-        Models, see :data:`brainseg.models.MODELS`.
-    size, width
-        As for :func:`brainseg.models.build`.
-    repeats
-        Timed calls, see :func:`latency`.
-    progress
-        Show a bar.
+    Args:
+        names: Models, see :data:`brainseg.models.MODELS`.
+        size, width: As for :func:`brainseg.models.build`.
+        repeats: Timed calls, see :func:`latency`.
+        progress: Show a bar.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per model: ``model``, ``parameters``, ``multiply_adds`` (of one image), and for one image (1) and for a
         batch of eight (8) the quartiles of a call in milliseconds, ``batch_1_q1_ms``, ``batch_1_median_ms``,
         ``batch_1_q3_ms``, ``batch_8_…``, and the memory, ``batch_1_memory_mb`` and ``batch_8_memory_mb``, see
         :func:`peak_memory_mb`.
 
-    Raises
-    ------
-    BrainsegError
-        If a model does not exist, or the size or the width does not fit it.
+    Raises:
+        BrainsegError: If a model does not exist, or the size or the width does not fit it.
     """
     models = {name: build(name, size=size, width=width) for name in names}
     rows = []
@@ -237,23 +196,12 @@ def attention_parameters(names: Sequence[str] = MODELS, size: int = 128, width: 
 
     The defaults are the study's size.
 
-    Parameters
-    ----------
-    names, size, width
-        As for :func:`measure`.
+    Args:
+        names, size, width: As for :func:`measure`.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per model and kind: ``model``, ``attention`` (``none`` without any), ``parameters``.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`measure`.
-
-    Examples
-    --------
     >>> attention_parameters(["deeplab"], size=16, width=2)
          model attention  parameters
     0  deeplab      none        4375

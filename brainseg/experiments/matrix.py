@@ -39,8 +39,6 @@ class Planned:
     def name(self) -> str:
         """What the run is called within its data set, scale and seed.
 
-        Examples
-        --------
         >>> Planned("phantom", "quick", "unet", "corrected", "published", 0.3, 0).name
         'unet-corrected-published-guidance-0.3'
         """
@@ -57,17 +55,12 @@ class Planned:
 class Matrix:
     """One experiment: every combination of the fields that are lists is a training.
 
-    Attributes
-    ----------
-    name, about
-        What it is called, and what it is for.
-    dataset, scale
-        On which images, and how large; see :data:`brainseg.experiments.recipe.SCALES`.
-    steps, models, attentions, guidance, seeds
-        As the command ``brainseg train`` takes them.
-    records
-        What is kept of it: ``"runs"``, or of corrected networks ``"saliency"`` (scores of maps by all methods),
-        ``"maps"`` (by two methods) or ``"labels"`` (maps after training on shuffled labels).
+    Attributes:
+        name, about: What it is called, and what it is for.
+        dataset, scale: On which images, and how large; see :data:`brainseg.experiments.recipe.SCALES`.
+        steps, models, attentions, guidance, seeds: As the command ``brainseg train`` takes them.
+        records: What is kept of it: ``"runs"``, or of corrected networks ``"saliency"`` (scores of maps by all
+            methods), ``"maps"`` (by two methods) or ``"labels"`` (maps after training on shuffled labels).
     """
 
     name: str
@@ -84,10 +77,8 @@ class Matrix:
     def at(self, dataset: str | None = None, scale: str | None = None, seed: int | None = None) -> "Matrix":
         """The same experiment on another data set, at another scale or with one other seed; None leaves what is.
 
-        Raises
-        ------
-        BrainsegError
-            If there is no such data set or scale.
+        Raises:
+            BrainsegError: If there is no such data set or scale.
         """
         changed: dict[str, Any] = {"dataset": dataset, "scale": scale, "seeds": None if seed is None else (seed,)}
         matrix = dataclasses.replace(self, **{name: value for name, value in changed.items() if value is not None})
@@ -120,8 +111,6 @@ class Matrix:
     def files(self) -> dict[str, str]:
         """Where each record is made, below the folder of what is built, by its name in ``results/``.
 
-        Examples
-        --------
         >>> read_matrix()["saliency"].files["unet-0"]
         'tumorseg-small-0/saliency/unet.json'
         """
@@ -136,8 +125,6 @@ class Matrix:
 def record_name(run: Planned, kind: str) -> str:
     """What a record of a run is called: a run by all that is chosen, scores of saliency by the network alone.
 
-    Examples
-    --------
     >>> run = Planned("phantom", "quick", "unet", "corrected", "published", 0, 0)
     >>> record_name(run, "runs"), record_name(run, "saliency")
     ('unet-corrected-published', 'unet')
@@ -148,14 +135,10 @@ def record_name(run: Planned, kind: str) -> str:
 def read_matrix(path: Path = MATRIX) -> dict[str, Matrix]:
     """Read the experiments, by name.
 
-    Raises
-    ------
-    BrainsegError
-        If the file is missing or is no YAML, or an experiment has an unknown field or value, lacks one, or has a value
-        twice.
+    Raises:
+        BrainsegError: If the file is missing or is no YAML, or an experiment has an unknown field or value, lacks one,
+            or has a value twice.
 
-    Examples
-    --------
     >>> [run.name for run in read_matrix()["corrected"].runs][:2]
     ['unet-corrected-published', 'linknet-corrected-published']
     """
@@ -173,10 +156,8 @@ def read_matrix(path: Path = MATRIX) -> dict[str, Matrix]:
 def chosen(names: list[str], path: Path = MATRIX) -> list[Matrix]:
     """The experiments of these names; all, if there are none.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`read_matrix`, or if there is no experiment of a name.
+    Raises:
+        BrainsegError: As :func:`read_matrix`, or if there is no experiment of a name.
     """
     matrices = read_matrix(path)
     for name in names:

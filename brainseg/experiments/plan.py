@@ -43,16 +43,12 @@ SCORING_BYTES = 9
 class Cost:
     """What a training is made of, measured.
 
-    Attributes
-    ----------
-    start
-        Processor seconds of a process until its first step is done: imports, the model, compiling.
-    step, validation
-        Seconds for a batch that is trained on, and for one that is validated on.
-    augmentation, prediction
-        Seconds for an image that is varied, and for one that is predicted as the recipe does it.
-    memory_mb
-        Peak of the resident memory in megabytes (10⁶ bytes); that of a graphics card is not in it.
+    Attributes:
+        start: Processor seconds of a process until its first step is done: imports, the model, compiling.
+        step, validation: Seconds for a batch that is trained on, and for one that is validated on.
+        augmentation, prediction: Seconds for an image that is varied, and for one that is predicted as the recipe does
+            it.
+        memory_mb: Peak of the resident memory in megabytes (10⁶ bytes); that of a graphics card is not in it.
     """
 
     start: float
@@ -90,17 +86,12 @@ def measure(recipe: Recipe) -> Cost:
 def cost(recipe: Recipe, cache: Path) -> Cost:
     """The measured cost of a recipe's training, in a process of its own as a training is; kept in a folder.
 
-    Parameters
-    ----------
-    recipe
-        Recipes that differ in data, seed or number of epochs share what is measured.
-    cache
-        Folder for what was measured on this machine with this code.
+    Args:
+        recipe: Recipes that differ in data, seed or number of epochs share what is measured.
+        cache: Folder for what was measured on this machine with this code.
 
-    Raises
-    ------
-    BrainsegError
-        If the process fails, for instance because the machine has too little memory.
+    Raises:
+        BrainsegError: If the process fails, for instance because the machine has too little memory.
     """
     shared = dataclasses.replace(
         recipe.trained, pairing="id", labels="border", split="patient", images_per_epoch=None, scale_epochs=40, seed=0
@@ -110,7 +101,8 @@ def cost(recipe: Recipe, cache: Path) -> Cost:
     if not path.is_file():
         code = (
             "import json, sys\nfrom dataclasses import asdict\nfrom brainseg.experiments.plan import measure\n"
-            "from brainseg.experiments.recipe import Recipe\nprint(json.dumps(asdict(measure(Recipe(**json.loads(sys.argv[1]))))))"
+            "from brainseg.experiments.recipe import Recipe\n"
+            "print(json.dumps(asdict(measure(Recipe(**json.loads(sys.argv[1]))))))"
         )
         command = [sys.executable, "-c", code, json.dumps(shared.to_dict())]
         environment = {"TF_NUM_INTEROP_THREADS": "1"} | os.environ  # as the Snakefile trains
@@ -129,14 +121,10 @@ def cost(recipe: Recipe, cache: Path) -> Cost:
 def seconds_and_memory(recipe: Recipe, prepared: Prepared, cost: Cost, done: int = 0) -> tuple[float, float]:
     """Estimate the time of a training, at most, in seconds, and its peak of memory in megabytes.
 
-    Parameters
-    ----------
-    recipe, prepared
-        What would be trained, on what.
-    cost
-        What was measured of it.
-    done
-        Epochs that an interrupted training has behind it.
+    Args:
+        recipe, prepared: What would be trained, on what.
+        cost: What was measured of it.
+        done: Epochs that an interrupted training has behind it.
     """
     training, validation = split_rows(recipe, prepared)
     seen = min(len(training), recipe.images_per_epoch or len(training))
@@ -154,12 +142,9 @@ def seconds_and_memory(recipe: Recipe, prepared: Prepared, cost: Cost, done: int
 class State:
     """How far a training is.
 
-    Attributes
-    ----------
-    epochs
-        Epochs that are done; None: it is finished.
-    busy
-        Whether a process is at it.
+    Attributes:
+        epochs: Epochs that are done; None: it is finished.
+        busy: Whether a process is at it.
     """
 
     epochs: int | None
@@ -168,8 +153,6 @@ class State:
     def text(self, most: int) -> str:
         """In words.
 
-        Examples
-        --------
         >>> [state.text(40) for state in (State(None), State(0), State(3), State(3, busy=True))]
         ['finished', 'not begun', 'stopped after epoch 3 of 40', 'in epoch 4 of 40']
         """
@@ -195,25 +178,17 @@ def state(recipe: Recipe, prepared: Prepared, store: Path) -> State:
 def plan(matrices: Iterable[Matrix], data: Path | None, progress: bool = False) -> pd.DataFrame:
     """Table of the trainings of some experiments.
 
-    Parameters
-    ----------
-    matrices
-        The experiments.
-    data
-        Folder of the real data set, if one of them is on it.
-    progress
-        Show a bar while steps are measured.
+    Args:
+        matrices: The experiments.
+        data: Folder of the real data set, if one of them is on it.
+        progress: Show a bar while steps are measured.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per run: ``experiment``, ``scale``, ``run``, ``seed``, ``state``, ``epochs`` (at most, that are left),
         ``minutes`` (at most; 0 if there is nothing to train, or an earlier row trains it) and ``memory_mb``.
 
-    Raises
-    ------
-    BrainsegError
-        If the data are missing, or a step cannot be measured.
+    Raises:
+        BrainsegError: If the data are missing, or a step cannot be measured.
     """
     rows, listed = [], set[str]()
     pairs = [(matrix, run) for matrix in matrices for run in matrix.runs]
@@ -238,8 +213,6 @@ def plan(matrices: Iterable[Matrix], data: Path | None, progress: bool = False) 
 def totals(table: pd.DataFrame, cores: int) -> str:
     """What a plan comes to on some cores, each training as fast as alone: one sentence.
 
-    Examples
-    --------
     >>> totals(pd.DataFrame({"minutes": [60, 30, 30, 0], "memory_mb": [500, 700, 800, 0]}), cores=2)
     '3 trainings, 2.0 hours of one core; on 2 cores at most 1.0 hours and 1.5 GB of memory'
     """
@@ -254,8 +227,6 @@ def totals(table: pd.DataFrame, cores: int) -> str:
 def makespan(times: Sequence[float], workers: int) -> float:
     """When the last of some jobs ends, if each worker takes the longest one that is left.
 
-    Examples
-    --------
     >>> makespan([3, 1, 2, 2], workers=2)
     4
     """
@@ -268,9 +239,7 @@ def makespan(times: Sequence[float], workers: int) -> float:
 def status(matrices: Iterable[Matrix], data: Path | None) -> pd.DataFrame:
     """Table of what there is of some experiments.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per run: ``experiment``, ``scale``, ``run``, ``seed``, ``state`` (``"unknown"`` without the data), and
         ``recorded``, whether all that is to be recorded of it lies in ``results/``.
     """

@@ -16,20 +16,13 @@ from brainseg.models import MODELS, architecture, resolve_attention
 class Scale:
     """How large images and models are.
 
-    Attributes
-    ----------
-    name
-        As the command line and the chapters' parameters call it.
-    size
-        Height and width of the images in pixels.
-    width
-        Filters of a model at full resolution.
-    batch_size
-        Images per step of training.
-    images_per_epoch
-        An epoch sees at most so many of the training images, drawn anew each time; None: all.
-    epochs
-        Of a training that leaves their number to the scale.
+    Attributes:
+        name: As the command line and the chapters' parameters call it.
+        size: Height and width of the images in pixels.
+        width: Filters of a model at full resolution.
+        batch_size: Images per step of training.
+        images_per_epoch: An epoch sees at most so many of the training images, drawn anew each time; None: all.
+        epochs: Of a training that leaves their number to the scale.
     """
 
     name: str
@@ -56,13 +49,9 @@ SCALES = {
 def scale_named(name: str) -> Scale:
     """Look a scale up by name.
 
-    Raises
-    ------
-    BrainsegError
-        If there is none of that name.
+    Raises:
+        BrainsegError: If there is none of that name.
 
-    Examples
-    --------
     >>> scale_named("full").width
     64
     """
@@ -79,18 +68,13 @@ VALIDATION_SHARE = 0.2
 class Augmentation:
     """How training images are varied at random, each anew in every epoch; what comes into view at an edge is black.
 
-    Attributes
-    ----------
-    rotation
-        Up to this angle either way, as a share of a full turn.
-    zoom
-        Up to this much larger or smaller, as a share of the size.
-    shift
-        Up to this far in either direction, as a share of the size.
-    contrast
-        Up to this much more or less contrast, as a share of it.
-
     Images are also mirrored, left to right and top to bottom, each with probability one half.
+
+    Attributes:
+        rotation: Up to this angle either way, as a share of a full turn.
+        zoom: Up to this much larger or smaller, as a share of the size.
+        shift: Up to this far in either direction, as a share of the size.
+        contrast: Up to this much more or less contrast, as a share of it.
     """
 
     rotation: float
@@ -103,31 +87,20 @@ class Augmentation:
 class Training:
     """How a model is trained, with Adam. The defaults are the study's.
 
-    Attributes
-    ----------
-    epochs
-        At most this many; None: as many as the scale says.
-    patience
-        Stop when what is monitored has not improved for so many epochs; None: never before the last.
-    validation
-        ``"valid"``: the split of that name; ``"last_fifth"``: the last fifth of the training list, which then
-        is not trained on (Keras's ``validation_split=0.2``).
-    monitor
-        ``"loss"``: patience watches the validation loss, and the weights of the last epoch are kept; ``"dice"``: it
-        watches the validation Dice per image, and the weights of the best epoch are kept.
-    loss
-        Name of a loss, see :data:`brainseg.models.losses.LOSSES`.
-    normalisation, dropout
-        As in :func:`brainseg.models.build`; None is as published.
-    learning_rate
-        The highest one.
-    warm_up
-        Epochs in which the learning rate rises to that; None: it is constant. After them it falls to zero along half
-        a cosine (Loshchilov and Hutter 2017, without restarts).
-    augmentation
-        None: every epoch sees the images as they are.
-    mirrored
-        Whether a prediction is the mean of those for the image and its three mirror images.
+    Attributes:
+        epochs: At most this many; None: as many as the scale says.
+        patience: Stop when what is monitored has not improved for so many epochs; None: never before the last.
+        validation: ``"valid"``: the split of that name; ``"last_fifth"``: the last fifth of the training list, which
+            then is not trained on (Keras's ``validation_split=0.2``).
+        monitor: ``"loss"``: patience watches the validation loss, and the weights of the last epoch are kept;
+            ``"dice"``: it watches the validation Dice per image, and the weights of the best epoch are kept.
+        loss: Name of a loss, see :data:`brainseg.models.losses.LOSSES`.
+        normalisation, dropout: As in :func:`brainseg.models.build`; None is as published.
+        learning_rate: The highest one.
+        warm_up: Epochs in which the learning rate rises to that; None: it is constant. After them it falls to zero
+            along half a cosine (Loshchilov and Hutter 2017, without restarts).
+        augmentation: None: every epoch sees the images as they are.
+        mirrored: Whether a prediction is the mean of those for the image and its three mirror images.
     """
 
     epochs: int | None
@@ -184,39 +157,26 @@ _MASKS = {
 class Recipe:
     """Everything that decides a result, apart from the data.
 
-    Attributes
-    ----------
-    model
-        ``"unet"``, ``"linknet"``, ``"segnet"`` or ``"deeplab"``.
-    attention
-        A kind of attention that the model can have, see :data:`brainseg.models.ARCHITECTURES`, or None.
-    pairing
-        Which mask an image gets: that at its ``"position"`` in the list, as published; the one with its ``"id"``; or,
-        while it is trained and validated on, ``"shuffled"``: that of any image on its side of the split, drawn once.
-    scoring
-        ``"published"``: pixels pooled, on the images that were trained on; ``"per_image"``: each test image by itself.
-    labels
-        ``"box"``: the labels of the data set; ``"border"``: the tumour borders of Cheng's data set.
-    split
-        ``"published"``, or ``"patient"``: no patient on two sides, see :func:`brainseg.data.split.patient_split`.
-    training
-        Name of a training preset, see :data:`TRAININGS`.
-    postprocessing
-        None, or ``"validation"``: the morphological pipeline that is best on the validation images.
-    size, width, batch_size, images_per_epoch, scale_epochs
-        As in :class:`Scale`.
-    seed
-        Of the initial weights, the dropout, the augmentation and the order of the images.
-    guidance
-        Weight of the guidance term, see :mod:`brainseg.models.guidance`; 0: none.
+    Attributes:
+        model: ``"unet"``, ``"linknet"``, ``"segnet"`` or ``"deeplab"``.
+        attention: A kind of attention that the model can have, see :data:`brainseg.models.ARCHITECTURES`, or None.
+        pairing: Which mask an image gets: that at its ``"position"`` in the list, as published; the one with its
+            ``"id"``; or, while it is trained and validated on, ``"shuffled"``: that of any image on its side of the
+            split, drawn once.
+        scoring: ``"published"``: pixels pooled, on the images that were trained on; ``"per_image"``: each test image by
+            itself.
+        labels: ``"box"``: the labels of the data set; ``"border"``: the tumour borders of Cheng's data set.
+        split: ``"published"``, or ``"patient"``: no patient on two sides, see
+            :func:`brainseg.data.split.patient_split`.
+        training: Name of a training preset, see :data:`TRAININGS`.
+        postprocessing: None, or ``"validation"``: the morphological pipeline that is best on the validation images.
+        size, width, batch_size, images_per_epoch, scale_epochs: As in :class:`Scale`.
+        seed: Of the initial weights, the dropout, the augmentation and the order of the images.
+        guidance: Weight of the guidance term, see :mod:`brainseg.models.guidance`; 0: none.
 
-    Raises
-    ------
-    BrainsegError
-        If a value is unknown, or two of them do not go together.
+    Raises:
+        BrainsegError: If a value is unknown, or two of them do not go together.
 
-    Examples
-    --------
     >>> recipe = published("unet", SCALES["quick"])
     >>> recipe.mask, recipe.attention, recipe.epochs
     ('position', 'gate', 30)
@@ -271,8 +231,6 @@ class Recipe:
     def trained(self) -> "Recipe":
         """The recipe up to the end of its training: recipes that share it share a run.
 
-        Examples
-        --------
         >>> steps = ladder("unet", SCALES["quick"])
         >>> steps["scored"].trained == steps["paired"].trained
         True
@@ -296,10 +254,8 @@ class Recipe:
     def from_dict(cls, fields: Mapping[str, Any]) -> "Recipe":
         """The inverse of :meth:`to_dict`.
 
-        Raises
-        ------
-        BrainsegError
-            If a field is missing or unknown.
+        Raises:
+            BrainsegError: If a field is missing or unknown.
         """
         try:
             return cls(**fields)
@@ -311,10 +267,8 @@ class Recipe:
 def published(model: str, scale: Scale, seed: int = 0, attention: str | None = "published") -> Recipe:
     """The study's own recipe of a model, at a scale.
 
-    Raises
-    ------
-    BrainsegError
-        If the model is unknown, or cannot have that attention.
+    Raises:
+        BrainsegError: If the model is unknown, or cannot have that attention.
     """
     architecture(model)
     return Recipe(
@@ -361,13 +315,6 @@ STEPS: Mapping[str, str] = {"published": "as published", **{name: step.title for
 def ladder(model: str, scale: Scale, seed: int = 0, attention: str | None = "published") -> dict[str, Recipe]:
     """The recipes from published to corrected, by step; each differs in one field from the one before.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`published`.
-
-    Examples
-    --------
     >>> list(ladder("unet", SCALES["quick"]))
     ['published', 'paired', 'scored', 'borders', 'patients', 'corrected', 'processed']
     """
@@ -388,13 +335,9 @@ def recipe_at(
 ) -> Recipe:
     """The recipe of a model at one step of the ladder, trained with guidance if that is not 0.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such step, the guidance is negative or not finite, or as :func:`published`.
+    Raises:
+        BrainsegError: If there is no such step, the guidance is negative or not finite, or as :func:`published`.
 
-    Examples
-    --------
     >>> recipe_at("borders", "unet", SCALES["quick"], guidance=0.5).guidance
     0.5
     """

@@ -24,19 +24,13 @@ RESULTS = PACKAGE.parent / "results"
 def recorded(name: str) -> dict[str, pd.DataFrame]:
     """The tables of one recorded result, by their names.
 
-    Parameters
-    ----------
-    name
-        Name of a file in ``results/``, without its ending. ``tumorseg-check`` is what
-        ``brainseg data check FOLDER --record FILE`` wrote about the study's images.
+    Args:
+        name: Name of a file in ``results/``, without its ending. ``tumorseg-check`` is what ``brainseg data check
+            FOLDER --record FILE`` wrote about the study's images.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such file.
+    Raises:
+        BrainsegError: If there is no such file.
 
-    Examples
-    --------
     >>> int(recorded("tumorseg-check")["agreement"].set_index("split").loc["all", "images"])
     2145
     """
@@ -50,16 +44,12 @@ def recorded(name: str) -> dict[str, pd.DataFrame]:
 def recorded_runs(name: str) -> tuple[Record, ...]:
     """The runs of one recorded experiment, in the order of their file names: a compressed JSON file each.
 
-    Parameters
-    ----------
-    name
-        Name of a folder in ``results/``; ``tumorseg-small-ladder`` holds what ``make results`` trained on the study's
-        images, from published to corrected, at the scale ``small``.
+    Args:
+        name: Name of a folder in ``results/``; ``tumorseg-small-ladder`` holds what ``make results`` trained on the
+            study's images, from published to corrected, at the scale ``small``.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such folder, or it is empty.
+    Raises:
+        BrainsegError: If there is no such folder, or it is empty.
     """
     return tuple(map(Record.from_json, _texts(name)))
 
@@ -71,8 +61,6 @@ BOTH_ENDS = ("ladder", "published", "corrected", "full")
 def recorded_at_every_scale() -> list[Record]:
     """The recorded runs of the networks as published and corrected on the study's images, smallest scale first.
 
-    Examples
-    --------
     >>> recorded_at_every_scale()[0].recipe.size
     64
     """
@@ -84,15 +72,11 @@ def recorded_at_every_scale() -> list[Record]:
 class SaliencyRecord:
     """What ``brainseg saliency`` found about the maps of several networks.
 
-    Attributes
-    ----------
-    runs
-        The networks' runs, without scores and history: ``name``, ``recipe`` and ``provenance`` of each.
-    scores
-        As :func:`brainseg.experiments.saliency.score_maps` gives them, with the columns ``model``, ``guidance`` and
-        ``seed``.
-    randomisation
-        As :func:`brainseg.experiments.saliency.randomisation` gives it, with the same columns.
+    Attributes:
+        runs: The networks' runs, without scores and history: ``name``, ``recipe`` and ``provenance`` of each.
+        scores: As :func:`brainseg.experiments.saliency.score_maps` gives them, with the columns ``model``, ``guidance``
+            and ``seed``.
+        randomisation: As :func:`brainseg.experiments.saliency.randomisation` gives it, with the same columns.
     """
 
     runs: list[dict[str, Any]]
@@ -104,15 +88,11 @@ class SaliencyRecord:
 def recorded_saliency(name: str) -> SaliencyRecord:
     """The scores of saliency maps of one recorded experiment.
 
-    Parameters
-    ----------
-    name
-        Name of a folder in ``results/``, for instance ``tumorseg-small-saliency``.
+    Args:
+        name: Name of a folder in ``results/``, for instance ``tumorseg-small-saliency``.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such folder, or it is empty.
+    Raises:
+        BrainsegError: If there is no such folder, or it is empty.
     """
     contents = _by_model(name)
     runs = [{part: content[part] for part in ("name", "recipe", "provenance")} for content in contents]
@@ -123,21 +103,15 @@ def recorded_saliency(name: str) -> SaliencyRecord:
 def recorded_labels(name: str) -> pd.DataFrame:
     """How alike maps are to those of other networks, as ``brainseg randomise-labels`` recorded it of several networks.
 
-    Parameters
-    ----------
-    name
-        Name of a folder in ``results/``, for instance ``tumorseg-quick-labels``.
+    Args:
+        name: Name of a folder in ``results/``, for instance ``tumorseg-quick-labels``.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         As :func:`brainseg.experiments.saliency.label_randomisation` gives it, with the columns ``model``, ``guidance``
         and ``seed``.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such folder, or it is empty.
+    Raises:
+        BrainsegError: If there is no such folder, or it is empty.
     """
     return _joined(_by_model(name), "labels")
 
@@ -162,18 +136,12 @@ IMAGES = {"phantom": "phantom", "tumorseg": "the study's images"}
 def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], dataset: str) -> pd.DataFrame:
     """A network as published and corrected: as recorded on the study's images, and as trained for this page.
 
-    Parameters
-    ----------
-    recorded
-        Runs on the study's images; those of networks that are not among the live ones are left out.
-    live
-        Runs that a chapter has just asked for.
-    dataset
-        What these were trained on.
+    Args:
+        recorded: Runs on the study's images; those of networks that are not among the live ones are left out.
+        live: Runs that a chapter has just asked for.
+        dataset: What these were trained on.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per run, by network, where its numbers are from, and training. Columns: ``training images`` and ``test
         images``, the mean Dice against the tumours' borders on the run's own images, the latter with its 95 % interval;
         ``made with``, the scale, and for recorded runs device and date; ``run``, the name of a recorded run, and of
@@ -202,21 +170,14 @@ def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], datase
 def log_and_recorded(model: str, records: Iterable[Record]) -> pd.DataFrame:
     """The last line of the study's log of a network, and below it those of recorded runs as published.
 
-    Parameters
-    ----------
-    model
-        Which network.
-    records
-        Runs on the study's images; those of other networks, and those that are not as published, are left out.
+    Args:
+        model: Which network.
+        records: Runs on the study's images; those of other networks, and those that are not as published, are left out.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per log, by ``log`` (of the study, or the scale of a run) and ``run`` (its name). Columns, by measure:
         ``training`` and ``validation``, shares from 0 to 1.
 
-    Examples
-    --------
     >>> log_and_recorded("unet", [])["Dice"].to_numpy().tolist()
     [[0.3624, 0.3906]]
     """
@@ -245,14 +206,10 @@ Sorted = Mapping[str, Sequence[Record]] | Mapping[str | None, Sequence[Record]]
 def run_names(results: Mapping[str, Sorted]) -> pd.DataFrame:
     """Which runs a table of results comes from, by the last part of their names.
 
-    Parameters
-    ----------
-    results
-        By model.
+    Args:
+        results: By model.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per step or kind, one column per model; empty texts where there is no run.
     """
     names = {
@@ -276,10 +233,8 @@ def _scale(recipe: Recipe) -> str:
 def _texts(name: str) -> list[str]:
     """The contents of all files of a folder in ``results/``, as JSON, in the order of their names.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such folder, or it is empty.
+    Raises:
+        BrainsegError: If there is no such folder, or it is empty.
     """
     files = sorted((RESULTS / name).glob("*.json.gz"))
     if not files:

@@ -25,19 +25,13 @@ DECIMALS = 4
 class Record:
     """What is known of a run without its weights and predictions: numbers only, no images.
 
-    Attributes
-    ----------
-    name
-        Name of the run.
-    recipe
-        What was trained.
-    history
-        One row per epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``mean_iou``, ``dice`` (the study's metrics as
-        Keras computes them), ``dice_per_image``, and the same on the validation images as ``val_…``.
-    scores
-        One row per image, see :func:`score`.
-    provenance
-        What the run was made from and with: data, code, versions, device, time.
+    Attributes:
+        name: Name of the run.
+        recipe: What was trained.
+        history: One row per epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``mean_iou``, ``dice`` (the study's
+            metrics as Keras computes them), ``dice_per_image``, and the same on the validation images as ``val_…``.
+        scores: One row per image, see :func:`score`.
+        provenance: What the run was made from and with: data, code, versions, device, time.
     """
 
     name: str
@@ -76,10 +70,8 @@ class Record:
 class Run(Record):
     """A finished run in the store.
 
-    Attributes
-    ----------
-    folder
-        Where it is stored.
+    Attributes:
+        folder: Where it is stored.
     """
 
     folder: Path
@@ -131,22 +123,17 @@ def write_run(
 def score(recipe: Recipe, prepared: Prepared, predicted: NDArray[np.bool_]) -> pd.DataFrame:
     """Scores of every image of a data set.
 
-    Parameters
-    ----------
-    recipe
-        Says which masks were learnt from and which split was used.
-    prepared
-        The data set.
-    predicted
-        Binary masks, (n, size, size).
+    Args:
+        recipe: Says which masks were learnt from and which split was used.
+        prepared: The data set.
+        predicted: Binary masks, (n, size, size).
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per image: ``split`` (the recipe's: train, valid, test, or "" if it is in none), ``published_split``,
-        ``patient_split``, ``number``, ``patient``, ``tumour_type``; ``predicted`` and ``labelled``, areas as shares
-        of the image; ``dice`` and ``iou`` against the mask that the recipe learns from; and all scores of
-        :func:`brainseg.scores.metrics.image_scores` against the tumour's border as ``border_…``, NaN where there is none.
+        ``patient_split``, ``number``, ``patient``, ``tumour_type``; ``predicted`` and ``labelled``, areas as shares of
+        the image; ``dice`` and ``iou`` against the mask that the recipe learns from; and all scores of
+        :func:`brainseg.scores.metrics.image_scores` against the tumour's border as ``border_…``, NaN where there is
+        none.
     """
     table, own, border = prepared.table, prepared.masks[recipe.mask], prepared.masks["border"]
     scores = table[["number", "patient", "tumour_type"]].copy()

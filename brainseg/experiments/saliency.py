@@ -12,10 +12,10 @@ from tqdm import tqdm
 from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
-from brainseg.experiments.batches import as_input
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import Run
 from brainseg.models.attention import attention_maps
+from brainseg.models.predict import as_input
 from brainseg.saliency import METHODS, explain, known_methods
 from brainseg.saliency.randomisation import randomised
 from brainseg.saliency.scores import (
@@ -57,19 +57,13 @@ COPIES = 2
 def methods_of(run: Run, images: Array, among: Sequence[str] = tuple(METHODS)) -> list[str]:
     """The methods that a network can be explained with: all, but attention only where it has maps.
 
-    Parameters
-    ----------
-    run
-        The trained network.
-    images
-        At least one image that it takes, (n, h, w, channels).
-    among
-        Methods to choose from.
+    Args:
+        run: The trained network.
+        images: At least one image that it takes, (n, h, w, channels).
+        among: Methods to choose from.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such method.
+    Raises:
+        BrainsegError: If there is no such method.
     """
     return [name for name in known_methods(among) if name != "attention" or attention_maps(run.model, images[:1])]
 
@@ -80,19 +74,13 @@ def explainable_rows(run: Run, prepared: Prepared, number: int, seed: int = 0) -
     They are drawn in an order that is the same for all networks: those that mark something in the same images are
     explained in the same images.
 
-    Parameters
-    ----------
-    run, prepared
-        A trained network, and the data that it was tested on.
-    number
-        At most so many.
-    seed
-        Of the choice.
+    Args:
+        run, prepared: A trained network, and the data that it was tested on.
+        number: At most so many.
+        seed: Of the choice.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such image.
+    Raises:
+        BrainsegError: If there is no such image.
     """
     rows = np.random.default_rng(seed).permutation(prepared.rows("test", run.recipe.split))
     marked = (run.probability[rows] > THRESHOLD).any(axis=(1, 2))
@@ -120,25 +108,16 @@ def score_maps(
     the tumour's border, so what a map gets for them is limited by how right the mask is; that is why it is among the
     controls.
 
-    Parameters
-    ----------
-    run, prepared, number
-        As :func:`explainable_rows`.
-    methods
-        Which methods' maps; attention is left out where a network has none.
-    options
-        Arguments by method that are not as they are for all.
-    batch_size
-        Images that are computed at once.
-    progress
-        Show a progress bar on standard error.
+    Args:
+        run, prepared, number: As :func:`explainable_rows`.
+        methods: Which methods' maps; attention is left out where a network has none.
+        options: Arguments by method that are not as they are for all.
+        batch_size: Images that are computed at once.
+        progress: Show a progress bar on standard error.
 
-    Returns
-    -------
-    DataFrame
-        One row for each map and image: ``map``, ``kind`` (method or control), ``number``, ``patient``,
-        ``tumour_type``, ``area`` (of the tumour, as a share of the image), ``dice`` (of the mask), and the scores of
-        :data:`SCORES`.
+    Returns:
+        One row for each map and image: ``map``, ``kind`` (method or control), ``number``, ``patient``, ``tumour_type``,
+        ``area`` (of the tumour, as a share of the image), ``dice`` (of the mask), and the scores of :data:`SCORES`.
     """
     images, region, rows = _explained(run, prepared, number)
     border = np.asarray(prepared.masks["border"][rows])
@@ -182,16 +161,11 @@ def randomisation(
 ) -> pd.DataFrame:
     """How much the maps stay the same while what the network has learned is destroyed, part by part from the answer up.
 
-    Parameters
-    ----------
-    run, prepared, number
-        As :func:`explainable_rows`.
-    methods, batch_size, progress
-        As :func:`score_maps`; only methods that are in :data:`RANDOMISED`.
+    Args:
+        run, prepared, number: As :func:`explainable_rows`.
+        methods, batch_size, progress: As :func:`score_maps`; only methods that are in :data:`RANDOMISED`.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row for each method and part: ``map``, ``part`` (the last one that was destroyed), ``parts`` (how many were)
         and ``correlation`` (mean over the images of :func:`brainseg.saliency.scores.rank_correlation`; NaN where the
         maps of all of them are even).
@@ -216,8 +190,6 @@ def randomisation(
 def label_yardsticks(recipe: Recipe) -> dict[str, Recipe]:
     """What the maps of a network are compared with in :func:`label_randomisation`: recipes that differ in one field.
 
-    Examples
-    --------
     >>> from brainseg.experiments.recipe import SCALES, recipe_at
     >>> {name: (other.seed, other.pairing) for name, other in
     ...     label_yardsticks(recipe_at("corrected", "unet", SCALES["quick"])).items()}
@@ -243,20 +215,13 @@ def label_randomisation(
     Adebayo et al. 2018, "Sanity checks for saliency maps", section 4. All explain what the first network marks, so that
     maps differ by the networks alone.
 
-    Parameters
-    ----------
-    run
-        The network whose maps the others' are compared with.
-    others
-        By what they are called.
-    prepared, number
-        As :func:`explainable_rows`, for the first network.
-    methods, batch_size, progress
-        As :func:`score_maps`.
+    Args:
+        run: The network whose maps the others' are compared with.
+        others: By what they are called.
+        prepared, number: As :func:`explainable_rows`, for the first network.
+        methods, batch_size, progress: As :func:`score_maps`.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row for each method, other network and image: ``map``, ``network``, ``number``, ``patient``, ``dice`` (of
         the other network's mask) and ``correlation`` (:func:`brainseg.saliency.scores.rank_correlation`).
     """

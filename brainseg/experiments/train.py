@@ -20,43 +20,34 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainseg.backend import configure, describe, devices, keras
+from brainseg.backend import configure, describe, keras
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
-from brainseg.experiments.batches import Batches, as_input, augment, filled
+from brainseg.experiments.batches import Batches, augment
 from brainseg.experiments.recipe import VALIDATION_SHARE, Recipe, Training
 from brainseg.experiments.run import Run, write_run
 from brainseg.fingerprint import code_fingerprint, commit, source_files
 from brainseg.models import build
 from brainseg.models.guidance import Guided, without_guidance
 from brainseg.models.losses import loss
+from brainseg.models.predict import predict
 from brainseg.scores.metrics import THRESHOLD
 
 STATE = "state.npz"
-PREDICTED_AT_ONCE = 32
 METRICS = ("loss", "accuracy", "mean_iou", "dice", "dice_per_image")
-MIRRORS = ((), (1,), (2,), (1, 2))
-"""Axes of (n, h, w, channels) along which an image and its mirror images are reversed."""
 
 
 def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = False) -> Run:
     """Train a recipe on a prepared data set, or find the run that did.
 
-    Parameters
-    ----------
-    recipe
-        What to train; recipes that differ only in what comes after the training share a run.
-    prepared
-        The data set, at the recipe's size.
-    store
-        Folder of the runs. Several processes may ask for the same run at once: one trains, the others wait.
-    progress
-        Show a progress bar on standard error, if there is anything to do.
+    Args:
+        recipe: What to train; recipes that differ only in what comes after the training share a run.
+        prepared: The data set, at the recipe's size.
+        store: Folder of the runs. Several processes may ask for the same run at once: one trains, the others wait.
+        progress: Show a progress bar on standard error, if there is anything to do.
 
-    Raises
-    ------
-    BrainsegError
-        If the data are not of the recipe's size, or the loss stops being finite.
+    Raises:
+        BrainsegError: If the data are not of the recipe's size, or the loss stops being finite.
     """
     recipe = recipe.trained
     if prepared.size != recipe.size:
@@ -177,8 +168,6 @@ def _learning_rate(preset: Training, epochs: int, steps_per_epoch: int) -> Any:
 def best_epoch(history: list[dict[str, float]], monitor: str) -> int:
     """Index of the first of the best epochs: lowest validation loss, or highest validation Dice per image.
 
-    Examples
-    --------
     >>> best_epoch([{"val_loss": 3.0}, {"val_loss": 2.0}, {"val_loss": 2.5}], "loss")
     1
     """
@@ -190,8 +179,6 @@ def best_epoch(history: list[dict[str, float]], monitor: str) -> int:
 def stopped(history: list[dict[str, float]], preset: Training) -> bool:
     """Whether what is monitored has not improved for as many epochs as the preset's patience.
 
-    Examples
-    --------
     >>> history = [{"val_loss": loss} for loss in (3, 2, 2.5, 2.1)]
     >>> stopped(history, Training(epochs=9, patience=2)), stopped(history, Training(epochs=9, patience=3))
     (True, False)
@@ -199,35 +186,6 @@ def stopped(history: list[dict[str, float]], preset: Training) -> bool:
     if preset.patience is None or not history:
         return False
     return len(history) - 1 - best_epoch(history, preset.monitor) >= preset.patience
-
-
-def predict(model: "keras.Model", images: NDArray[np.uint8], mirrored: bool = False) -> NDArray[np.float32]:
-    """Tumour probabilities of grey images.
-
-    Parameters
-    ----------
-    model
-        One of the book's models.
-    images
-        (n, size, size), 0 to 255.
-    mirrored
-        Give the mean of the predictions for the image and its three mirror images, each mirrored back.
-
-    Returns
-    -------
-    ndarray of float32
-        (n, size, size), 0 to 1.
-    """
-    chunks = [as_input(images[i : i + PREDICTED_AT_ONCE]) for i in range(0, len(images), PREDICTED_AT_ONCE)]
-    return np.concatenate([_mean_prediction(model, x, MIRRORS if mirrored else MIRRORS[:1])[..., 0] for x in chunks])
-
-
-def _mean_prediction(
-    model: "keras.Model", x: NDArray[np.float32], mirrors: tuple[tuple[int, ...], ...]
-) -> NDArray[np.float32]:
-    whole = filled(x, devices())
-    predicted = [np.flip(model.predict_on_batch(np.flip(whole, axes)), axes) for axes in mirrors]
-    return np.asarray(np.mean(predicted, axis=0), np.float32)[: len(x)]
 
 
 def _fit(recipe: Recipe, prepared: Prepared, folder: Path, progress: bool) -> "_State":

@@ -14,23 +14,15 @@ from brainseg.paper.tables import postprocessed
 class Experiment:
     """A data set at a scale, with a seed for training.
 
-    Parameters
-    ----------
-    dataset
-        ``"phantom"`` or ``"tumorseg"``.
-    scale
-        Name of a scale, see :data:`brainseg.experiments.recipe.SCALES`.
-    seed
-        Seed of every training run.
-    data
-        Folder of the real data set; ``None`` for the phantom.
-    progress
-        Show progress bars on standard error while something is made that was not there.
+    Args:
+        dataset: ``"phantom"`` or ``"tumorseg"``.
+        scale: Name of a scale, see :data:`brainseg.experiments.recipe.SCALES`.
+        seed: Seed of every training run.
+        data: Folder of the real data set; ``None`` for the phantom.
+        progress: Show progress bars on standard error while something is made that was not there.
 
-    Raises
-    ------
-    BrainsegError
-        If the data set or the scale is unknown, or the data folder is missing.
+    Raises:
+        BrainsegError: If the data set or the scale is unknown, or the data folder is missing.
     """
 
     def __init__(

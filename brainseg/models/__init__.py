@@ -16,18 +16,12 @@ __all__ = ["ARCHITECTURES", "MODELS", "TITLES", "Architecture", "architecture", 
 class Architecture:
     """What is fixed about a model before it is built.
 
-    Attributes
-    ----------
-    title
-        Its name in prose.
-    divisor
-        Height and width of the image must be multiples of this.
-    attentions
-        The kinds of attention it can have, None for none; the first is the published one.
-    dropout
-        The published dropout rate.
-    initialiser
-        The published initialiser of its convolutions.
+    Attributes:
+        title: Its name in prose.
+        divisor: Height and width of the image must be multiples of this.
+        attentions: The kinds of attention it can have, None for none; the first is the published one.
+        dropout: The published dropout rate.
+        initialiser: The published initialiser of its convolutions.
     """
 
     title: str
@@ -50,10 +44,8 @@ TITLES = {name: architecture.title for name, architecture in ARCHITECTURES.items
 def architecture(name: str) -> Architecture:
     """Look a model up by name.
 
-    Raises
-    ------
-    BrainsegError
-        If there is none of that name.
+    Raises:
+        BrainsegError: If there is none of that name.
     """
     if name not in ARCHITECTURES:
         raise BrainsegError(f"there is no model {name!r}; expected one of: {', '.join(MODELS)}")
@@ -63,13 +55,9 @@ def architecture(name: str) -> Architecture:
 def resolve_attention(name: str, attention: str | None = "published") -> str | None:
     """Return the kind of attention that a model gets: "published" stands for its own.
 
-    Raises
-    ------
-    BrainsegError
-        If the model cannot have that kind.
+    Raises:
+        BrainsegError: If the model cannot have that kind.
 
-    Examples
-    --------
     >>> resolve_attention("unet"), resolve_attention("deeplab")
     ('gate', None)
     """
@@ -99,39 +87,26 @@ def build(
     (batch, size, size, 1) in 0 to 1. The defaults are the study's: at 128×128×3 and width 64 the models have
     34,862,949 (U-Net), 31,729,509 (LinkNet), 32,081,989 (SegNet) and 4,334,145 (DeepLab) parameters.
 
-    Parameters
-    ----------
-    name
-        "unet", "linknet", "segnet" or "deeplab".
-    size
-        Height and width of the images in pixels: a multiple of 16 (of 4 for DeepLab).
-    channels
-        Channels of the images. The study reads its grey images as colour: three equal channels.
-    width
-        Filters at full resolution; every other number of filters is a multiple of it.
-    attention
-        What weights the skip connections. "gate": each place, by what the decoder asks for (Oktay et al. 2018);
-        "channel": each channel, by its mean over the image (squeeze and excitation, Hu et al. 2018, with a ratio
-        of 16 and at least 4 squeezed channels); "spatial": each place, by its neighbourhood (the spatial module of
-        CBAM, Woo et al. 2018); None: nothing. DeepLab has no skips: it cannot have "gate", and the others weight
-        the output of its spatial pyramid. "published" is "gate", and None for DeepLab.
-    dropout
-        Rate of the dropout after each pooling and each merge; None is as published: 0.3 in U-Net and LinkNet,
-        0 in SegNet and DeepLab.
-    normalisation
-        None is as published: batch normalisation after the ReLU in SegNet's decoder, and no other. With
-        "batch" it stands between each convolution (except in attention, transposed convolutions and the output)
-        and its ReLU, in all four models alike; in SegNet's decoder this takes the place of the published one.
-    seed
-        Fixes the initial weights and the dropout.
+    Args:
+        name: "unet", "linknet", "segnet" or "deeplab".
+        size: Height and width of the images in pixels: a multiple of 16 (of 4 for DeepLab).
+        channels: Channels of the images. The study reads its grey images as colour: three equal channels.
+        width: Filters at full resolution; every other number of filters is a multiple of it.
+        attention: What weights the skip connections. "gate": each place, by what the decoder asks for (Oktay et al.
+            2018); "channel": each channel, by its mean over the image (squeeze and excitation, Hu et al. 2018, with a
+            ratio of 16 and at least 4 squeezed channels); "spatial": each place, by its neighbourhood (the spatial
+            module of CBAM, Woo et al. 2018); None: nothing. DeepLab has no skips: it cannot have "gate", and the others
+            weight the output of its spatial pyramid. "published" is "gate", and None for DeepLab.
+        dropout: Rate of the dropout after each pooling and each merge; None is as published: 0.3 in U-Net and LinkNet,
+            0 in SegNet and DeepLab.
+        normalisation: None is as published: batch normalisation after the ReLU in SegNet's decoder, and no other. With
+            "batch" it stands between each convolution (except in attention, transposed convolutions and the output) and
+            its ReLU, in all four models alike; in SegNet's decoder this takes the place of the published one.
+        seed: Fixes the initial weights and the dropout.
 
-    Raises
-    ------
-    BrainsegError
-        If the model does not exist or one of the numbers does not fit it.
+    Raises:
+        BrainsegError: If the model does not exist or one of the numbers does not fit it.
 
-    Examples
-    --------
     >>> model = build("unet", size=32, width=4)
     >>> model.output_shape
     (None, 32, 32, 1)

@@ -14,24 +14,16 @@ def attention_maps(
 ) -> dict[str, NDArray[np.float32]]:
     """Attention maps of a model: of its gates, or of its spatial attention.
 
-    Parameters
-    ----------
-    model
-        One of the book's models.
-    images
-        What the model takes: (n, size, size, channels), 0 to 1.
-    batch_size
-        Images that are computed at once; more take more memory.
+    Args:
+        model: One of the book's models.
+        images: What the model takes: (n, size, size, channels), 0 to 1.
+        batch_size: Images that are computed at once; more take more memory.
 
-    Returns
-    -------
-    dict
+    Returns:
         By the name of what is weighted, finest first (``gate_1`` or ``spatial_1`` is the skip connection at full
-        resolution, ``spatial_pyramid`` is in DeepLab): maps (n, h, w), 0 (nothing passes) to 1 (everything).
-        Empty for a model without attention or with channel attention, which weights all places alike.
+        resolution, ``spatial_pyramid`` is in DeepLab): maps (n, h, w), 0 (nothing passes) to 1 (everything). Empty for
+        a model without attention or with channel attention, which weights all places alike.
 
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> images = np.zeros((2, 32, 32, 3), np.float32)
     >>> {name: maps.shape for name, maps in attention_maps(build("unet", size=32, width=4), images).items()}

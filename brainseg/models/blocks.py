@@ -17,18 +17,13 @@ Tensor = Any
 class Style:
     """The choices that hold for every block of one model.
 
-    Attributes
-    ----------
-    initialiser
-        Class name of the Keras initialiser for the convolutions of the encoder, the bottleneck and the
-        decoder; attention, transposed convolutions and the output always start from Glorot's.
-    normalisation
-        "batch" puts a batch normalisation between a convolution and its ReLU; None puts nothing there.
-    dropout
-        Share of values that a dropout sets to zero in training; at 0 the layer is left out.
-    seed
-        With the name of a layer it fixes its initial weights and its dropout. Layers of the same name and
-        shape so start equal in two models, for instance with different kinds of attention.
+    Attributes:
+        initialiser: Class name of the Keras initialiser for the convolutions of the encoder, the bottleneck and the
+            decoder; attention, transposed convolutions and the output always start from Glorot's.
+        normalisation: "batch" puts a batch normalisation between a convolution and its ReLU; None puts nothing there.
+        dropout: Share of values that a dropout sets to zero in training; at 0 the layer is left out.
+        seed: With the name of a layer it fixes its initial weights and its dropout. Layers of the same name and shape
+            so start equal in two models, for instance with different kinds of attention.
     """
 
     initialiser: str = "GlorotUniform"

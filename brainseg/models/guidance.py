@@ -24,23 +24,15 @@ def energy_outside(model: "keras.Model", images: Any, masks: Any) -> Any:
     its squares over the pixels. It is computed as a prediction is: without dropout, and with the moving statistics of
     batch normalisation, which count as constants.
 
-    Parameters
-    ----------
-    model
-        One of the book's models: its layer ``logits`` has the shape (n, h, w, 1).
-    images
-        What the model takes, (n, h, w, channels), 0 to 1. Its channels are copies of the grey value.
-    masks
-        (n, h, w, 1), 0 or 1.
+    Args:
+        model: One of the book's models: its layer ``logits`` has the shape (n, h, w, 1).
+        images: What the model takes, (n, h, w, channels), 0 to 1. Its channels are copies of the grey value.
+        masks: (n, h, w, 1), 0 or 1.
 
-    Returns
-    -------
-    tensor of float32
-        (n,), of the backend, and differentiable with respect to the weights of the model. An image with an empty mask,
-        or with a gradient of zero, has 0.
+    Returns:
+        tensor of float32: (n,), of the backend, and differentiable with respect to the weights of the model. An image
+            with an empty mask, or with a gradient of zero, has 0.
 
-    Examples
-    --------
     A mean over 3 × 3 pixels sees the pixels around a mask of one pixel as much as that one: eight ninths are outside.
 
     >>> import numpy as np
@@ -63,12 +55,9 @@ class Guided(keras.Model):  # type: ignore[misc]
     batch normalisation that is not the one that predicts, and guidance of the latter alone spoils its answers: the rest
     of the loss does not see them. The loss of a validation does not have the term.
 
-    Parameters
-    ----------
-    model
-        One of the book's models, not compiled.
-    weight
-        Of the term.
+    Args:
+        model: One of the book's models, not compiled.
+        weight: Of the term.
     """
 
     def __init__(self, model: "keras.Model", weight: float) -> None:
@@ -89,8 +78,6 @@ def without_guidance(model: "keras.Model") -> "keras.Model":
 
     Only a plain model can be saved and loaded by who does not have :class:`Guided`.
 
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> model = build("deeplab", size=16, width=2)
     >>> without_guidance(model) is model, type(without_guidance(Guided(model, 1.0))) is type(model)

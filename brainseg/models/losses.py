@@ -24,22 +24,14 @@ class Tversky(keras.losses.Loss):  # type: ignore[misc]
     Salehi, Erdogmus and Gholipour 2017, "Tversky loss function for image segmentation", equation 3. With alpha and beta
     one half it is the soft Dice loss. `keras.losses.Tversky` has alpha and beta swapped in all releases up to 3.15.1.
 
-    Parameters
-    ----------
-    alpha
-        Weight of false positives.
-    beta
-        Weight of false negatives.
-    per
-        ``"image"`` or ``"batch"``.
+    Args:
+        alpha: Weight of false positives.
+        beta: Weight of false negatives.
+        per: ``"image"`` or ``"batch"``.
 
-    Raises
-    ------
-    BrainsegError
-        If a weight is negative, or `per` unknown.
+    Raises:
+        BrainsegError: If a weight is negative, or `per` unknown.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> truth = np.array([[[[1.0], [1.0], [0.0], [0.0]]]])
     >>> too_much = np.array([[[[1.0], [1.0], [1.0], [1.0]]]])
@@ -76,8 +68,6 @@ class FocalTversky(Tversky):
 
     Abraham and Khan 2019, "A novel focal Tversky loss function", equation 4, where gamma is between 1 and 3.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> truth, nothing = np.ones((1, 2, 2, 1)), np.zeros((1, 2, 2, 1))
     >>> float(FocalTversky(0.5, 0.5, gamma=2.0)(truth, nothing)) ** 2, float(Tversky(0.5, 0.5)(truth, nothing))
@@ -113,8 +103,6 @@ class Dice(Tversky):
 
     Milletari, Navab and Ahmadi 2016, "V-Net", section 3, with plain sums in place of squares in the denominator.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> empty = np.zeros((1, 4, 4, 1))
     >>> [round(float(Dice()(empty, empty + probability)), 2) for probability in (0, 0.1, 0.5)]
@@ -135,8 +123,6 @@ class CrossEntropyDice(keras.losses.Loss):  # type: ignore[misc]
 
     Isensee et al. 2021, "nnU-Net", online methods.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> truth = np.ones((1, 2, 2, 1))
     >>> float(CrossEntropyDice()(truth, truth)) < 1e-6
@@ -171,13 +157,9 @@ LOSSES: Mapping[str, Callable[[], keras.losses.Loss]] = {
 def loss(name: str) -> keras.losses.Loss:
     """Look a loss up by name.
 
-    Raises
-    ------
-    BrainsegError
-        If there is none of that name.
+    Raises:
+        BrainsegError: If there is none of that name.
 
-    Examples
-    --------
     >>> loss("dice").get_config()
     {'name': 'dice', 'per': 'image'}
     """

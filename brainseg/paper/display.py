@@ -8,17 +8,15 @@ from typing import Any
 import pandas as pd
 from IPython.display import Markdown
 
-REFERENCE = re.compile(r'\n\n *(?:Parameters|Returns|Raises|Examples)\n *-{3,}\n.*?(?=""")', re.DOTALL)
+REFERENCE = re.compile(r'\n\n *(?:(?:Args|Returns|Yields|Raises):\n|>>> ).*?(?=""")', re.DOTALL)
 """In a docstring: from the first section that describes arguments, results, errors or examples, to the end."""
 
 
 def source(*things: Callable[..., Any]) -> Markdown:
     """Show the source code of functions or classes as the package has it, without the reference part of docstrings.
 
-    Examples
-    --------
     >>> shown = source(items).data
-    >>> "Show sentences" in shown, "Examples" in shown
+    >>> "Show sentences" in shown, ">>>" in shown
     (True, False)
     """
     code = "\n\n".join(REFERENCE.sub("", inspect.getsource(thing)).rstrip() for thing in things)
@@ -28,8 +26,6 @@ def source(*things: Callable[..., Any]) -> Markdown:
 def items(sentences: Iterable[str]) -> Markdown:
     """Show sentences as a list.
 
-    Examples
-    --------
     >>> print(items(["One.", "Two."]).data)
     - One.
     - Two.
@@ -40,8 +36,6 @@ def items(sentences: Iterable[str]) -> Markdown:
 def count(number: int, total: int, things: str) -> str:
     """Say how many, of how many, and what share.
 
-    Examples
-    --------
     >>> count(375, 2146, "images")
     '375 of 2,146 images (17.5 %)'
     """
@@ -52,8 +46,6 @@ def count(number: int, total: int, things: str) -> str:
 def percent(frame: pd.DataFrame, decimals: int = 1) -> pd.DataFrame:
     """Show the shares (0 to 1) of a table as percentages; other columns stay.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> percent(pd.DataFrame({"model": ["unet"], "accuracy": [0.9661]}))
       model accuracy

@@ -187,10 +187,8 @@ def climb(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> Iterator[str
 def larger_scale(effects: pd.DataFrame) -> Iterator[str]:
     """Say what a larger scale changed in Dice.
 
-    Parameters
-    ----------
-    effects
-        As :func:`brainseg.paper.tables.scale_effects` gives it.
+    Args:
+        effects: As :func:`brainseg.paper.tables.scale_effects` gives it.
     """
     means = [f"{effects[scale].mean():.2f} at the {scale} scale" for scale in ("smaller", "larger")]
     above, below = beside_zero(effects["low"], effects["high"])
@@ -207,10 +205,8 @@ def ahead(differences: pd.DataFrame) -> str:
 def processing(effects: pd.DataFrame) -> str:
     """Say in how many networks post-processing changes the Dice on test images, and by how much.
 
-    Parameters
-    ----------
-    effects
-        As :func:`brainseg.paper.tables.processing_table` gives it.
+    Args:
+        effects: As :func:`brainseg.paper.tables.processing_table` gives it.
     """
     above, below = beside_zero(effects["low"], effects["high"])
     return (
@@ -222,12 +218,10 @@ def processing(effects: pd.DataFrame) -> str:
 def seeds(table: pd.DataFrame, differences: pd.DataFrame) -> Iterator[str]:
     """Say how far runs that differ in their seed lie apart, and how far networks do.
 
-    Parameters
-    ----------
-    table
-        As :func:`brainseg.paper.tables.seed_table` gives it.
-    differences
-        Between the means of the same runs over their seeds, as :func:`brainseg.paper.tables.model_differences` gives them.
+    Args:
+        table: As :func:`brainseg.paper.tables.seed_table` gives it.
+        differences: Between the means of the same runs over their seeds, as
+            :func:`brainseg.paper.tables.model_differences` gives.
     """
     apart = differences["mean"].abs()
     excluding = sum(beside_zero(differences["low"], differences["high"]))
@@ -258,10 +252,8 @@ def attention(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> I
 def against_controls(compared: pd.DataFrame) -> Iterator[str]:
     """Say which methods are better than the best control in most networks, and which are beaten by it, score by score.
 
-    Parameters
-    ----------
-    compared
-        As :func:`brainseg.paper.saliency_tables.against_controls` gives it.
+    Args:
+        compared: As :func:`brainseg.paper.saliency_tables.against_controls` gives it.
     """
     for score, rows in compared.groupby("score", sort=False):
         share = {word: rows["verdict"].eq(word).groupby(rows["map"], sort=False).mean() for word in ("better", "worse")}
@@ -276,10 +268,8 @@ def against_controls(compared: pd.DataFrame) -> Iterator[str]:
 def guidance(table: pd.DataFrame) -> Iterator[str]:
     """Say what guidance in training changes, score by score.
 
-    Parameters
-    ----------
-    table
-        As :func:`brainseg.paper.saliency_tables.guidance` gives it.
+    Args:
+        table: As :func:`brainseg.paper.saliency_tables.guidance` gives it.
     """
     heaviest = table["weight"].max()
     for score, rows in table.groupby("score", sort=False):
@@ -312,10 +302,8 @@ def retrained(records: Iterable[Record], earlier: Iterable[Record]) -> Iterator[
 def labels(table: pd.DataFrame) -> Iterator[str]:
     """Say how well networks with shuffled labels find tumours, and which maps still look like those of true labels.
 
-    Parameters
-    ----------
-    table
-        As :func:`brainseg.experiments.recorded.recorded_labels` gives it.
+    Args:
+        table: As :func:`brainseg.experiments.recorded.recorded_labels` gives it.
     """
     marks = table.drop_duplicates(["model", "network", "number"]).groupby(["model", "network"])["dice"].mean()
     for model in table["model"].unique():

@@ -27,14 +27,10 @@ SIZES = ("smallest third", "middle third", "largest third")
 def averages(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean of every score of every map: over the images of a network, then over the networks.
 
-    Parameters
-    ----------
-    scores
-        As :func:`brainseg.experiments.saliency.score_maps` gives them, with the column ``model``.
+    Args:
+        scores: As :func:`brainseg.experiments.saliency.score_maps` gives them, with the column ``model``.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row for each map, methods before controls, by ``kind`` and ``map``; a column for each score.
     """
     means = scores.groupby(["kind", "map", "model"], sort=False)[list(SCORES)].mean()
@@ -48,16 +44,11 @@ def averages(scores: pd.DataFrame) -> pd.DataFrame:
 def against_controls(scores: pd.DataFrame, names: Sequence[str] = CONTROLLED) -> pd.DataFrame:
     """Every method beside the best control, on the same images of the same network.
 
-    Parameters
-    ----------
-    scores
-        As for :func:`averages`.
-    names
-        Which scores.
+    Args:
+        scores: As for :func:`averages`.
+        names: Which scores.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row for each score, network and method: ``score``, ``model``, ``map``, ``control`` (the one with the best
         mean), ``mean`` (how much better the method is), ``low`` and ``high`` (ends of the 95 % interval over patients
         and images), ``images``, and ``verdict``: better, worse, or no different if the interval includes zero.
@@ -83,14 +74,10 @@ def against_controls(scores: pd.DataFrame, names: Sequence[str] = CONTROLLED) ->
 def verdicts(compared: pd.DataFrame) -> pd.DataFrame:
     """In how many networks a method is better than the best control, and in how many worse.
 
-    Parameters
-    ----------
-    compared
-        As :func:`against_controls` gives it.
+    Args:
+        compared: As :func:`against_controls` gives it.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row for each method, one column for each score: for example "2 better, 1 worse", or "–" for neither.
     """
 
@@ -105,13 +92,9 @@ def verdicts(compared: pd.DataFrame) -> pd.DataFrame:
 def sizes(scores: pd.DataFrame) -> pd.Series:
     """Say of each image, by its number, in which third by size its tumour is, see :data:`SIZES`.
 
-    Parameters
-    ----------
-    scores
-        As for :func:`averages`.
+    Args:
+        scores: As for :func:`averages`.
 
-    Examples
-    --------
     >>> sizes(pd.DataFrame({"number": [7, 8, 9], "area": [0.1, 0.3, 0.2]})).to_dict()
     {7: 'smallest third', 8: 'largest third', 9: 'middle third'}
     """
@@ -122,14 +105,10 @@ def sizes(scores: pd.DataFrame) -> pd.Series:
 def destroyed(randomisation: pd.DataFrame) -> pd.DataFrame:
     """How alike the maps of a network are to those of its copy in which every part is destroyed.
 
-    Parameters
-    ----------
-    randomisation
-        As :func:`brainseg.experiments.saliency.randomisation` gives it, with the column ``model``.
+    Args:
+        randomisation: As :func:`brainseg.experiments.saliency.randomisation` gives it, with the column ``model``.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row for each map, lowest mean first; one column for each network, and ``mean`` over those that have a value.
     """
     last = randomisation.sort_values("parts").groupby(["model", "map"]).tail(1)
@@ -141,18 +120,12 @@ def destroyed(randomisation: pd.DataFrame) -> pd.DataFrame:
 def by_tumour(scores: pd.DataFrame, name: str, by: str = "map") -> pd.DataFrame:
     """Mean of one score for each type of tumour and for each third of the tumours by their size.
 
-    Parameters
-    ----------
-    scores
-        As for :func:`averages`.
-    name
-        Which score.
-    by
-        What the rows are: ``"map"``, or ``"model"``.
+    Args:
+        scores: As for :func:`averages`.
+        name: Which score.
+        by: What the rows are: ``"map"``, or ``"model"``.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row for each map or network; columns: types of tumour, then :data:`SIZES`; a mean over all images.
     """
     table = scores.assign(size=scores["number"].map(sizes(scores)))
@@ -168,18 +141,13 @@ def by_tumour(scores: pd.DataFrame, name: str, by: str = "map") -> pd.DataFrame:
 def guidance(records: Sequence[Record], scores: pd.DataFrame, method: str = "gradient") -> pd.DataFrame:
     """What guidance in training changes: masks on all test images, maps of one method on those that are explained.
 
-    Parameters
-    ----------
-    records
-        Runs of one seed with several weights of the guidance term, 0 among them.
-    scores
-        Scores of the maps of the same runs, as :func:`brainseg.experiments.recorded.recorded_saliency` has them.
-    method
-        Which maps.
+    Args:
+        records: Runs of one seed with several weights of the guidance term, 0 among them.
+        scores: Scores of the maps of the same runs, as :func:`brainseg.experiments.recorded.recorded_saliency` has
+            them.
+        method: Which maps.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row for each score of :data:`ABLATED`, network and weight: ``score``, ``model``, ``weight``; the mean with
         the ends of its 95 % interval, ``mean``, ``low``, ``high``, and ``images``; and the same for its difference from
         the network without guidance on the same images, ``difference``, ``difference_low``, ``difference_high`` and
@@ -211,12 +179,9 @@ def guidance(records: Sequence[Record], scores: pd.DataFrame, method: str = "gra
 def guidance_shown(table: pd.DataFrame, what: str = "mean") -> pd.DataFrame:
     """The rows of :func:`guidance` as texts: one row for each network and weight, one column for each score.
 
-    Parameters
-    ----------
-    table
-        As :func:`guidance` gives it.
-    what
-        ``"mean"``, or ``"difference"`` from the network without guidance, which then has no row.
+    Args:
+        table: As :func:`guidance` gives it.
+        what: ``"mean"``, or ``"difference"`` from the network without guidance, which then has no row.
     """
     low, high = ("low", "high") if what == "mean" else ("difference_low", "difference_high")
     sign = "" if what == "mean" else "+"
@@ -229,14 +194,10 @@ def guidance_shown(table: pd.DataFrame, what: str = "mean") -> pd.DataFrame:
 def labels(table: pd.DataFrame) -> pd.DataFrame:
     """How much less alike maps are to those of a network that learned shuffled labels than to those of another seed.
 
-    Parameters
-    ----------
-    table
-        As :func:`brainseg.experiments.recorded.recorded_labels` gives it.
+    Args:
+        table: As :func:`brainseg.experiments.recorded.recorded_labels` gives it.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row for each network and method: ``model``, ``map``, mean correlations with the map ``another seed`` and the
         one after ``shuffled labels``, and the mean ``difference`` of the two on the same images with its 95 % interval,
         ``low`` and ``high``; ``images``. A map that does not depend on what was learned has a difference of 0.

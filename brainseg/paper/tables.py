@@ -22,9 +22,7 @@ from brainseg.scores.statistics import Interval, bootstrap_mean, differences, la
 def summary(run: Record) -> pd.DataFrame:
     """The study's three metrics of one run beside the published ones.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per metric. Columns: ``published`` (the study's table), ``published training`` and ``published
         validation`` (the last epoch of its log), ``training`` and ``validation`` (the last epoch of this run). All are
         shares, 0 to 1.
@@ -59,9 +57,7 @@ def scores_on_test(run: Run, prepared: Prepared) -> dict[str, float]:
 def comparison(runs: Iterable[Run]) -> pd.DataFrame:
     """The published table and these runs in one long table, as :func:`brainseg.plotting.published_against_ours` wants.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         Columns ``metric``, ``model``, ``title``, ``source`` (``published baseline``, ``published``, ``ours``) and
         ``value`` (share, 0 to 1; ours is the training value of the last epoch, because the published one is).
     """
@@ -85,9 +81,7 @@ def comparison(runs: Iterable[Run]) -> pd.DataFrame:
 def mean_iou_of_anything(prepared: Prepared, run: Run, split: str = "test") -> pd.DataFrame:
     """The three metrics of very different predictions on the same images: why mean IoU hardly moves.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per prediction: the model's own probabilities; no tumour anywhere; the labels themselves, made into
         probabilities of 0.99 and 0.01; the model's mask, 0 or 1, instead of probabilities; the labels as such. The last
         two are what ``MeanIoU`` was made for.
@@ -137,21 +131,14 @@ def postprocessed(run: Run, prepared: Prepared) -> Record:
 def collect(records: Iterable[Record], column: str, split: str = "test", common: bool = False) -> pd.DataFrame:
     """Per-image scores of runs that differ in their seed, as :mod:`brainseg.scores.statistics` wants them.
 
-    Parameters
-    ----------
-    records
-        Runs of one recipe, one per seed.
-    column
-        Which score, see :func:`brainseg.experiments.run.score`.
-    split
-        Of the run's own split.
-    common
-        Keep the images that are in this split by either way of splitting: what runs with different ways can be
-        compared on.
+    Args:
+        records: Runs of one recipe, one per seed.
+        column: Which score, see :func:`brainseg.experiments.run.score`.
+        split: Of the run's own split.
+        common: Keep the images that are in this split by either way of splitting: what runs with different ways can be
+            compared on.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         Columns ``seed``, ``patient``, ``number`` (of the image) and ``value``.
     """
     tables = []
@@ -173,8 +160,6 @@ def common_test(prepared: Prepared) -> NDArray[np.intp]:
 def spread(scores: NDArray[np.float64], count: int) -> list[int]:
     """Rows from the best score to the worst, in equal steps of rank.
 
-    Examples
-    --------
     >>> spread(np.array([0.1, 0.9, np.nan, 0.5]), 3)
     [1, 3, 0]
     """
@@ -230,9 +215,7 @@ def by_attention(records: Iterable[Record]) -> dict[str, dict[str | None, list[R
 def on_borders(records: Sequence[Record], split: str = "test") -> pd.DataFrame:
     """How well runs of one recipe, one per seed, find and outline the tumours of a split.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per score: ``mean`` with the ``low`` and ``high`` end of its 95 % interval, ``median``, and ``images``,
         of how many images it is known. The last row, ``missed``, is the share of images in which the answer does not
         touch the tumour; HD95 is not known of images without any answer, so read it together with that.
@@ -269,14 +252,10 @@ def ladder_scores(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.D
     The images are those that are test images in both splits: no step has trained on them. Before the split by patient,
     though, other images of the same patients were trained on.
 
-    Parameters
-    ----------
-    results
-        By model, by step: runs that differ in their seed.
+    Args:
+        results: By model, by step: runs that differ in their seed.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         Columns ``model``, ``step``, ``title``, ``metric`` (``Dice``, ``IoU``), ``mean``, ``low``, ``high``, ``images``.
     """
     rows = []
@@ -294,9 +273,7 @@ def ladder_scores(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.D
 def ladder_table(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.DataFrame:
     """What each step would report, and what it is worth: one row per step.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         NaN where a model has no run at a step. For each model two columns: the Dice that the step :func:`reported`,
         mean over seeds, and the mean Dice against the borders on the test images that all steps share.
     """
@@ -331,9 +308,7 @@ def scoreboard(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str)
 def type_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
     """Mean Dice against the borders at one step, by type of tumour and by what an image was used for.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         Rows: for each model that has the step ``training``, ``validation`` and ``test`` images. One column per type.
     """
     sides = {"train": "training", "valid": "validation", "test": "test"}
@@ -349,9 +324,7 @@ def type_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str)
 def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
     """Paired differences in Dice between all models at one step, on the same test images, for the forest plot.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         Columns ``label``, ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``, ``patients``, ``seeds``.
     """
     scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
@@ -361,9 +334,7 @@ def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], ste
 def seed_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
     """Mean Dice on test images of every run at one step: how much a seed changes.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per model that has the step. Columns: ``seed 0`` and so on, and ``range``, the largest minus the
         smallest of them.
     """
@@ -383,11 +354,9 @@ def scale_effects(
 ) -> pd.DataFrame:
     """Paired differences in Dice of networks at a larger scale from those at a smaller one, on the same test images.
 
-    Returns
-    -------
-    DataFrame
-        One row per model that has the step at both scales, with the columns of :func:`model_differences` and
-        ``larger`` and ``smaller``, the mean Dice at each.
+    Returns:
+        One row per model that has the step at both scales, with the columns of :func:`model_differences` and ``larger``
+        and ``smaller``, the mean Dice at each.
     """
     pairs = {
         TITLES[model]: (collect(larger[model][step], "border_dice"), collect(smaller[model][step], "border_dice"))
@@ -401,9 +370,7 @@ def scale_effects(
 def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
     """Paired differences in Dice of each kind of attention from none, on the same test images.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per model and kind, with the columns of :func:`model_differences`.
     """
     return labelled_differences(
@@ -418,9 +385,7 @@ def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]
 def attention_table(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
     """Effect of attention and overfitting: one row per model and kind of attention.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         Columns ``Dice − none`` with ``low``, ``high`` (95 % interval) and ``p_holm`` (NaN in the rows without
         attention), ``training``, ``test`` and ``gap``, see :func:`generalisation`.
     """
@@ -444,9 +409,7 @@ def change(before: Record, after: Record) -> pd.Series:
 def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
     """What post-processing does to the test images: one row per model.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         Columns ``pipeline`` (of the first seed), ``before``, ``after`` (mean Dice), ``change`` with ``low`` and
         ``high`` (95 % interval), ``better`` and ``worse`` (shares of the images).
     """

@@ -63,17 +63,12 @@ COLUMNS: Final = (0.05 + BOX_WIDTH / 2, WIDTH / 2, WIDTH - 0.05 - BOX_WIDTH / 2)
 class Block:
     """Layers of a model that belong together, because their names start alike.
 
-    Attributes
-    ----------
-    name
-        For instance `encoder_1`, `gate_4`, `aspp_dilation_6`, `output`.
-    shape
-        Height, width and channels of the features after the last layer at the block's finest resolution: what an
-        encoder block hands to its skip connection and, pooled, to the next block.
-    operations
-        What its layers do, in order.
-    parameters
-        Number of its weights, trainable or not.
+    Attributes:
+        name: For instance `encoder_1`, `gate_4`, `aspp_dilation_6`, `output`.
+        shape: Height, width and channels of the features after the last layer at the block's finest resolution: what an
+            encoder block hands to its skip connection and, pooled, to the next block.
+        operations: What its layers do, in order.
+        parameters: Number of its weights, trainable or not.
     """
 
     name: str
@@ -106,8 +101,6 @@ class Blocks:
 def block_name(layer: str) -> str:
     """Return the name of the block that a layer belongs to.
 
-    Examples
-    --------
     >>> block_name("encoder_1_conv_2"), block_name("aspp_dilation_6"), block_name("logits")
     ('encoder_1', 'aspp_dilation_6', 'output')
     """

@@ -28,14 +28,10 @@ def learning_curves(history: pd.DataFrame, background: float, model: str = "unet
     Two dashed lines say what a model gets that finds nothing: accuracy equal to the background share, and mean
     IoU of half of it, which is what Keras's `MeanIoU(2)` gives for any probabilities below 1.
 
-    Parameters
-    ----------
-    history
-        One row per epoch: `epoch`, `loss`, `accuracy`, `mean_iou`, `dice`, the last four also as `val_…`.
-    background
-        Share of background pixels in the validation masks, 0 to 1.
-    model
-        Gives the colour: `unet`, `linknet`, `segnet` or `deeplab`.
+    Args:
+        history: One row per epoch: `epoch`, `loss`, `accuracy`, `mean_iou`, `dice`, the last four also as `val_…`.
+        background: Share of background pixels in the validation masks, 0 to 1.
+        model: Gives the colour: `unet`, `linknet`, `segnet` or `deeplab`.
     """
     colour = MODEL_COLOURS[model]
     figure = plate(WIDTH * 0.8)
@@ -96,13 +92,10 @@ SOURCES = {
 def published_against_ours(table: pd.DataFrame, background: Mapping[str, float] | None = None) -> Plate:
     """Lay published numbers and ours side by side, one panel a metric, one line a model.
 
-    Parameters
-    ----------
-    table
-        Columns `metric`, `model` (key), `title` (what to print for the model), `source` (`published baseline`,
-        `published` or `ours`) and `value`, a share from 0 to 1. Metrics and models keep their order.
-    background
-        For each metric, what the prediction "no tumour anywhere" gets on the same images.
+    Args:
+        table: Columns `metric`, `model` (key), `title` (what to print for the model), `source` (`published baseline`,
+            `published` or `ours`) and `value`, a share from 0 to 1. Metrics and models keep their order.
+        background: For each metric, what the prediction "no tumour anywhere" gets on the same images.
     """
     background = background or {}
     metrics = list(dict.fromkeys(table["metric"]))

@@ -28,8 +28,6 @@ def contingency(counts: pd.DataFrame) -> Plate:
 
     `counts` is what `pandas.crosstab` gives, for instance tumour types as rows and categories as columns.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> figure = contingency(pd.DataFrame({"0": [3, 1], "1": [0, 4]}, index=["glioma", "pituitary"]))
     >>> [text.get_text() for text in figure.axes[0].texts]
@@ -51,10 +49,8 @@ def patients_across_splits(table: pd.DataFrame) -> Plate:
     Above, one bar a patient, as high as the patient has slices, coloured by split. Below, how many patients
     each combination of splits holds.
 
-    Parameters
-    ----------
-    table
-        One row per image, with the columns `patient` and `split`; rows without a patient are left out.
+    Args:
+        table: One row per image, with the columns `patient` and `split`; rows without a patient are left out.
     """
     slices = pd.crosstab(table["patient"], table["split"])
     splits = [name for name in SPLIT_COLOURS if name in slices]
@@ -88,11 +84,9 @@ def patients_across_splits(table: pd.DataFrame) -> Plate:
 def tumour_area(table: pd.DataFrame) -> Plate:
     """Show the distribution of tumour area for each tumour type, as boxed and as drawn by hand.
 
-    Parameters
-    ----------
-    table
-        One row per image, with the columns `tumour_type`, `box` and `border`, the areas as shares
-        of the image, 0 to 1.
+    Args:
+        table: One row per image, with the columns `tumour_type`, `box` and `border`, the areas as shares of the image,
+            0 to 1.
     """
     types = sorted(table["tumour_type"].dropna().unique())
     percent = table[["box", "border"]] * 100

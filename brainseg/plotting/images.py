@@ -28,19 +28,12 @@ def montage(
 ) -> Plate:
     """Show slices in a grid, with the outlines of their masks.
 
-    Parameters
-    ----------
-    images
-        n grey images (h, w), values 0 to 255.
-    outlines
-        For each kind (`box`, `position`, `border`, `prediction`) n masks, None where there is none.
-    titles
-        n titles.
-    columns
-        Panels in a row.
+    Args:
+        images: n grey images (h, w), values 0 to 255.
+        outlines: For each kind (`box`, `position`, `border`, `prediction`) n masks, None where there is none.
+        titles: n titles.
+        columns: Panels in a row.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> slices = np.zeros((5, 16, 16), np.uint8)
     >>> len(montage(slices, titles=list("abcde"), columns=3).axes)
@@ -115,20 +108,13 @@ def predictions(
 ) -> Plate:
     """Show the best, the middle and the worst cases of a model.
 
-    Parameters
-    ----------
-    images, truth, probability
-        Stacks (n, h, w): grey images, masks of the given kind, tumour probabilities 0 to 1.
-    scores
-        n scores; images with NaN are left out.
-    kind
-        What `truth` is: `box`, `position` or `border`.
-    score_name
-        What `scores` are.
-    threshold
-        A pixel is predicted tumour where its probability exceeds this.
-    count
-        Cases in a row.
+    Args:
+        images, truth, probability: Stacks (n, h, w): grey images, masks of the given kind, tumour probabilities 0 to 1.
+        scores: n scores; images with NaN are left out.
+        kind: What `truth` is: `box`, `position` or `border`.
+        score_name: What `scores` are.
+        threshold: A pixel is predicted tumour where its probability exceeds this.
+        count: Cases in a row.
     """
     chosen = best_middle_worst(scores, count)
     columns = max(len(rows) for rows in chosen.values())
@@ -147,8 +133,6 @@ def predictions(
 def best_middle_worst(scores: Array, count: int) -> dict[str, list[int]]:
     """Return row numbers of the best, middle and worst scores, each from high to low, no row twice.
 
-    Examples
-    --------
     >>> best_middle_worst([0.1, 0.9, float("nan"), 0.5, 0.7, 0.2], 1)
     {'best': [1], 'middle': [3], 'worst': [0]}
     """
@@ -164,16 +148,11 @@ def best_middle_worst(scores: Array, count: int) -> dict[str, list[int]]:
 def attention_maps(images: Array, truth: Array, maps: Mapping[str, Array], scores: Array, kind: str = "box") -> Plate:
     """Lay the attention maps of a model over a good, a middling and a bad case, one slice a row, one map a column.
 
-    Parameters
-    ----------
-    images, truth
-        Stacks (n, h, w): grey images, masks of the given kind.
-    maps
-        By the name of the layer, such as `gate_1`: n maps with values 0 (closed) to 1 (open), of any resolution.
-    scores
-        n scores that say which case is good; images with NaN are left out.
-    kind
-        What `truth` is: `box`, `position` or `border`.
+    Args:
+        images, truth: Stacks (n, h, w): grey images, masks of the given kind.
+        maps: By the name of the layer, such as `gate_1`: n maps with values 0 (closed) to 1 (open), of any resolution.
+        scores: n scores that say which case is good; images with NaN are left out.
+        kind: What `truth` is: `box`, `position` or `border`.
     """
     cases = [rows[0] for rows in best_middle_worst(scores, 1).values()]
     columns = len(maps) + 1
@@ -205,18 +184,12 @@ def side_by_side(
 ) -> Plate:
     """Show several answers to the same images, one image a column, one answer a row.
 
-    Parameters
-    ----------
-    images, truth
-        Stacks (n, h, w): grey images, masks of the given kind.
-    answers
-        By title: stacks of predicted masks.
-    rows
-        Which images to show.
-    scores
-        By the same titles: n scores, written above the pictures as Dice.
-    kind
-        What `truth` is: `box`, `position` or `border`.
+    Args:
+        images, truth: Stacks (n, h, w): grey images, masks of the given kind.
+        answers: By title: stacks of predicted masks.
+        rows: Which images to show.
+        scores: By the same titles: n scores, written above the pictures as Dice.
+        kind: What `truth` is: `box`, `position` or `border`.
     """
     figure = plate((WIDTH / len(rows) + 0.2 * bool(scores)) * len(answers) + 0.35)
     axes = figure.subplots(len(answers), len(rows), squeeze=False)

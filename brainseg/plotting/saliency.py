@@ -28,8 +28,6 @@ def coloured(saliency: Array) -> NDArray[np.float64]:
 
     Values of 0 and less are transparent, and each map has a scale of its own.
 
-    Examples
-    --------
     >>> coloured(np.array([[-1.0, 0.0, 2.0]]))[..., 3].tolist()
     [[0.0, 0.0, 1.0]]
     """
@@ -44,17 +42,11 @@ def coloured(saliency: Array) -> NDArray[np.float64]:
 def overlay(image: Array, saliency: Array, opacity: float = 0.85) -> NDArray[np.uint8]:
     """A slice with a saliency map over it, as :func:`coloured` has it: (h, w, 3), 0 to 255.
 
-    Parameters
-    ----------
-    image
-        Grey, (h, w), 0 to 255.
-    saliency
-        (h, w).
-    opacity
-        Of the strongest colour, 0 to 1.
+    Args:
+        image: Grey, (h, w), 0 to 255.
+        saliency: (h, w).
+        opacity: Of the strongest colour, 0 to 1.
 
-    Examples
-    --------
     >>> overlay(np.full((1, 2), 100, np.uint8), np.array([[0.0, 1.0]]), opacity=1).tolist()
     [[[100, 100, 100], [252, 253, 191]]]
     """
@@ -76,21 +68,14 @@ def saliency_maps(
 ) -> Plate:
     """Lay saliency maps over slices: the slice and its maps in a row, or in several rows of so many columns.
 
-    Parameters
-    ----------
-    images
-        n grey slices, (n, h, w), 0 to 255.
-    maps
-        By the name of the method: n maps, (n, h, w).
-    outlines
-        For each kind of mask (`box`, `position`, `border`, `prediction`) n masks, drawn on the slice without map.
-    titles
-        What to write beside each slice.
-    columns
-        Panels in a row; None: all of a slice's in one.
+    Args:
+        images: n grey slices, (n, h, w), 0 to 255.
+        maps: By the name of the method: n maps, (n, h, w).
+        outlines: For each kind of mask (`box`, `position`, `border`, `prediction`) n masks, drawn on the slice without
+            map.
+        titles: What to write beside each slice.
+        columns: Panels in a row; None: all of a slice's in one.
 
-    Examples
-    --------
     >>> stack = np.zeros((2, 8, 8))
     >>> len(saliency_maps(stack, {"gradient": stack, "RISE": stack}).axes)
     6
@@ -120,14 +105,11 @@ def saliency_maps(
 def all_maps(images: Array, maps: Mapping[str, Mapping[str, Array]], titles: Sequence[str]) -> Plate:
     """Show many maps at a glance: one line a method, one block a network, one column a slice.
 
-    Parameters
-    ----------
-    images
-        n grey slices, (n, h, w), 0 to 255.
-    maps
-        By network, then by method: n maps, (n, h, w). A method that a network does not have leaves its place white.
-    titles
-        What to call each slice.
+    Args:
+        images: n grey slices, (n, h, w), 0 to 255.
+        maps: By network, then by method: n maps, (n, h, w). A method that a network does not have leaves its place
+            white.
+        titles: What to call each slice.
     """
     height, width = (side + GAP for side in images.shape[1:])
     methods = list(dict.fromkeys(chain.from_iterable(maps.values())))
@@ -150,12 +132,9 @@ def all_maps(images: Array, maps: Mapping[str, Mapping[str, Array]], titles: Seq
 def map_scores(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
     """Show the mean scores of all maps, one line a map, one mark a network, one panel a score; controls in grey.
 
-    Parameters
-    ----------
-    table
-        One row for each map and image: `map`, `kind` (`method` or `control`), `model` (key) and the scores.
-    scores
-        Which to show, and what to call them.
+    Args:
+        table: One row for each map and image: `map`, `kind` (`method` or `control`), `model` (key) and the scores.
+        scores: Which to show, and what to call them.
     """
     means = table.groupby(["kind", "map", "model"], sort=False)[list(scores)].mean().reset_index()
     means = means.sort_values("kind", ascending=False, kind="stable")
@@ -178,13 +157,10 @@ def map_scores(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
 def randomisation(table: pd.DataFrame, columns: int = 3) -> Plate:
     """Show how alike maps stay while parts of the network are destroyed, one panel a method, one line a network.
 
-    Parameters
-    ----------
-    table
-        One row for each network, method and part: `model` (key), `map`, `parts` (how many are destroyed) and
-        `correlation` with the map of the whole network.
-    columns
-        Panels in a row.
+    Args:
+        table: One row for each network, method and part: `model` (key), `map`, `parts` (how many are destroyed) and
+            `correlation` with the map of the whole network.
+        columns: Panels in a row.
     """
     methods = dict(iter(table.groupby("map", sort=False)))
     rows = -(-len(methods) // columns)
@@ -212,12 +188,9 @@ def guidance(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
 
     A filled mark is one whose difference from the network without guidance has an interval that excludes zero.
 
-    Parameters
-    ----------
-    table
-        As :func:`brainseg.paper.saliency_tables.guidance` gives it.
-    scores
-        Which to show, and what to call them.
+    Args:
+        table: As :func:`brainseg.paper.saliency_tables.guidance` gives it.
+        scores: Which to show, and what to call them.
     """
     weights, models = sorted(table["weight"].unique()), list(dict.fromkeys(table["model"]))
     figure = plate(2.9)

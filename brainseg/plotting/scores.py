@@ -30,18 +30,12 @@ CHANGES: Final[dict[str, dict[str, Any]]] = {
 def forest(table: pd.DataFrame, xlabel: str = "difference in Dice", title: str = "") -> Plate:
     """Show differences with their intervals around zero; a filled point has an interval that excludes zero.
 
-    Parameters
-    ----------
-    table
-        One row per difference, in the order to show: `label`, `mean`, `low`, `high` (ends of the 95 % interval) and
-        `images` (how many are behind it). With a column `group`: one panel a group, under its name.
-    xlabel
-        What was compared.
-    title
-        Of the panel, where there are no groups.
+    Args:
+        table: One row per difference, in the order to show: `label`, `mean`, `low`, `high` (ends of the 95 % interval)
+            and `images` (how many are behind it). With a column `group`: one panel a group, under its name.
+        xlabel: What was compared.
+        title: Of the panel, where there are no groups.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> row = {"label": "U-Net − SegNet", "mean": 0.04, "low": 0.01, "high": 0.07, "images": 52}
     >>> [tick.get_text() for tick in forest(pd.DataFrame([row])).axes[0].get_yticklabels()]
@@ -72,11 +66,9 @@ def forest(table: pd.DataFrame, xlabel: str = "difference in Dice", title: str =
 def ladder(table: pd.DataFrame) -> Plate:
     """Show the score of every model at every step, the first step on top, one panel a metric.
 
-    Parameters
-    ----------
-    table
-        Columns `title` (of the step), `model` (key), `metric`, `mean`, `low`, `high` (ends of the 95 % interval) and
-        `images` (how many test images). Steps, models and metrics keep their order.
+    Args:
+        table: Columns `title` (of the step), `model` (key), `metric`, `mean`, `low`, `high` (ends of the 95 % interval)
+            and `images` (how many test images). Steps, models and metrics keep their order.
     """
     steps, models, metrics = (list(dict.fromkeys(table[column])) for column in ("title", "model", "metric"))
     figure = plate(0.62 * len(steps) + 1.0)
@@ -106,20 +98,13 @@ def ladder(table: pd.DataFrame) -> Plate:
 def before_after(before: ArrayLike, after: ArrayLike, score: str = "Dice") -> Plate:
     """Show the score of every image before and after; those under the diagonal were harmed.
 
-    Parameters
-    ----------
-    before, after
-        Scores of the same images, (n,), 0 to 1; images with NaN in either are left out.
-    score
-        What they are.
+    Args:
+        before, after: Scores of the same images, (n,), 0 to 1; images with NaN in either are left out.
+        score: What they are.
 
-    Raises
-    ------
-    BrainsegError
-        If they are not equally many.
+    Raises:
+        BrainsegError: If they are not equally many.
 
-    Examples
-    --------
     >>> [text.get_text() for text in before_after([0.2, 0.5, 0.6, 0.7], [0.4, 0.5, 0.6, 0.1]).axes[0].texts]
     ['1 of 4 better', '2 of 4 unchanged', '1 of 4 harmed']
     """

@@ -40,13 +40,9 @@ CELLS: Final[dict[str, dict[str, Any]]] = {
 def verdict_counts(table: pd.DataFrame) -> Plate:
     """Show how many claims of each group have which verdict.
 
-    Parameters
-    ----------
-    table
-        One row per group, in the order to show, one column per verdict; numbers of claims.
+    Args:
+        table: One row per group, in the order to show, one column per verdict; numbers of claims.
 
-    Examples
-    --------
     >>> table = pd.DataFrame({ARTEFACT: [2], REPRODUCED: [1]}, index=["words"])
     >>> [text.get_text() for text in verdict_counts(table).axes[0].texts]
     ['2', '1']
@@ -72,10 +68,8 @@ def verdict_counts(table: pd.DataFrame) -> Plate:
 def verdict_table(values: pd.DataFrame, verdicts: pd.DataFrame) -> Plate:
     """Show a table of published numbers, each on the colour and with the sign of its verdict.
 
-    Parameters
-    ----------
-    values, verdicts
-        Of the same shape and with the same labels: one row per network, and columns with two levels.
+    Args:
+        values, verdicts: Of the same shape and with the same labels: one row per network, and columns with two levels.
     """
     numbers = values.to_numpy(float)
     rows, columns = numbers.shape
@@ -104,11 +98,9 @@ def verdict_table(values: pd.DataFrame, verdicts: pd.DataFrame) -> Plate:
 def execution_order(cells: pd.DataFrame) -> Plate:
     """Show when the cells of a notebook were run: one line a network, from the first count to the last.
 
-    Parameters
-    ----------
-    cells
-        Columns `part` (network, in the order of the notebook), `cell` and `count`, as
-        :func:`brainseg.paper.claims.order.cells` gives them.
+    Args:
+        cells: Columns `part` (network, in the order of the notebook), `cell` and `count`, as
+            :func:`brainseg.paper.claims.order.cells` gives them.
     """
     parts = [part for part in cells["part"].unique() if part in TITLES]
     figure = plate(0.5 * len(parts) + 1.35)

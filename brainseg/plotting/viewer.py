@@ -23,19 +23,12 @@ def viewer(
 ) -> HTML:
     """Show slices under saliency maps, one at a time, as the reader chooses.
 
-    Parameters
-    ----------
-    images
-        n grey slices, (n, h, w), 0 to 255.
-    titles
-        What to call each.
-    maps
-        By network, then by method: n maps, (n, h, w).
-    masks
-        By network: n predicted masks, (n, h, w), 0 and 1. A method of its own shows them.
+    Args:
+        images: n grey slices, (n, h, w), 0 to 255.
+        titles: What to call each.
+        maps: By network, then by method: n maps, (n, h, w).
+        masks: By network: n predicted masks, (n, h, w), 0 and 1. A method of its own shows them.
 
-    Examples
-    --------
     >>> stack = np.zeros((1, 8, 8), np.uint8)
     >>> "<select" in viewer(stack, ["a slice"], {"U-Net": {"gradient": stack}}, {"U-Net": stack}).data
     True

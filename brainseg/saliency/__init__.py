@@ -45,13 +45,9 @@ METHODS: Mapping[str, Callable[..., Array]] = {
 def known_methods(names: Sequence[str]) -> Sequence[str]:
     """The same names, if all of them are in :data:`METHODS`.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such method.
+    Raises:
+        BrainsegError: If there is no such method.
 
-    Examples
-    --------
     >>> known_methods(["gradient", "RISE"])
     ['gradient', 'RISE']
     """
@@ -70,34 +66,21 @@ def explain(
 ) -> Array:
     """Saliency maps of images by a method's name.
 
-    Parameters
-    ----------
-    method
-        One of :data:`METHODS`.
-    model
-        One of the book's models.
-    images
-        What the model takes: (n, h, w, channels), 0 to 1.
-    region
-        What is explained, see :data:`brainseg.saliency.region.Region`.
-    batch_size
-        Images that are computed at once; more take more memory.
-    options
-        Of the method: the function of :data:`METHODS` says which and what its values mean.
+    Args:
+        method: One of :data:`METHODS`.
+        model: One of the book's models.
+        images: What the model takes: (n, h, w, channels), 0 to 1.
+        region: What is explained, see :data:`brainseg.saliency.region.Region`.
+        batch_size: Images that are computed at once; more take more memory.
+        options: Of the method: the function of :data:`METHODS` says which and what its values mean.
 
-    Returns
-    -------
-    ndarray of float32
+    Returns:
         (n, h, w).
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such method, the images do not fit the model, they or its weights have values that are not
-        finite, the region is empty in an image, or a value of the map is not finite.
+    Raises:
+        BrainsegError: If there is no such method, the images do not fit the model, they or its weights have values that
+            are not finite, the region is empty in an image, or a value of the map is not finite.
 
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> explain("HiResCAM", build("unet", size=16, width=2), np.zeros((1, 16, 16, 3), np.float32), "whole").shape
     (1, 16, 16)

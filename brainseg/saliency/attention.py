@@ -26,17 +26,13 @@ def attention(
 
     It is the same whatever region is explained: a gate is part of the model, not an explanation of an answer.
 
-    Parameters
-    ----------
-    model, images, region, batch_size
-        As :func:`brainseg.saliency.gradients.input_gradient`; the region is not used.
-    place
-        Which gate, by the names of :func:`brainseg.models.attention.attention_maps`; None: the finest.
+    Args:
+        model, images, region, batch_size: As :func:`brainseg.saliency.gradients.input_gradient`; the region is not
+            used.
+        place: Which gate, by the names of :func:`brainseg.models.attention.attention_maps`; None: the finest.
 
-    Raises
-    ------
-    BrainsegError
-        If the model has no attention with a map, or not at that place.
+    Raises:
+        BrainsegError: If the model has no attention with a map, or not at that place.
     """
     maps = attention_maps(model, images, batch_size)
     if not maps:

@@ -27,20 +27,13 @@ def seg_grad_cam(
     enlarged to the image, bilinearly. Vinogradova, Dibrov and Myers 2020, "Towards interpretable semantic segmentation
     via gradient-weighted class activation mapping", equation 2.
 
-    Parameters
-    ----------
-    model, images, region, batch_size
-        As :func:`brainseg.saliency.gradients.input_gradient`.
-    layer
-        Name of the layer; None: that of :func:`coarsest_layer`.
+    Args:
+        model, images, region, batch_size: As :func:`brainseg.saliency.gradients.input_gradient`.
+        layer: Name of the layer; None: that of :func:`coarsest_layer`.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such layer; the message lists those that exist.
+    Raises:
+        BrainsegError: If there is no such layer; the message lists those that exist.
 
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> seg_grad_cam(build("unet", size=16, width=2), np.zeros((1, 16, 16, 3), np.float32), "whole").shape
     (1, 16, 16)
@@ -78,12 +71,9 @@ def seg_xres_cam(
     Hasany, Petitjean and Mériaudeau 2023, "Seg-XRes-CAM: explaining spatially local regions in image segmentation",
     section 3. A window of 1 is :func:`hires_cam`, one of the layer's whole size is :func:`seg_grad_cam`.
 
-    Parameters
-    ----------
-    model, images, region, batch_size, layer
-        As :func:`seg_grad_cam`.
-    window
-        Side of the windows, in pixels of the layer; it must divide the layer's size. None: the whole layer.
+    Args:
+        model, images, region, batch_size, layer: As :func:`seg_grad_cam`.
+        window: Side of the windows, in pixels of the layer; it must divide the layer's size. None: the whole layer.
     """
     name = layer or coarsest_layer(model)
     found = score_of(model, name).gradient(images, region_weights(model, images, region, batch_size), batch_size)
@@ -116,8 +106,6 @@ def published_grad_cam(
 def coarsest_layer(model: "keras.Model") -> str:
     """The last of the layers with the lowest resolution: where a model has seen most of the image.
 
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> [coarsest_layer(build(name, size=32, width=4)) for name in ("unet", "deeplab")]
     ['bottleneck_conv_2', 'decoder_2_conv_1']

@@ -21,29 +21,15 @@ def input_gradient(model: "keras.Model", images: Array, region: Region = "predic
 
     Simonyan, Vedaldi and Zisserman 2014, "Deep inside convolutional networks", section 3.
 
-    Parameters
-    ----------
-    model
-        One of the book's models.
-    images
-        What the model takes, (n, h, w, channels), 0 to 1.
-    region
-        The score is the sum of the logits over this, see :data:`brainseg.saliency.region.Region`.
-    batch_size
-        Images that are computed at once; more take more memory.
+    Args:
+        model: One of the book's models.
+        images: What the model takes, (n, h, w, channels), 0 to 1.
+        region: The score is the sum of the logits over this, see :data:`brainseg.saliency.region.Region`.
+        batch_size: Images that are computed at once; more take more memory.
 
-    Returns
-    -------
-    ndarray of float32
+    Returns:
         (n, h, w), in logits per unit of grey, of which black to white is one.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`brainseg.saliency.region.region_weights`.
-
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> input_gradient(build("unet", size=16, width=2), np.zeros((2, 16, 16, 3), np.float32), "whole").shape
     (2, 16, 16)
@@ -79,16 +65,11 @@ def smooth_gradient(
 
     Smilkov et al. 2017, "SmoothGrad", equation 1. The region is that of the image without noise.
 
-    Parameters
-    ----------
-    model, images, region, batch_size
-        As :func:`input_gradient`.
-    samples
-        Noisy copies of each image.
-    noise
-        Standard deviation of the noise, as a share of the range of grey values from black to white.
-    seed
-        Of the noise.
+    Args:
+        model, images, region, batch_size: As :func:`input_gradient`.
+        samples: Noisy copies of each image.
+        noise: Standard deviation of the noise, as a share of the range of grey values from black to white.
+        seed: Of the noise.
     """
     return _magnitude(_noisy_gradients(model, images, region, batch_size, samples, noise, seed)[0])
 
@@ -125,14 +106,10 @@ def integrated_gradients(
     Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", equation 1, by Gauss-Legendre
     quadrature. :func:`integrated_gradients_with_delta` says how exact that was.
 
-    Parameters
-    ----------
-    model, images, region, batch_size
-        As :func:`input_gradient`.
-    steps
-        Places between the even image and the image.
-    baseline
-        Grey value of the even image.
+    Args:
+        model, images, region, batch_size: As :func:`input_gradient`.
+        steps: Places between the even image and the image.
+        baseline: Grey value of the even image.
     """
     return integrated_gradients_with_delta(model, images, region, batch_size, steps=steps, baseline=baseline)[0]
 

@@ -32,21 +32,14 @@ def occlusion(
     Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", section 4.2. The region is that of
     the image as it is.
 
-    Parameters
-    ----------
-    model, images, region, batch_size
-        As :func:`brainseg.saliency.gradients.input_gradient`.
-    size
-        Side of the patches in pixels.
-    stride
-        Pixels from one patch to the next; at the edges patches are cut off.
-    fill
-        Grey value to paint with.
+    Args:
+        model, images, region, batch_size: As :func:`brainseg.saliency.gradients.input_gradient`.
+        size: Side of the patches in pixels.
+        stride: Pixels from one patch to the next; at the edges patches are cut off.
+        fill: Grey value to paint with.
 
-    Raises
-    ------
-    BrainsegError
-        If the patches leave gaps or are larger than the image.
+    Raises:
+        BrainsegError: If the patches leave gaps or are larger than the image.
     """
     height, width = images.shape[1:3]
     if not 1 <= stride <= size <= min(height, width):
@@ -88,18 +81,12 @@ def rise(
     shifted, darken the image. There the score is a probability; logits may be negative, so the mean score, which any
     pixel would get, is taken off.
 
-    Parameters
-    ----------
-    model, images, region, batch_size
-        As :func:`brainseg.saliency.gradients.input_gradient`.
-    masks
-        Their number; all images get the same.
-    cells
-        Cells of a coarse mask in each direction.
-    keep
-        Probability that a cell is kept.
-    seed
-        Of the masks.
+    Args:
+        model, images, region, batch_size: As :func:`brainseg.saliency.gradients.input_gradient`.
+        masks: Their number; all images get the same.
+        cells: Cells of a coarse mask in each direction.
+        keep: Probability that a cell is kept.
+        seed: Of the masks.
     """
     if masks < 2 or not 0 < keep < 1:
         raise BrainsegError(f"received {masks} masks that keep {keep}, expected 2 or more, and a share between 0 and 1")

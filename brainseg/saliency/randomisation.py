@@ -19,21 +19,14 @@ def randomised(model: "keras.Model", seed: int = 0) -> Iterator[tuple[str, "kera
     the same range, and nothing else does. Adebayo et al. draw them anew from what training began with; a model of this
     book begins with a seed, and would get back where it came from.
 
-    Parameters
-    ----------
-    model
-        It is not changed.
-    seed
-        Of the order of the weights.
+    Args:
+        model: It is not changed.
+        seed: Of the order of the weights.
 
-    Yields
-    ------
-    tuple of str and keras.Model
+    Yields:
         Name of the part that was shuffled last, and the copy of the model in which it and all parts after it are. It is
         one copy all along: use it before you ask for the next.
 
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> [part for part, _ in randomised(build("deeplab", size=16, width=2))]
     ['logits', 'decoder_1', 'decoder_2', 'aspp', 'encoder_3', 'encoder_2', 'encoder_1']

@@ -29,8 +29,6 @@ def energy_inside(maps: ArrayLike, masks: ArrayLike) -> Scores:
     Arras, Osman and Samek 2022, "CLEVR-XAI", relevance mass accuracy. NaN where a mask is empty or nothing is positive.
     A map that is even everywhere has the mask's share of the image.
 
-    Examples
-    --------
     >>> float(energy_inside([[[3.0, 1.0], [-2.0, 0.0]]], [[[1, 0], [1, 0]]])[0])
     0.75
     """
@@ -48,8 +46,6 @@ def pointing_game(maps: ArrayLike, masks: ArrayLike) -> Scores:
 
     Zhang et al. 2018, "Top-down neural attention by excitation backprop", section 4.1. NaN where a mask is empty.
 
-    Examples
-    --------
     >>> pointing_game([[[3.0, 1.0]], [[1.0, 1.0]]], [[[1, 0]], [[1, 0]]]).tolist()
     [1.0, 0.5]
     """
@@ -65,8 +61,6 @@ def localisation_auc(maps: ArrayLike, masks: ArrayLike) -> Scores:
     It is the area under the curve of the share of the tumour found over the share of other pixels taken, when pixels
     are taken from the highest value down. NaN where a mask is empty or full.
 
-    Examples
-    --------
     >>> localisation_auc([[[3.0, 1.0], [2.0, 0.0]]], [[[1, 0], [0, 0]]]).tolist()
     [1.0]
     """
@@ -87,19 +81,12 @@ def deletion(
     Petsiuk, Das and Saenko 2018, "RISE", section 4.1. The area under the curve over the share of black pixels, 0 to 1:
     the lower, the better did the map name what the answer rests on.
 
-    Parameters
-    ----------
-    model, images, batch_size
-        As :func:`brainseg.saliency.explain`.
-    maps
-        (n, h, w); of pixels with equal values the upper, then the left one comes first.
-    region
-        Which pixels' probability is followed: their weights, (n, h, w).
-    steps
-        Points of the curve after the first.
+    Args:
+        model, images, batch_size: As :func:`brainseg.saliency.explain`.
+        maps: (n, h, w); of pixels with equal values the upper, then the left one comes first.
+        region: Which pixels' probability is followed: their weights, (n, h, w).
+        steps: Points of the curve after the first.
 
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> x = np.zeros((1, 16, 16, 3), np.float32)
     >>> deletion(build("unet", size=16, width=2), x, x[..., 0], np.ones((1, 16, 16), np.float32)).shape
@@ -139,18 +126,12 @@ def sensitivity(
     logits of the region as score. Between -1 and 1, (n,); 1 where the map is right up to a factor, NaN where the map or
     the loss is the same for all parts.
 
-    Parameters
-    ----------
-    model, images, maps, region, batch_size
-        As :func:`deletion`.
-    share
-        Share of the image's cells that go black together.
-    cell
-        Side of the cells in pixels.
-    subsets
-        Random parts of each image.
-    seed
-        Of the parts.
+    Args:
+        model, images, maps, region, batch_size: As :func:`deletion`.
+        share: Share of the image's cells that go black together.
+        cell: Side of the cells in pixels.
+        subsets: Random parts of each image.
+        seed: Of the parts.
     """
     height, width = images.shape[1:3]
     rows, columns = -(-height // cell), -(-width // cell)
@@ -174,8 +155,6 @@ def rank_correlation(maps: ArrayLike, others: ArrayLike) -> Scores:
     The sign of a value does not count, as in Adebayo et al. 2018, "Sanity checks for saliency maps", section 3. NaN
     where a map is even.
 
-    Examples
-    --------
     >>> rank_correlation([[[1.0, 2.0], [-3.0, 4.0]]], [[[0.1, 0.2], [0.3, 0.9]]]).tolist()
     [1.0]
     """
@@ -190,22 +169,14 @@ def stability(
 ) -> Scores:
     """How little a map changes when the image does: mean :func:`rank_correlation` with maps of noisy copies, (n,).
 
-    Parameters
-    ----------
-    method
-        From images to maps, for example :func:`brainseg.saliency.explain` with all but the images given. The region
-        should be given as a mask: else it moves with the noise too.
-    images
-        (n, h, w, channels), 0 to 1.
-    copies
-        Noisy copies of each image.
-    noise
-        Standard deviation of the noise, as a share of the range of grey values; all channels get the same.
-    seed
-        Of the noise.
+    Args:
+        method: From images to maps, for example :func:`brainseg.saliency.explain` with all but the images given. The
+            region should be given as a mask: else it moves with the noise too.
+        images: (n, h, w, channels), 0 to 1.
+        copies: Noisy copies of each image.
+        noise: Standard deviation of the noise, as a share of the range of grey values; all channels get the same.
+        seed: Of the noise.
 
-    Examples
-    --------
     >>> ramp = np.linspace(0, 1, 16, dtype=np.float32).reshape(1, 4, 4, 1)
     >>> stability(lambda images: images[..., 0], ramp, noise=0.001).tolist()
     [1.0]
@@ -221,24 +192,16 @@ def stability(
 def controls(images: Array, predicted: Array, seed: int = 0) -> dict[str, Array]:
     """Maps that know nothing of the model's inside: a saliency map that they beat shows nothing new.
 
-    Parameters
-    ----------
-    images
-        (n, h, w, channels).
-    predicted
-        The model's own masks or probabilities, (n, h, w).
-    seed
-        Of the noise.
+    Args:
+        images: (n, h, w, channels).
+        predicted: The model's own masks or probabilities, (n, h, w).
+        seed: Of the noise.
 
-    Returns
-    -------
-    dict
+    Returns:
         By name, (n, h, w) each, 0 or more: ``centre``, a blob in the middle of the image, with a standard deviation of
         a quarter of its size; ``edges``, the magnitude of the image's slope (Sobel); ``predicted mask``; ``noise``,
         even.
 
-    Examples
-    --------
     >>> list(controls(np.zeros((1, 8, 8, 3), np.float32), np.zeros((1, 8, 8), np.float32)))
     ['centre', 'edges', 'predicted mask', 'noise']
     """

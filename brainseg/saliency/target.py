@@ -16,14 +16,10 @@ Array = NDArray[np.float32]
 class Gradient(NamedTuple):
     """Scores of images, features that they follow from, and how the scores change with them.
 
-    Attributes
-    ----------
-    score
-        (n,).
-    features
-        The output of a layer, or the images themselves: (n, h, w, channels).
-    gradient
-        Derivatives of an image's score with respect to its features, of the same shape.
+    Attributes:
+        score: (n,).
+        features: The output of a layer, or the images themselves: (n, h, w, channels).
+        gradient: Derivatives of an image's score with respect to its features, of the same shape.
     """
 
     score: Array
@@ -34,20 +30,14 @@ class Gradient(NamedTuple):
 class Score:
     """The sum of a model's output over a region of each image, and its gradient.
 
-    Parameters
-    ----------
-    model
-        One of the book's models: its layer ``logits`` has the shape (batch, h, w, 1).
-    layer
-        The gradient is with respect to the output of the layer of that name; None: with respect to the images.
-        A layer's output may reach the logits on several ways, through skip connections too; all of them count.
-    output
-        ``"logits"``, or ``"probability"``.
+    Args:
+        model: One of the book's models: its layer ``logits`` has the shape (batch, h, w, 1).
+        layer: The gradient is with respect to the output of the layer of that name; None: with respect to the images. A
+            layer's output may reach the logits on several ways, through skip connections too; all of them count.
+        output: ``"logits"``, or ``"probability"``.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such layer, or its output is no map.
+    Raises:
+        BrainsegError: If there is no such layer, or its output is no map.
     """
 
     def __init__(self, model: "keras.Model", layer: str | None = None, output: str = "logits") -> None:
@@ -64,14 +54,10 @@ class Score:
     def value(self, images: Array, region: Array, batch_size: int = 32) -> Array:
         """Score of each image, (n,).
 
-        Parameters
-        ----------
-        images
-            What the model takes, (n, h, w, channels).
-        region
-            Weight of each pixel in the sum, (n, h, w).
-        batch_size
-            Images that are computed at once; more take more memory.
+        Args:
+            images: What the model takes, (n, h, w, channels).
+            region: Weight of each pixel in the sum, (n, h, w).
+            batch_size: Images that are computed at once; more take more memory.
         """
         scores = []
         for x, weight in _chunks(images, region, batch_size):
@@ -110,8 +96,6 @@ _FINITE: WeakKeyDictionary[Any, Callable[[], NDArray[np.bool_]]] = WeakKeyDictio
 def weights_not_finite(model: "keras.Model") -> list[str]:
     """Names of the weights of a model that are not finite, in the order of its layers.
 
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> weights_not_finite(build("deeplab", size=32, width=4))
     []
@@ -124,8 +108,6 @@ def weights_not_finite(model: "keras.Model") -> list[str]:
 def layers(model: "keras.Model") -> list[str]:
     """Names of the layers before the logits that give maps, in the order of computation.
 
-    Examples
-    --------
     >>> from brainseg.models import build
     >>> layers(build("deeplab", size=32, width=4))[-3:]
     ['decoder_1_conv_1', 'decoder_1_up', 'decoder_1_conv_2']

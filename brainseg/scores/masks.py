@@ -16,13 +16,9 @@ EIGHT_NEIGHBOURS = np.pad(np.ones((1, 3, 3), bool), ((1, 1), (0, 0), (0, 0)))
 def binary_mask(mask: ArrayLike, name: str) -> NDArray[np.bool_]:
     """The mask as Booleans.
 
-    Raises
-    ------
-    BrainsegError
-        If a value is neither 0 nor 1; the message calls the mask by ``name``.
+    Raises:
+        BrainsegError: If a value is neither 0 nor 1; the message calls the mask by ``name``.
 
-    Examples
-    --------
     >>> binary_mask([0, 1], "truth")
     array([False,  True])
     """
@@ -39,10 +35,8 @@ def binary_mask(mask: ArrayLike, name: str) -> NDArray[np.bool_]:
 def require_one_shape(prediction: NDArray[Any], truth: NDArray[Any]) -> None:
     """Refuse a prediction that is not of the shape of the truth.
 
-    Raises
-    ------
-    BrainsegError
-        If the shapes differ.
+    Raises:
+        BrainsegError: If the shapes differ.
     """
     if prediction.shape != truth.shape:
         raise BrainsegError(
@@ -53,10 +47,8 @@ def require_one_shape(prediction: NDArray[Any], truth: NDArray[Any]) -> None:
 def mask_pair(prediction: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Predicted and true masks of the same images as Booleans, (n, h, w) each.
 
-    Raises
-    ------
-    BrainsegError
-        If the shapes differ or are not (n, h, w), or the values are not 0 and 1.
+    Raises:
+        BrainsegError: If the shapes differ or are not (n, h, w), or the values are not 0 and 1.
     """
     predicted, actual = binary_mask(prediction, "prediction"), binary_mask(truth, "truth")
     require_one_shape(predicted, actual)
@@ -68,8 +60,6 @@ def mask_pair(prediction: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.bool_
 def boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The pixels of one mask, (h, w), of whose four neighbours one is outside the mask or the image.
 
-    Examples
-    --------
     >>> boundary(np.ones((3, 3), bool)).astype(int)
     array([[1, 1, 1],
            [1, 0, 1],
@@ -91,13 +81,6 @@ class SurfaceDistances(NamedTuple):
 def surface_distances(prediction: ArrayLike, truth: ArrayLike) -> Iterator[SurfaceDistances]:
     """Euclidean distances between the :func:`boundary` pixels of the two masks of each image.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`mask_pair`.
-
-    Examples
-    --------
     >>> (image,) = surface_distances([[[1, 1, 0, 0]]], [[[1, 1, 1, 1]]])
     >>> image.from_prediction, image.from_truth
     (array([0., 0.]), array([0., 0., 1., 2.]))
@@ -111,13 +94,10 @@ def surface_distances(prediction: ArrayLike, truth: ArrayLike) -> Iterator[Surfa
 def components(masks: NDArray[np.bool_], others: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The 8-connected components of masks, (n, h, w), and how much of each the other masks cover.
 
-    Returns
-    -------
-    image, share
-        Of each component: the number of its image, from 0, and the share of its pixels that are in ``others``.
+    Returns:
+        image, share: Of each component: the number of its image, from 0, and the share of its pixels that are in
+            ``others``.
 
-    Examples
-    --------
     >>> components(np.array([[[1, 1, 0, 1]], [[0, 0, 1, 0]]], bool), np.array([[[0, 1, 1, 0]], [[0, 1, 1, 1]]], bool))
     (array([0, 0, 1]), array([0.5, 0. , 1. ]))
     """

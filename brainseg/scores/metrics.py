@@ -45,18 +45,12 @@ def dice(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     Dice 1945, "Measures of the amount of ecologic association between species". For binary masks it is the F1 score
     of the foreground pixels. Both masks empty: NaN.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
 
-    Raises
-    ------
-    BrainsegError
-        If the shapes differ or are not (n, h, w), or the values are not 0 and 1.
+    Raises:
+        BrainsegError: If the shapes differ or are not (n, h, w), or the values are not 0 and 1.
 
-    Examples
-    --------
     >>> dice([[[1, 1, 0]], [[0, 0, 0]]], [[[0, 1, 1]], [[0, 0, 0]]])
     array([0.5, nan])
     """
@@ -69,18 +63,9 @@ def iou(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
 
     Jaccard 1912, "The distribution of the flora in the alpine zone". Always Dice / (2 − Dice).
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`.
-
-    Examples
-    --------
     >>> iou([[[1, 1, 0]]], [[[0, 1, 1]]]).round(3)
     array([0.333])
     """
@@ -93,18 +78,9 @@ def precision(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
 
     Also called positive predictive value.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`.
-
-    Examples
-    --------
     >>> precision([[[1, 0, 0]], [[0, 0, 0]]], [[[1, 1, 0]], [[1, 1, 0]]])
     array([ 1., nan])
     """
@@ -117,18 +93,9 @@ def recall(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
 
     Also called sensitivity.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`.
-
-    Examples
-    --------
     >>> recall([[[1, 0, 0]], [[1, 0, 0]]], [[[1, 1, 0]], [[0, 0, 0]]])
     array([0.5, nan])
     """
@@ -142,18 +109,9 @@ def specificity(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     The one score here that says something about images without tumour. Where tumours are small it is close to 1
     whatever the model does inside them.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`.
-
-    Examples
-    --------
     >>> specificity([[[1, 1, 0, 0]], [[0, 0, 0, 0]]], [[[0, 1, 1, 1]], [[0, 0, 0, 0]]])
     array([0., 1.])
     """
@@ -169,18 +127,9 @@ def pooled_dice(prediction: ArrayLike, truth: ArrayLike) -> float:
     Also called micro-averaged or dataset-level. Large tumours weigh more than small ones, and a missed small tumour
     hardly shows. It is not the mean of :func:`dice` over the images: say which of the two a number is.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`.
-
-    Examples
-    --------
     >>> large_found_small_missed = [[[1, 1, 1]], [[0, 0, 0]]], [[[1, 1, 1]], [[0, 0, 1]]]
     >>> round(pooled_dice(*large_found_small_missed), 3), float(dice(*large_found_small_missed).mean())
     (0.857, 0.5)
@@ -193,18 +142,9 @@ def pooled_iou(prediction: ArrayLike, truth: ArrayLike) -> float:
 
     What ``keras.metrics.BinaryIoU(target_class_ids=[1])`` accumulates over an epoch.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`.
-
-    Examples
-    --------
     >>> pooled_iou([[[1, 1, 1]], [[0, 0, 0]]], [[[1, 1, 1]], [[0, 0, 1]]])
     0.75
     """
@@ -224,18 +164,9 @@ def hd95_px(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     Images stored without pixel spacing allow no millimetres, and distances of resized images compare only with those
     of the same size.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`.
-
-    Examples
-    --------
     >>> hd95_px([[[1, 0, 0, 0, 0]], [[0, 0, 0, 0, 0]]], [[[0, 0, 0, 1, 0]], [[0, 0, 0, 1, 0]]])
     array([ 3., nan])
     """
@@ -253,20 +184,13 @@ def surface_dice(prediction: ArrayLike, truth: ArrayLike, tolerance_px: float = 
     A mask and its inverse have neighbouring boundaries, which agree at a tolerance of 1 pixel or more: the score does
     not tell which side of a boundary is called tumour. Read it with :func:`dice`.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
-    tolerance_px
-        Largest distance, in pixels of the masks given, at which boundaries agree.
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
+        tolerance_px: Largest distance, in pixels of the masks given, at which boundaries agree.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`; or if the tolerance is negative or not finite.
+    Raises:
+        BrainsegError: As :func:`dice`; or if the tolerance is negative or not finite.
 
-    Examples
-    --------
     >>> surface_dice([[[1, 1, 0, 0, 0]]], [[[1, 1, 1, 1, 0]]]).round(3)
     array([0.833])
     """
@@ -280,26 +204,15 @@ def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0)
 
     A lesion is a connected component of a mask, pixels that meet at a corner included (8-connected).
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
-    minimum_share
-        Share of its pixels, 0 to 1, that must be predicted for a lesion to count as found; at 0 one pixel is enough.
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
+        minimum_share: Share of its pixels, 0 to 1, that must be predicted for a lesion to count as found; at 0 one
+            pixel is enough.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per image, columns ``lesions`` (true ones), ``found`` (of these) and ``false_lesions`` (predicted
         components that share no pixel with any lesion).
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`.
-
-    Examples
-    --------
     >>> lesions([[[1, 0, 0, 1, 0, 0, 0]]], [[[1, 1, 0, 0, 0, 1, 1]]])
        lesions  found  false_lesions
     0        2      1              1
@@ -318,25 +231,14 @@ def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0)
 def image_scores(prediction: ArrayLike, truth: ArrayLike) -> pd.DataFrame:
     """Every score of this module for each image.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks, (n, h, w).
+    Args:
+        prediction, truth: Binary masks, (n, h, w).
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per image in the given order, columns ``dice``, ``iou``, ``precision``, ``recall``, ``specificity``,
         ``hd95_px``, ``surface_dice`` (tolerance :data:`TOLERANCE_PX`), ``lesions``, ``found`` and ``false_lesions``;
         empty masks as in the table at the top of this module.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`dice`.
-
-    Examples
-    --------
     >>> image_scores([[[1, 1, 0]], [[0, 0, 0]]], [[[0, 1, 1]], [[0, 1, 0]]])[["dice", "hd95_px", "lesions", "found"]]
        dice  hd95_px  lesions  found
     0   0.5     0.95        1      1

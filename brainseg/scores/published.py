@@ -25,22 +25,11 @@ def published_scores(probability: ArrayLike, truth: ArrayLike, batch_size: int =
         Dice of all pixels of a batch pooled, averaged over the batches of ``batch_size`` images in the given order.
         A batch with no tumour, neither true nor predicted, scores 1.
 
-    Parameters
-    ----------
-    probability
-        (n, h, w), 0 to 1.
-    truth
-        Binary masks, (n, h, w).
-    batch_size
-        Images per batch.
+    Args:
+        probability: (n, h, w), 0 to 1.
+        truth: Binary masks, (n, h, w).
+        batch_size: Images per batch.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`brainseg.scores.metrics.dice`.
-
-    Examples
-    --------
     >>> truth = [[[0, 0, 0, 1]]]
     >>> found, missed = [[[0.1, 0.1, 0.1, 0.9]]], [[[0.1, 0.1, 0.1, 0.1]]]
     >>> published_scores(found, truth)["mean_iou"], published_scores(missed, truth)["mean_iou"]
@@ -62,8 +51,6 @@ def published_scores(probability: ArrayLike, truth: ArrayLike, batch_size: int =
 def background_scores(truth: ArrayLike) -> dict[str, float]:
     """What :func:`published_scores` gives a model that finds no tumour in any image.
 
-    Examples
-    --------
     >>> background_scores([[[0, 0, 0, 1]]])
     {'accuracy': 0.75, 'mean_iou': 0.375, 'dice': 0.0}
     """
@@ -80,18 +67,12 @@ def broadcast_scores(prediction: ArrayLike, truth: ArrayLike) -> dict[str, float
     "Dice", which can then be far above 1. The two are tied to each other: with d for "Dice" and images of h pixels,
     "IoU" is (d/2) / (h − d/2), and the pairs that the study prints obey this.
 
-    Parameters
-    ----------
-    prediction, truth
-        Binary masks of one image, (h, h).
+    Args:
+        prediction, truth: Binary masks of one image, (h, h).
 
-    Raises
-    ------
-    BrainsegError
-        If the masks are not square, of one shape, with values 0 and 1; or if both are empty.
+    Raises:
+        BrainsegError: If the masks are not square, of one shape, with values 0 and 1; or if both are empty.
 
-    Examples
-    --------
     >>> right = [[0, 0, 0], [0, 1, 1], [0, 1, 1]]
     >>> broadcast_scores(right, right)["dice"]
     2.0

@@ -39,8 +39,6 @@ EXACT = 12
 class Interval:
     """A mean over images and the ends of its 95 % interval.
 
-    Examples
-    --------
     >>> print(Interval(0.58, 0.53, 0.629))
     0.58 [0.53, 0.63]
     """
@@ -57,14 +55,10 @@ class Interval:
 class Difference(Interval):
     """A mean difference with its 95 % interval, a two-sided p value, and how much there is behind it.
 
-    Attributes
-    ----------
-    p
-        Of the permutation test over patients, see :func:`paired_difference`.
-    images, patients
-        How many were scored on both sides.
-    seeds
-        How many runs were matched by their seed; 0 where the seeds differ and runs were averaged.
+    Attributes:
+        p: Of the permutation test over patients, see :func:`paired_difference`.
+        images, patients: How many were scored on both sides.
+        seeds: How many runs were matched by their seed; 0 where the seeds differ and runs were averaged.
     """
 
     p: float
@@ -79,22 +73,14 @@ def bootstrap_mean(scores: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> I
     The mean counts the images of a run equally, and the runs equally. With one seed the interval holds for that one
     trained network: how much another run would differ is not in it. Without any value, mean and ends are NaN.
 
-    Parameters
-    ----------
-    scores
-        Columns ``seed``, ``patient``, ``number`` and ``value``.
-    draws
-        Repetitions of the bootstrap.
-    seed
-        Of the bootstrap.
+    Args:
+        scores: Columns ``seed``, ``patient``, ``number`` and ``value``.
+        draws: Repetitions of the bootstrap.
+        seed: Of the bootstrap.
 
-    Raises
-    ------
-    BrainsegError
-        If a column is missing, or an image has no patient, has several, or is scored twice in one run.
+    Raises:
+        BrainsegError: If a column is missing, or an image has no patient, has several, or is scored twice in one run.
 
-    Examples
-    --------
     >>> table = pd.DataFrame({"seed": 0, "patient": list("aabb"), "number": range(4), "value": [0.2, 0.4, 0.8, 1.0]})
     >>> print(bootstrap_mean(table))
     0.60 [0.25, 0.95]
@@ -119,22 +105,14 @@ def paired_difference(a: pd.DataFrame, b: pd.DataFrame, draws: int = DRAWS, seed
     is never 0 (Phipson and Smyth 2010). The test takes the trained runs as given: unlike the interval, it knows nothing
     of how much further runs would differ.
 
-    Parameters
-    ----------
-    a, b
-        As for :func:`bootstrap_mean`.
-    draws
-        Repetitions of the bootstrap and of the permutation test.
-    seed
-        Of both.
+    Args:
+        a, b: As for :func:`bootstrap_mean`.
+        draws: Repetitions of the bootstrap and of the permutation test.
+        seed: Of both.
 
-    Raises
-    ------
-    BrainsegError
-        If no image is scored on both sides, and as :func:`bootstrap_mean`.
+    Raises:
+        BrainsegError: If no image is scored on both sides, and as :func:`bootstrap_mean`.
 
-    Examples
-    --------
     >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
     >>> difference = paired_difference(a, a.assign(value=a["value"] - 0.1))
     >>> round(difference.mean, 3), difference.p
@@ -170,28 +148,18 @@ def differences(
 ) -> pd.DataFrame:
     """Paired differences between models, with Holm's correction of their p values.
 
-    Parameters
-    ----------
-    scores
-        By name, tables as for :func:`paired_difference`.
-    pairs
-        Names to compare, first − second; without it all pairs.
-    draws, seed
-        As for :func:`paired_difference`.
+    Args:
+        scores: By name, tables as for :func:`paired_difference`.
+        pairs: Names to compare, first − second; without it all pairs.
+        draws, seed: As for :func:`paired_difference`.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per pair: ``label`` ("first − second"), ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``,
         ``patients``, ``seeds``, see :class:`Difference`.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no pair or a name is unknown, and as :func:`paired_difference`.
+    Raises:
+        BrainsegError: If there is no pair or a name is unknown, and as :func:`paired_difference`.
 
-    Examples
-    --------
     >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
     >>> b, c = a.assign(value=0.5), a.assign(value=0.4)
     >>> differences({"A": a, "B": b, "C": c})[["label", "p", "p_holm"]].to_numpy().tolist()
@@ -214,18 +182,9 @@ def labelled_differences(
 ) -> pd.DataFrame:
     """Paired differences a − b of pairs (a, b) that have a label each, with Holm's correction of their p values.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per pair, as :func:`differences`.
 
-    Raises
-    ------
-    BrainsegError
-        As :func:`paired_difference`.
-
-    Examples
-    --------
     >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
     >>> labelled_differences({"above one half": (a, a.assign(value=0.5))})[["label", "mean", "p_holm"]].round(3)
                 label  mean  p_holm
@@ -240,8 +199,6 @@ def labelled_differences(
 def beside_zero(low: pd.Series, high: pd.Series) -> tuple[int, int]:
     """How many intervals lie above zero, and how many below; the others contain it.
 
-    Examples
-    --------
     >>> beside_zero(pd.Series([0.1, -0.2, -0.3]), pd.Series([0.2, 0.1, -0.1]))
     (1, 1)
     """
@@ -255,23 +212,15 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     the next by n − 1, and so on; none may be smaller than the one before it, nor larger than 1. The tests may depend on
     each other in any way.
 
-    Parameters
-    ----------
-    p
-        p values, (n,), 0 to 1.
+    Args:
+        p: p values, (n,), 0 to 1.
 
-    Returns
-    -------
-    array
-        Adjusted p values in the same order.
+    Returns:
+        array: Adjusted p values in the same order.
 
-    Raises
-    ------
-    BrainsegError
-        If a value is not in 0 to 1.
+    Raises:
+        BrainsegError: If a value is not in 0 to 1.
 
-    Examples
-    --------
     >>> holm([0.01, 0.04, 0.03]).round(3)
     array([0.03, 0.06, 0.06])
     """
@@ -291,8 +240,6 @@ def smallest_p(seeds: int) -> float:
 
     It is that of differences which all have the same sign. Five seeds cannot reach 0.05, whatever the models.
 
-    Examples
-    --------
     >>> [smallest_p(seeds) for seeds in (1, 5, 6)]
     [1.0, 0.0625, 0.03125]
     """
@@ -303,7 +250,7 @@ def _by_run(scores: pd.DataFrame) -> pd.DataFrame:
     """Scores as one row per image, by patient and number, and one column per seed, both sorted."""
     if missing := {"seed", "patient", "number", "value"} - set(scores):
         raise BrainsegError(
-            f"received a table without the columns {', '.join(sorted(missing))}: make it with brainseg.paper.tables.collect"
+            f"received a table without the columns {', '.join(sorted(missing))}: make it with collect()"
         )
     known = scores.dropna(subset="value")
     if (unknown := known["patient"].isna() | (known["patient"] == "")).any():

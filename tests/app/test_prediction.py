@@ -19,8 +19,8 @@ from brainseg.app.weights import SHIPPED, Weights, shipped
 from brainseg.data.cheng import read_borders
 from brainseg.data.coco import shrink
 from brainseg.errors import BrainsegError
-from brainseg.experiments.train import predict
 from brainseg.models import MODELS
+from brainseg.models.predict import predict
 from brainseg.scores.metrics import THRESHOLD, dice
 from tests.app.test_explanation import bright_is_tumour
 from tests.app.test_slices import dicom

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from brainseg.experiments.batches import Batches, as_input, augment
+from brainseg.experiments.batches import Batches, augment
 from brainseg.experiments.recipe import CORRECTED, Augmentation
+from brainseg.models.predict import as_input
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

@@ -10,7 +10,6 @@ import pytest
 from brainseg import plotting
 from brainseg.backend import keras
 from brainseg.errors import BrainsegError
-from brainseg.experiments.batches import as_input
 from brainseg.experiments.recipe import SCALES, recipe_at
 from brainseg.experiments.run import Record
 from brainseg.experiments.saliency import (
@@ -21,6 +20,7 @@ from brainseg.experiments.saliency import (
     randomisation,
     score_maps,
 )
+from brainseg.models.predict import as_input
 from brainseg.paper import narrate
 from brainseg.paper.narrate import against_controls as said
 from brainseg.paper.saliency_tables import (

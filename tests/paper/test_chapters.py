@@ -98,9 +98,8 @@ def test_inputs_are_the_modules_that_the_chapter_imports_and_the_results_if_it_r
     files = inputs(source, lock, {})["files"]
     assert {"01_chapter.py", "requirements.lock", "brainseg/errors.py"} <= set(files)
     assert "results/runs/one.json.gz" not in files
-    source.write_text(
-        CHAPTER.replace("brainseg.errors import BrainsegError", "brainseg.experiments.recorded import BrainsegError")
-    )
+    imports = "brainseg.experiments.recorded import BrainsegError"
+    source.write_text(CHAPTER.replace("brainseg.errors import BrainsegError", imports))
     assert "results/runs/one.json.gz" in inputs(source, lock, {})["files"]
 
 

@@ -2,9 +2,9 @@
 
 A network is two files in this folder: ``MODEL.npz``, its weights by the names of their layers, kernels in half
 precision and vectors as they are, the bytes of each significance together, because so they compress better; and
-``MODEL.json.gz``, the record of its run (:class:`brainseg.experiments.run.Record`). The graph is built anew from the recipe, so a
-network opens with any backend, and opening one runs no stored code. The scores in the record are those of the weights
-as they are shipped. All networks were trained on the study's images, with the corrected training.
+``MODEL.json.gz``, the record of its run (:class:`brainseg.experiments.run.Record`). The graph is built anew from the
+recipe, so a network opens with any backend, and opening one runs no stored code. The scores in the record are those of
+the weights as they are shipped. All networks were trained on the study's images, with the corrected training.
 """
 
 import gzip
@@ -24,8 +24,8 @@ from brainseg.data.prepare import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import DECIMALS, Record, Run, score
-from brainseg.experiments.train import predict
 from brainseg.models import TITLES, architecture, build
+from brainseg.models.predict import predict
 from brainseg.scores.metrics import THRESHOLD, dice
 
 SHIPPED = Path(__file__).parent
@@ -43,10 +43,8 @@ class Weights(Record):
     (``mean`` of the absolute changes, and ``largest``) and its mean over the images (``mean_before``, ``mean_after``);
     ``upright``, the mean Dice of the same images shown to the network upright, without being transposed.
 
-    Attributes
-    ----------
-    file
-        Of the weights.
+    Attributes:
+        file: Of the weights.
     """
 
     file: Path
@@ -55,10 +53,8 @@ class Weights(Record):
     def model(self) -> "keras.Model":
         """The trained model.
 
-        Raises
-        ------
-        BrainsegError
-            If the file is missing or has changed, or does not fit the recipe.
+        Raises:
+            BrainsegError: If the file is missing or has changed, or does not fit the recipe.
         """
         content = _read(self.file)
         if (found := hashlib.sha256(content).hexdigest()) != (expected := self.provenance["sha256"]):
@@ -72,20 +68,13 @@ class Weights(Record):
 def shipped(model: str, folder: Path = SHIPPED) -> Weights:
     """Open a network that comes with the package.
 
-    Parameters
-    ----------
-    model
-        "unet", "linknet", "segnet" or "deeplab".
-    folder
-        Where the networks are.
+    Args:
+        model: "unet", "linknet", "segnet" or "deeplab".
+        folder: Where the networks are.
 
-    Raises
-    ------
-    BrainsegError
-        If there is no such model, it is not in the folder, or what is there is another one.
+    Raises:
+        BrainsegError: If there is no such model, it is not in the folder, or what is there is another one.
 
-    Examples
-    --------
     >>> network = shipped("deeplab")
     >>> network.recipe.training, network.recipe.split, network.provenance["dataset"]
     ('corrected', 'patient', 'tumorseg')
@@ -104,21 +93,15 @@ def shipped(model: str, folder: Path = SHIPPED) -> Weights:
 def export(run: Run, prepared: Prepared, dataset: str, folder: Path = SHIPPED) -> Weights:
     """Write a finished run's weights, kernels in half precision, with the scores that they have then.
 
-    Parameters
-    ----------
-    run
-        Of the store.
-    prepared
-        The data set that it was trained on.
-    dataset
-        The name of that.
-    folder
-        Where to write; the network of the same model that is there is replaced.
+    Args:
+        run: Of the store.
+        prepared: The data set that it was trained on.
+        dataset: The name of that.
+        folder: Where to write; the network of the same model that is there is replaced.
 
-    Raises
-    ------
-    BrainsegError
-        If the run was trained on other data, or a kernel has a weight that is too large for half precision.
+    Raises:
+        BrainsegError: If the run was trained on other data, or a kernel has a weight that is too large for half
+            precision.
     """
     if prepared.fingerprint != run.provenance["data"]:
         raise BrainsegError(
@@ -156,10 +139,8 @@ def export(run: Run, prepared: Prepared, dataset: str, folder: Path = SHIPPED) -
 def restored(recipe: Recipe, arrays: Arrays) -> "keras.Model":
     """Build the recipe's model and give it weights.
 
-    Raises
-    ------
-    BrainsegError
-        If the arrays are not those of the model, by name and shape.
+    Raises:
+        BrainsegError: If the arrays are not those of the model, by name and shape.
     """
     preset = recipe.preset
     model = build(

@@ -43,17 +43,12 @@ class Volume:
 class Atlas:
     """The average head.
 
-    Attributes
-    ----------
-    grey, white
-        Tissue maps of the brain, 0 to 1.
-    t1
-        Grey values of the brain with sharpened edges: about 0.3 in liquor, 0.7 in grey and 0.9 in white matter.
-    cavity
-        Inner surface of the skull.
-    skin, air, muscle, bone, fat, eye, canal
-        Surfaces in the rest of the head: outer skin; sinuses and airways; muscles and tongue; bones of face and neck
-        and base of the skull; orbits; eyeballs; spinal canal.
+    Attributes:
+        grey, white: Tissue maps of the brain, 0 to 1.
+        t1: Grey values of the brain with sharpened edges: about 0.3 in liquor, 0.7 in grey and 0.9 in white matter.
+        cavity: Inner surface of the skull.
+        skin, air, muscle, bone, fat, eye, canal: Surfaces in the rest of the head: outer skin; sinuses and airways;
+            muscles and tongue; bones of face and neck and base of the skull; orbits; eyeballs; spinal canal.
     """
 
     grey: Volume

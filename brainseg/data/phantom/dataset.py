@@ -70,31 +70,19 @@ def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640,
     same arguments give the same files on one machine, whatever its number of cores; another processor may round a grey
     value differently.
 
-    Parameters
-    ----------
-    root
-        Folder to make; it must not exist yet, or be empty.
-    patients
-        Number of people, at least 8; about ten images each.
-    seed
-        Another seed is another group of people.
-    size
-        Height and width of the images in pixels.
-    progress
-        Show a progress bar on stderr.
+    Args:
+        root: Folder to make; it must not exist yet, or be empty.
+        patients: Number of people, at least 8; about ten images each.
+        seed: Another seed is another group of people.
+        size: Height and width of the images in pixels.
+        progress: Show a progress bar on stderr.
 
-    Returns
-    -------
-    Path
+    Returns:
         `root`.
 
-    Raises
-    ------
-    BrainsegError
-        If an argument is out of range, or `root` is not empty.
+    Raises:
+        BrainsegError: If an argument is out of range, or `root` is not empty.
 
-    Examples
-    --------
     >>> make_phantom(Path("phantom"), patients=2)
     Traceback (most recent call last):
     brainseg.errors.BrainsegError: received patients=2, expected at least 8: ask for more

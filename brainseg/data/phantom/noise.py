@@ -27,14 +27,10 @@ def _tile() -> Field:
 def smooth_noise(points: Points, wavelength: float, seed: int) -> Field:
     """Zero-mean, unit-variance noise at points in space.
 
-    Parameters
-    ----------
-    points
-        Coordinates in mm, shape (3, …).
-    wavelength
-        Typical distance between two crests, in mm.
-    seed
-        Another seed is another field.
+    Args:
+        points: Coordinates in mm, shape (3, …).
+        wavelength: Typical distance between two crests, in mm.
+        seed: Another seed is another field.
     """
     offset = np.random.default_rng(seed).uniform(0, TILE, 3).astype(np.float32)
     scale = np.float32(TILE / CYCLES / wavelength)

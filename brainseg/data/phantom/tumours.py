@@ -16,24 +16,15 @@ TYPES = ("meningioma", "glioma", "pituitary")
 class Tumour:
     """One tumour.
 
-    Attributes
-    ----------
-    kind
-        One of `TYPES`.
-    centre, axes
-        In MNI space, and semi-axes, both in mm.
-    roughness
-        Height of the bumps of its surface, as a share of the radius.
-    bright
-        Grey value of what takes up contrast agent, as a multiple of that of white matter.
-    rim
-        Thickness in mm of what takes up contrast agent around the core.
-    core
-        Grey value of the core, as a multiple of that of white matter.
-    oedema
-        Reach in mm of the swelling around it.
-    seed
-        Of its surface and texture.
+    Attributes:
+        kind: One of `TYPES`.
+        centre, axes: In MNI space, and semi-axes, both in mm.
+        roughness: Height of the bumps of its surface, as a share of the radius.
+        bright: Grey value of what takes up contrast agent, as a multiple of that of white matter.
+        rim: Thickness in mm of what takes up contrast agent around the core.
+        core: Grey value of the core, as a multiple of that of white matter.
+        oedema: Reach in mm of the swelling around it.
+        seed: Of its surface and texture.
     """
 
     kind: str

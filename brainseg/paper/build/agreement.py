@@ -20,13 +20,10 @@ from brainseg.paper.build.pictures import distance
 class Tolerance:
     """How far outputs may be apart.
 
-    Attributes
-    ----------
-    numbers
-        Decimals absolutely, whole numbers as a share of the reference. None: decimals by one unit in the last place
-        that is shown, whole numbers not at all.
-    pictures
-        See :func:`brainseg.paper.build.pictures.distance`.
+    Attributes:
+        numbers: Decimals absolutely, whole numbers as a share of the reference. None: decimals by one unit in the last
+            place that is shown, whole numbers not at all.
+        pictures: See :func:`brainseg.paper.build.pictures.distance`.
     """
 
     numbers: float | None
@@ -55,18 +52,13 @@ NUMBER = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?(?!\w)
 class Comparison:
     """An output beside its reference.
 
-    Attributes
-    ----------
-    kind
-        MIME type, or name of the stream.
-    agrees
-        Whether they agree.
-    difference
-        The largest one found, as a share of what is allowed there; infinite where words differ or an output is missing.
-    message
-        What differs most, in words; empty if nothing differs.
-    reference, output
-        The two, as texts; pictures as base64. None where there is none.
+    Attributes:
+        kind: MIME type, or name of the stream.
+        agrees: Whether they agree.
+        difference: The largest one found, as a share of what is allowed there; infinite where words differ or an output
+            is missing.
+        message: What differs most, in words; empty if nothing differs.
+        reference, output: The two, as texts; pictures as base64. None where there is none.
     """
 
     kind: str
@@ -82,20 +74,13 @@ def compare(
 ) -> list[Comparison]:
     """Compare all outputs of a cell with the committed ones.
 
-    Parameters
-    ----------
-    reference, output
-        Outputs in the form of a notebook (nbformat 4): dictionaries with ``output_type``.
-    tags
-        Of the cell; one of :data:`TOLERANCES` chooses another tolerance than :data:`ROUNDING`.
+    Args:
+        reference, output: Outputs in the form of a notebook (nbformat 4): dictionaries with ``output_type``.
+        tags: Of the cell; one of :data:`TOLERANCES` chooses another tolerance than :data:`ROUNDING`.
 
-    Returns
-    -------
-    list of Comparison
+    Returns:
         One for each stream and each MIME type of each displayed thing.
 
-    Examples
-    --------
     >>> said = {"output_type": "stream", "name": "stdout", "text": "Dice 0.713"}
     >>> [one.message for one in compare([said], [said | {"text": "Dice 0.76"}])]
     ['0.713 became 0.76; 0.001 is allowed']
@@ -112,8 +97,6 @@ def compare_texts(reference: str, output: str, allowed: Tolerance = ROUNDING, ki
     Everything that is not a number must be equal, except for white space and the rules of tables, whose length depends
     on the numbers.
 
-    Examples
-    --------
     >>> compare_texts("Dice  0.713", "Dice 0.714").agrees
     True
     >>> compare_texts("Dice  0.713", "Dice 0.715").agrees

@@ -23,10 +23,8 @@ SIZES = ("smallest third", "middle third", "largest third")
 def page(networks: Sequence[Weights]) -> str:
     """The page as MyST Markdown.
 
-    Parameters
-    ----------
-    networks
-        In the order in which they are to stand.
+    Args:
+        networks: In the order in which they are to stand.
     """
     template = Template(files("brainseg.paper.build").joinpath("cards.md").read_text(encoding="utf-8"))
     cards = "\n\n".join(map(card, networks))

@@ -53,10 +53,8 @@ def execute_chapter(
 
     Beside it comes a JSON file of the same name with what is different each time: when, how long, on what.
 
-    Raises
-    ------
-    BrainsegError
-        If a cell fails: names the chapter, the cell and the error. ``target`` is not written then.
+    Raises:
+        BrainsegError: If a cell fails: names the chapter, the cell and the error. ``target`` is not written then.
     """
     from brainseg.backend import describe  # takes seconds, which a check can do without
 
@@ -123,10 +121,8 @@ def clean(notebook: NotebookNode, chapter: str) -> None:
 def source_of(png: bytes) -> str | None:
     """The text ``Source`` of a PNG file, if it has one.
 
-    Raises
-    ------
-    BrainsegError
-        If it is no PNG file.
+    Raises:
+        BrainsegError: If it is no PNG file.
     """
     try:
         with Image.open(io.BytesIO(png)) as picture:
@@ -139,8 +135,6 @@ def source_of(png: bytes) -> str | None:
 def with_source(png: bytes, source: str) -> bytes:
     """A PNG file with a text chunk ``Source`` in it (PNG specification, section 11.3.4.3), which viewers can show.
 
-    Examples
-    --------
     >>> file = io.BytesIO()
     >>> Image.new("L", (1, 1)).save(file, "png")
     >>> source_of(with_source(file.getvalue(), "chapter, cell"))
@@ -154,14 +148,11 @@ def with_source(png: bytes, source: str) -> bytes:
 def problems(notebook: NotebookNode, now: Mapping[str, Any] | None = None, chapter: str | None = None) -> list[str]:
     """What makes an executed notebook unfit for the book, one line each; empty if nothing does.
 
-    Parameters
-    ----------
-    notebook
-        An executed notebook.
-    now
-        What :func:`brainseg.paper.build.inputs.inputs` gives now; a notebook that was made from something else is stale.
-    chapter
-        Name of the chapter: its pictures must be of its own cells.
+    Args:
+        notebook: An executed notebook.
+        now: What :func:`brainseg.paper.build.inputs.inputs` gives now; a notebook that was made from something else is
+            stale.
+        chapter: Name of the chapter: its pictures must be of its own cells.
     """
     found = []
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -192,10 +183,8 @@ def check_executed(
 ) -> None:
     """Refuse an executed notebook with errors, cells out of order, no outputs, or changed inputs.
 
-    Raises
-    ------
-    BrainsegError
-        Naming the notebook and everything that is wrong with it.
+    Raises:
+        BrainsegError: Naming the notebook and everything that is wrong with it.
     """
     found = problems(nbformat.read(path, as_version=4), inputs(source, lock, parameters, data), source.stem)
     if found:

@@ -53,10 +53,8 @@ FOLDERS = {
 def crate(root: Path) -> str:
     """The repository as an RO-Crate: the text of ``ro-crate-metadata.json``.
 
-    Parameters
-    ----------
-    root
-        The repository.
+    Args:
+        root: The repository.
     """
     citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     found = ROCrate()
@@ -95,10 +93,8 @@ def crate(root: Path) -> str:
 def manifest(root: Path) -> str:
     """The outputs that a check should reproduce: the text of ``codecheck.yml``.
 
-    Parameters
-    ----------
-    root
-        The repository.
+    Args:
+        root: The repository.
     """
     content = {
         "version": "https://codecheck.org.uk/spec/config/1.0/",

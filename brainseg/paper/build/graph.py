@@ -31,10 +31,8 @@ WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 150, 46, 190, 92, 12
 def rule_graph() -> list[Edge]:
     """Which rule feeds which, sorted, from ``snakemake --rulegraph``; run it in the repository.
 
-    Raises
-    ------
-    BrainsegError
-        If Snakemake fails.
+    Raises:
+        BrainsegError: If Snakemake fails.
     """
     edges: set[Edge] = set()
     with tempfile.TemporaryDirectory() as nothing_made:
@@ -52,8 +50,6 @@ def rule_graph() -> list[Edge]:
 def edges_of(dot: str) -> list[Edge]:
     """The edges of a graph in the language of Graphviz, by the labels of their ends.
 
-    Examples
-    --------
     >>> edges_of('0[label = "run", color = "0.1"]; 1[label = "prepare"]; 1 -> 0')
     [('prepare', 'run')]
     """
@@ -64,8 +60,6 @@ def edges_of(dot: str) -> list[Edge]:
 def layers(edges: Iterable[Edge]) -> list[list[str]]:
     """The nodes in layers: each as far down as its longest way from a start.
 
-    Examples
-    --------
     >>> layers([("prepare", "run"), ("run", "chapter"), ("prepare", "chapter")])
     [['prepare'], ['run'], ['chapter']]
     """

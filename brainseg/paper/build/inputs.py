@@ -27,18 +27,12 @@ def input_files(source: Path, lock: Path) -> list[Path]:
 def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str | None = None) -> dict[str, Any]:
     """Everything that decides a chapter's outputs, as a notebook's metadata keep it.
 
-    Parameters
-    ----------
-    source, lock
-        The chapter's script, and the file with the locked environment.
-    parameters
-        What the chapter is executed with.
-    data
-        Fingerprint of the data set.
+    Args:
+        source, lock: The chapter's script, and the file with the locked environment.
+        parameters: What the chapter is executed with.
+        data: Fingerprint of the data set.
 
-    Returns
-    -------
-    dict
+    Returns:
         ``files``: 16 hexadecimal digits for the content of each of the :func:`input_files`; ``parameters``; ``data``.
     """
     files = {_label(path, lock.parent): _digest(path.read_bytes()) for path in input_files(source, lock)}
@@ -48,8 +42,6 @@ def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str
 def changed(known: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between the inputs that a notebook knows and those that there are now, one phrase each.
 
-    Examples
-    --------
     >>> before = {"files": {"a.py": "01", "b.py": "02"}, "parameters": {}, "data": "ab"}
     >>> changed(before, {"files": {"a.py": "09", "c.py": "03"}, "parameters": {}, "data": "ab"})
     ['a.py has changed', 'b.py is no longer an input', 'c.py is new']

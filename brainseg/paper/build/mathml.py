@@ -23,20 +23,13 @@ log = logging.getLogger(__name__)
 def mathml(tex: str, as_block: bool = False) -> str:
     r"""Translate a formula.
 
-    Parameters
-    ----------
-    tex
-        LaTeX, without delimiters.
-    as_block
-        Whether the formula stands on a line of its own.
+    Args:
+        tex: LaTeX, without delimiters.
+        as_block: Whether the formula stands on a line of its own.
 
-    Raises
-    ------
-    ValueError
-        If docutils' translator does not know a command, or would misread it.
+    Raises:
+        ValueError: If docutils' translator does not know a command, or would misread it.
 
-    Examples
-    --------
     >>> mathml(r"P \cap L").split()
     ['<math', 'xmlns="http://www.w3.org/1998/Math/MathML">', '<mi>P</mi>', '<mo>∩</mo>', '<mi>L</mi>', '</math>']
     """

@@ -16,23 +16,15 @@ def distance(reference: bytes, output: bytes) -> float:
     Ink is what a pixel lacks to white, in each colour. The distance is that of Bray and Curtis: the sum of the
     differences over the sum of all ink. It does not depend on how much of a picture is empty.
 
-    Parameters
-    ----------
-    reference, output
-        PNG or JPEG files.
+    Args:
+        reference, output: PNG or JPEG files.
 
-    Returns
-    -------
-    float
+    Returns:
         0 for equal pictures, 1 if one of them is empty or nothing coincides.
 
-    Raises
-    ------
-    BrainsegError
-        If one of them is no picture.
+    Raises:
+        BrainsegError: If one of them is no picture.
 
-    Examples
-    --------
     >>> def drawn(column):
     ...     picture = np.full((192, 192, 3), 255, np.uint8)
     ...     picture[:, column : column + 16] = 0

@@ -24,24 +24,16 @@ PNG_TEXT = "data:image/png;base64,"
 class Check:
     """One thing that was verified: a cell of a chapter, a claim, an input.
 
-    Attributes
-    ----------
-    group
-        The chapter, or the file with the checks.
-    name
-        What was checked: the cell, or the check with its argument.
-    passed
-        Whether it is as it should be.
-    seconds
-        How long that took.
-    message
-        What is wrong, in words; empty if nothing is.
-    cell
-        Of a chapter's cell: ``id``, ``source`` and ``tags``; else empty.
-    comparisons
-        Of a chapter's cell: its outputs beside the reference, as :class:`brainseg.paper.build.agreement.Comparison`.
-    properties
-        What the check noted, such as the verdict on a claim.
+    Attributes:
+        group: The chapter, or the file with the checks.
+        name: What was checked: the cell, or the check with its argument.
+        passed: Whether it is as it should be.
+        seconds: How long that took.
+        message: What is wrong, in words; empty if nothing is.
+        cell: Of a chapter's cell: ``id``, ``source`` and ``tags``; else empty.
+        comparisons: Of a chapter's cell: its outputs beside the reference, as
+            :class:`brainseg.paper.build.agreement.Comparison`.
+        properties: What the check noted, such as the verdict on a claim.
     """
 
     group: str
@@ -84,9 +76,7 @@ def _message(report: Any, cell: dict[str, Any]) -> str:
 def summary(checks: Sequence[Check]) -> dict[str, Any]:
     """The report as data: the whole, the groups in order, and every check.
 
-    Returns
-    -------
-    dict
+    Returns:
         ``reproduced``: whether everything passed. ``groups``: for each, how many checks ``passed`` and ``failed``, how
         many outputs were ``compared`` and how many cells ``ignored``, the ``largest`` difference as a share of what is
         allowed (None where words differ), and ``seconds``. ``ignored``: the cells whose outputs are not compared.

@@ -30,15 +30,11 @@ PACKAGES = (
 def status(folder: Path, prepared: Path, lock: Path) -> str:
     """The tables of the status page, in MyST's Markdown.
 
-    Parameters
-    ----------
-    folder
-        Where a copy of the book is made: it holds the records of the runs in ``runs``, and the executed chapters with
-        their provenance in ``book/notebooks``.
-    prepared
-        What ``brainseg data prepare --record`` wrote.
-    lock
-        The file with the locked environment.
+    Args:
+        folder: Where a copy of the book is made: it holds the records of the runs in ``runs``, and the executed
+            chapters with their provenance in ``book/notebooks``.
+        prepared: What ``brainseg data prepare --record`` wrote.
+        lock: The file with the locked environment.
     """
     chapters = [json.loads(path.read_text()) for path in sorted((folder / "book" / "notebooks").glob("[0-9]*.json"))]
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "runs").glob("*.json"))]
@@ -58,8 +54,6 @@ def status(folder: Path, prepared: Path, lock: Path) -> str:
 def digest(inputs: Mapping[str, Any]) -> str:
     """One name, eight hexadecimal digits, for everything that a chapter was made from.
 
-    Examples
-    --------
     >>> digest({"files": {"a.py": "01"}, "parameters": {}, "data": None})
     'd98ca548'
     """

@@ -24,28 +24,17 @@ VERDICTS = (REPRODUCED, NOT_REPRODUCED, ARTEFACT, CANNOT_BE_TESTED)
 class Claim:
     """One entry of the claims ledger.
 
-    Attributes
-    ----------
-    id
-        Its name, in lower case with hyphens.
-    maker
-        ``"study"`` or ``"book"``: a book about claims makes some itself.
-    quote
-        The exact words.
-    place
-        Where they stand.
-    published
-        The number that is claimed, if it is one.
-    test
-        Name of the test, see :data:`brainseg.paper.claims.verdicts.TESTS`.
-    arguments
-        What the test takes besides the claim and the evidence.
-    tolerance
-        The largest difference that counts as none. Which difference that is, the test says.
-    reason
-        Why it is this large.
-    shown_in
-        Chapter and section that show it, as ``NN_name: Heading``.
+    Attributes:
+        id: Its name, in lower case with hyphens.
+        maker: ``"study"`` or ``"book"``: a book about claims makes some itself.
+        quote: The exact words.
+        place: Where they stand.
+        published: The number that is claimed, if it is one.
+        test: Name of the test, see :data:`brainseg.paper.claims.verdicts.TESTS`.
+        arguments: What the test takes besides the claim and the evidence.
+        tolerance: The largest difference that counts as none. Which difference that is, the test says.
+        reason: Why it is this large.
+        shown_in: Chapter and section that show it, as ``NN_name: Heading``.
     """
 
     id: str

@@ -9,13 +9,9 @@ def implied_mean_iou(accuracy: float, dice: float) -> float:
     (a − t) / (1 − t). A Dice averaged over batches is not quite one of pooled pixels; chapter 9 of the book measures
     what difference that makes.
 
-    Parameters
-    ----------
-    accuracy, dice
-        Of the same prediction, on the same images, 0 to 1; Dice below 1.
+    Args:
+        accuracy, dice: Of the same prediction, on the same images, 0 to 1; Dice below 1.
 
-    Examples
-    --------
     Of ten pixels, two are rightly called tumour, one is missed, and one is called tumour wrongly: the IoU of the tumour
     is 2/4, that of the background 6/8.
 
@@ -33,15 +29,10 @@ def broadcast_iou(dice: float, rows: int) -> float:
     NumPy stretches both to (h, h, h), and then the two are tied to each other, whatever the masks are; see
     :func:`brainseg.scores.published.broadcast_scores`.
 
-    Parameters
-    ----------
-    dice
-        The "Dice", which may be above 1.
-    rows
-        Height of the image in pixels, h.
+    Args:
+        dice: The "Dice", which may be above 1.
+        rows: Height of the image in pixels, h.
 
-    Examples
-    --------
     >>> round(broadcast_iou(13.1321, 128), 4)
     0.0541
     """

@@ -42,18 +42,13 @@ class UntestableError(BrainsegError):
 class Evidence:
     """Loads what is asked for, once, and notes where it came from.
 
-    Parameters
-    ----------
-    data
-        Folder of the study's images. With it, what is claimed of them is measured anew; without it, what was recorded
-        of them is read.
-    experiment
-        For the claims that are tested live; without it these cannot be tested.
+    Args:
+        data: Folder of the study's images. With it, what is claimed of them is measured anew; without it, what was
+            recorded of them is read.
+        experiment: For the claims that are tested live; without it these cannot be tested.
 
-    Attributes
-    ----------
-    used
-        Names of what has been looked at; whoever evaluates claims empties it before each.
+    Attributes:
+        used: Names of what has been looked at; whoever evaluates claims empties it before each.
     """
 
     def __init__(self, data: str | Path | None = None, experiment: "Experiment | None" = None) -> None:
@@ -144,15 +139,11 @@ class Evidence:
     def guided_maps(self) -> pd.DataFrame:
         """Recorded scores of the maps of networks trained with and without guidance.
 
-        Returns
-        -------
-        DataFrame
+        Returns:
             As :attr:`brainseg.experiments.recorded.SaliencyRecord.scores`.
 
-        Raises
-        ------
-        UntestableError
-            If none were recorded.
+        Raises:
+            UntestableError: If none were recorded.
         """
         if not (results.RESULTS / GUIDED_MAPS).is_dir():
             raise UntestableError(
@@ -182,10 +173,8 @@ class Evidence:
     def live(self) -> "Experiment":
         """The experiment of this copy of the book.
 
-        Raises
-        ------
-        UntestableError
-            If there is none.
+        Raises:
+            UntestableError: If there is none.
         """
         if self._experiment is None:
             raise UntestableError("This is shown live, on the phantom: brainseg claims --live.")

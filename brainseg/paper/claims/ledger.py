@@ -24,15 +24,11 @@ _OPTIONAL = ("published", "arguments")
 def read_claims(path: Path = CLAIMS) -> list[Claim]:
     """Read a ledger: a YAML list with one mapping for each claim, whose keys are the fields of :class:`Claim`.
 
-    Raises
-    ------
-    BrainsegError
-        If the file cannot be read, a field is missing, unknown, empty or of the wrong kind, an id is not in lower case
-        with hyphens or is used twice, or a test does not exist or does not take the arguments. The message names the
-        claim.
+    Raises:
+        BrainsegError: If the file cannot be read, a field is missing, unknown, empty or of the wrong kind, an id is not
+            in lower case with hyphens or is used twice, or a test does not exist or does not take the arguments. The
+            message names the claim.
 
-    Examples
-    --------
     >>> claims = read_claims()
     >>> claims[0].maker, claims[0].published
     ('study', 0.9428)
@@ -52,16 +48,11 @@ def read_claims(path: Path = CLAIMS) -> list[Claim]:
 def evaluate(claims: Sequence[Claim], evidence: Evidence) -> pd.DataFrame:
     """Test claims.
 
-    Parameters
-    ----------
-    claims
-        As :func:`read_claims` gives them.
-    evidence
-        What the tests look at.
+    Args:
+        claims: As :func:`read_claims` gives them.
+        evidence: What the tests look at.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per claim: ``id``, ``maker``, ``group``, ``quote``, ``place``, ``published``, ``measured``,
         ``difference`` (measured minus published), ``tolerance``, ``reason``, ``verdict``, ``why``, ``mechanism``,
         ``shown_in``, and ``sources``, a list of names of what the test looked at. Numbers that do not exist are None.
@@ -95,10 +86,8 @@ def evaluate(claims: Sequence[Claim], evidence: Evidence) -> pd.DataFrame:
 def failures(table: pd.DataFrame) -> pd.DataFrame:
     """The book's own claims that are not reproduced: then the book is wrong, or its records have changed.
 
-    Parameters
-    ----------
-    table
-        As :func:`evaluate` gives it.
+    Args:
+        table: As :func:`evaluate` gives it.
     """
     return table[(table["maker"] == "book") & (table["verdict"] == NOT_REPRODUCED)]
 
@@ -106,10 +95,8 @@ def failures(table: pd.DataFrame) -> pd.DataFrame:
 def counts(table: pd.DataFrame) -> pd.DataFrame:
     """Number of claims by group, ``table``, ``words`` and ``book`` (rows), and verdict (columns).
 
-    Parameters
-    ----------
-    table
-        As :func:`evaluate` gives it.
+    Args:
+        table: As :func:`evaluate` gives it.
     """
     found = pd.crosstab(table["group"], table["verdict"])
     return found.reindex(index=list(GROUPS), columns=list(VERDICTS), fill_value=0)
@@ -122,16 +109,11 @@ def _difference(measured: float | None, published: float | None) -> float | None
 def as_published(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """One column of the entries of the study's table, laid out as the study does.
 
-    Parameters
-    ----------
-    table
-        As :func:`evaluate` gives it.
-    column
-        For instance ``"verdict"``.
+    Args:
+        table: As :func:`evaluate` gives it.
+        column: For instance ``"verdict"``.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per network; columns: for each measure ``without`` and ``with`` gates.
     """
     values = table.set_index("id")[column]

@@ -38,14 +38,10 @@ def cells() -> pd.DataFrame:
     Within a session, counts go up: the smaller, the earlier. A cell shows the count of the last time that it was run. A
     count that stands twice was not given twice in one session.
 
-    Returns
-    -------
-    DataFrame
+    Returns:
         One row per cell: ``part`` (``data``, ``gate`` or a network), ``cell`` (``built``, ``trained``, ``saved``,
         ``saliency``, ``predictions``; ``data`` and ``gate``) and ``count``.
 
-    Examples
-    --------
     >>> counts = cells()["count"]
     >>> len(counts), bool(counts.is_monotonic_increasing), counts[counts.duplicated()].tolist()
     (45, False, [12, 16])
@@ -58,8 +54,6 @@ def cells() -> pd.DataFrame:
 def shown_before_trained() -> list[str]:
     """Networks whose maps and predictions all have smaller counts than the training whose numbers are quoted.
 
-    Examples
-    --------
     >>> shown_before_trained()
     ['unet', 'linknet', 'segnet']
     """

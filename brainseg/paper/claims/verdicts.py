@@ -20,16 +20,11 @@ CATEGORY_NAMES = "category names read as tumour and no tumour"
 class Outcome:
     """What a test found.
 
-    Attributes
-    ----------
-    verdict
-        One of :data:`brainseg.paper.claims.claim.VERDICTS`.
-    measured
-        The value that stands beside the published one, if there is one.
-    why
-        One or two sentences with the numbers that decide.
-    mechanism
-        What makes the value, if it is an artefact.
+    Attributes:
+        verdict: One of :data:`brainseg.paper.claims.claim.VERDICTS`.
+        measured: The value that stands beside the published one, if there is one.
+        why: One or two sentences with the numbers that decide.
+        mechanism: What makes the value, if it is an artefact.
     """
 
     verdict: str
