@@ -21,7 +21,7 @@ from brainseg.experiments import train as training
 from brainseg.experiments.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training, published, recipe_at
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.train import DicePerImage, label_rows, run_name, split_rows, stopped, train
-from brainseg.models.predict import as_input
+from brainseg.models.predict import as_input, predict
 from brainseg.paper.tables import comparison, mean_iou_of_anything, scores_on_test, summary
 from brainseg.scores.published import published_scores
 from tests.data_fixtures import write_dataset
