@@ -166,7 +166,7 @@ def train(
     record: Record = None,
 ) -> None:
     """Train a model; a finished run is found again, an interrupted one goes on."""
-    from brainseg.paper.tables import PROCESSED
+    from brainseg.experiments.select import PROCESSED
 
     result = _result(model, step, attention, dataset, data, scale, seed, guidance)
     trained = result.name.removesuffix(PROCESSED)

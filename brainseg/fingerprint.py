@@ -1,8 +1,8 @@
-"""Which source files a module depends on, and a fingerprint of them.
+"""Which files something depends on, whether they have changed, and where the repository's own files are.
 
-A result is current only as long as the code that made it has not changed. That code is the module that was called
-and every module of this package that it imports, directly or not, with the page template of the same name that a module
-may have beside it; an unrelated module does not count.
+There is one notion of "changed" for Python files: the syntax tree, without docstrings and without the words of errors. A
+module depends on itself and on every module of this package that it imports, directly or not, with the page template
+of the same name that a module may have beside it.
 """
 
 import ast
@@ -11,14 +11,28 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from brainseg.errors import BrainsegError
+
 PACKAGE = Path(__file__).parent
 
 
-def source_files(*modules: str) -> list[Path]:
-    """Source files of this package that the modules depend on, themselves included, sorted.
+def resource(name: str) -> Path:
+    """A file or folder of the repository that the package reads: in a checkout beside the package, in a wheel inside it.
 
-    Args:
-        modules: Dotted names, such as ``"brainseg.data.prepare"``.
+    Raises:
+        BrainsegError: If it is in neither.
+
+    >>> resource("book/claims.yml").name
+    'claims.yml'
+    """
+    for root in (PACKAGE / "repository", PACKAGE.parent):
+        if (root / name).exists():
+            return root / name
+    raise BrainsegError(f"{name} is missing, in {PACKAGE.parent} and in the package: check it out, or install again")
+
+
+def source_files(*modules: str) -> list[Path]:
+    """Source files of this package that modules depend on, themselves included, sorted.
 
     >>> [path.name for path in source_files("brainseg.errors")]
     ['__init__.py', 'errors.py']
@@ -32,18 +46,22 @@ def imported_files(script: Path) -> list[Path]:
 
 
 def code_fingerprint(paths: Iterable[Path]) -> str:
-    """SHA-256 over what Python files do: comments, docstrings and layout do not count. Of other files all counts.
+    """SHA-256 over what Python files do: layout, comments, docstrings and the words of errors do not count.
 
-    So that a result need not be made again because a sentence about it was mended.
+    Of other files all counts. So a result need not be made again because a sentence was mended.
 
-    >>> len(code_fingerprint(source_files("brainseg.errors")))
-    64
+    >>> file = getfixture("tmp_path") / "a.py"
+    >>> _ = file.write_text("def f(x):\\n    if x < 0:\\n        raise ValueError('negative')")
+    >>> before = code_fingerprint([file])
+    >>> _ = file.write_text('def f(x):\\n    "What f does."\\n    if x < 0:\\n        raise ValueError(f"{x} is below 0")')
+    >>> code_fingerprint([file]) == before
+    True
     """
     digest = hashlib.sha256()
     for path in paths:
         content = path.read_bytes()
         if path.suffix == ".py":
-            content = ast.dump(_without_docstrings(ast.parse(content))).encode()
+            content = ast.dump(_WithoutWords().visit(ast.parse(content))).encode()
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
@@ -64,20 +82,17 @@ def commit() -> str:
         return "unknown"
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(body := getattr(node, "body", None), list):
-            node.body = [statement for statement in body if not _is_text(statement)]  # type: ignore[attr-defined]
-    return tree
+class _WithoutWords(ast.NodeTransformer):
+    """Takes texts that stand alone, which are docstrings, and the arguments of raised errors out of a syntax tree."""
 
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else node
 
-def _is_text(statement: ast.stmt) -> bool:
-    """Whether a statement is a text that stands alone: a docstring."""
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
+    def visit_Raise(self, node: ast.Raise) -> ast.Raise:
+        if isinstance(node.exc, ast.Call):
+            node.exc.args, node.exc.keywords = [], []
+        return node
 
 
 def _closure(start: Iterable[Path]) -> list[Path]:

@@ -19,7 +19,8 @@ from brainseg.models.predict import MIRRORS, as_input, predict
 from brainseg.plotting import overlay, saliency_maps
 from brainseg.saliency import explain
 from brainseg.saliency.region import marked_or_whole
-from brainseg.scores.metrics import THRESHOLD, dice
+from brainseg.scores import THRESHOLD
+from brainseg.scores.metrics import dice
 
 SHOWN: Final = {
     "SmoothGrad": "Where a small change of brightness would move the answer most.",

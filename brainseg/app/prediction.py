@@ -20,7 +20,7 @@ from brainseg.errors import BrainsegError
 from brainseg.experiments.run import Run
 from brainseg.models.predict import predict
 from brainseg.plotting.style import MASK_COLOURS
-from brainseg.scores.metrics import THRESHOLD
+from brainseg.scores import THRESHOLD
 
 Network = Run | Weights
 """A trained network: of the store, or one that is shipped."""

@@ -12,10 +12,10 @@ import pandas as pd
 from brainseg.errors import BrainsegError
 from brainseg.experiments.recipe import SCALES, STEPS, Recipe
 from brainseg.experiments.run import Record
+from brainseg.experiments.select import by_step, collect
 from brainseg.fingerprint import PACKAGE
 from brainseg.models import MODELS, TITLES
 from brainseg.paper.study import MEASURES, published_last_epoch
-from brainseg.paper.tables import by_step, collect
 from brainseg.scores.statistics import bootstrap_mean
 
 RESULTS = PACKAGE.parent / "results"

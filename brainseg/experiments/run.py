@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
 from brainseg.experiments.recipe import Recipe
-from brainseg.scores.metrics import THRESHOLD, dice, image_scores, iou
+from brainseg.scores import THRESHOLD
+from brainseg.scores.metrics import dice, image_scores, iou
 
 DECIMALS = 4
 """Digits of a score that a record keeps."""

@@ -30,7 +30,8 @@ from brainseg.saliency.scores import (
     stability,
 )
 from brainseg.saliency.target import Array
-from brainseg.scores.metrics import THRESHOLD, dice
+from brainseg.scores import THRESHOLD
+from brainseg.scores.metrics import dice
 
 SCORES: Mapping[str, str] = {
     "energy": "energy inside the border",

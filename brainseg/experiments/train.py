@@ -31,7 +31,7 @@ from brainseg.models import build
 from brainseg.models.guidance import Guided, without_guidance
 from brainseg.models.losses import loss
 from brainseg.models.predict import predict
-from brainseg.scores.metrics import THRESHOLD
+from brainseg.scores import THRESHOLD
 
 STATE = "state.npz"
 METRICS = ("loss", "accuracy", "mean_iou", "dice", "dice_per_image")

@@ -7,8 +7,8 @@ from brainseg.data.dataset import Dataset, open_dataset
 from brainseg.data.prepared import Prepared
 from brainseg.experiments.recipe import Recipe, recipe_at, scale_named
 from brainseg.experiments.run import Record, Run
+from brainseg.experiments.select import postprocessed
 from brainseg.experiments.train import train
-from brainseg.paper.tables import postprocessed
 
 
 class Experiment:

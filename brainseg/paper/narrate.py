@@ -17,11 +17,12 @@ from brainseg.experiments.recipe import STEPS, Recipe, Training
 from brainseg.experiments.recorded import SaliencyRecord
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.saliency import SCORES
+from brainseg.experiments.select import collect
 from brainseg.models import ARCHITECTURES, TITLES
 from brainseg.paper.saliency_tables import ABLATED
 from brainseg.paper.saliency_tables import labels as label_differences
 from brainseg.paper.study import PARAMETERS
-from brainseg.paper.tables import attention_effects, attention_table, collect, ladder_table
+from brainseg.paper.tables import attention_effects, attention_table, ladder_table
 from brainseg.scores.statistics import beside_zero, smallest_p
 
 NOTHING = 0.01

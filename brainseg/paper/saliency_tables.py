@@ -8,8 +8,8 @@ import pandas as pd
 
 from brainseg.experiments.run import Record
 from brainseg.experiments.saliency import SCORES
+from brainseg.experiments.select import collect
 from brainseg.models import MODELS, TITLES
-from brainseg.paper.tables import collect
 from brainseg.scores.statistics import bootstrap_mean, paired_difference
 
 CONTROLLED = tuple(name for name in SCORES if name != "stability")

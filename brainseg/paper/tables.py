@@ -1,20 +1,17 @@
 """Runs beside the published numbers, and beside each other: the tables of the comparison."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from brainseg.data.prepared import Prepared
-from brainseg.experiments.recipe import SCALES, STEPS, Recipe, Scale, ladder
-from brainseg.experiments.run import Record, Run, score
-from brainseg.experiments.train import split_rows
-from brainseg.models import ARCHITECTURES, MODELS, TITLES
-from brainseg.morphology import apply, choose
+from brainseg.experiments.recipe import SCALES, STEPS, Recipe, ladder
+from brainseg.experiments.run import Record, Run
+from brainseg.experiments.select import change, collect, generalisation
+from brainseg.models import TITLES
 from brainseg.paper.study import MEASURES, published_last_epoch, published_table
-from brainseg.scores.metrics import THRESHOLD
+from brainseg.scores import THRESHOLD
 from brainseg.scores.published import background_scores, published_scores
 from brainseg.scores.statistics import Interval, bootstrap_mean, differences, labelled_differences, paired_difference
 
@@ -105,68 +102,6 @@ def background(prepared: Prepared, mask: str, split: str) -> dict[str, float]:
     return background_scores(np.asarray(prepared.masks[mask][prepared.rows(split)]))
 
 
-PROCESSED = "-processed"
-"""What the name of a run has at its end where its answers were post-processed."""
-
-
-def postprocessed(run: Run, prepared: Prepared) -> Record:
-    """A run scored again after the morphological pipeline that is best on its validation images.
-
-    The choice sees validation images only, see :func:`brainseg.morphology.choose`. The record's provenance names the
-    pipeline as ``pipeline``.
-    """
-    predicted = run.probability > THRESHOLD
-    rows = split_rows(run.recipe, prepared)[1]
-    pipeline, _ = choose(predicted[rows], np.asarray(prepared.masks[run.recipe.mask][rows]))
-    recipe = dataclasses.replace(run.recipe, scoring="per_image", postprocessing="validation")
-    return Record(
-        name=f"{run.name}{PROCESSED}",
-        recipe=recipe,
-        history=run.history,
-        scores=score(recipe, prepared, apply(pipeline, predicted)),
-        provenance=run.provenance | {"pipeline": str(pipeline)},
-    )
-
-
-def collect(records: Iterable[Record], column: str, split: str = "test", common: bool = False) -> pd.DataFrame:
-    """Per-image scores of runs that differ in their seed, as :mod:`brainseg.scores.statistics` wants them.
-
-    Args:
-        records: Runs of one recipe, one per seed.
-        column: Which score, see :func:`brainseg.experiments.run.score`.
-        split: Of the run's own split.
-        common: Keep the images that are in this split by either way of splitting: what runs with different ways can be
-            compared on.
-
-    Returns:
-        Columns ``seed``, ``patient``, ``number`` (of the image) and ``value``.
-    """
-    tables = []
-    for record in records:
-        scores = record.scores
-        kept = scores["split"] == split
-        if common:
-            kept = (scores["published_split"] == split) & (scores["patient_split"] == split)
-        table = scores.loc[kept, ["patient", "number"]].assign(seed=record.recipe.seed, value=scores.loc[kept, column])
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
-
-
-def common_test(prepared: Prepared) -> NDArray[np.intp]:
-    """Rows of the images that are test images in the published split as well as in the one by patient."""
-    return np.flatnonzero((prepared.split("published") == "test") & (prepared.split("patient") == "test"))
-
-
-def spread(scores: NDArray[np.float64], count: int) -> list[int]:
-    """Rows from the best score to the worst, in equal steps of rank.
-
-    >>> spread(np.array([0.1, 0.9, np.nan, 0.5]), 3)
-    [1, 3, 0]
-    """
-    ranked = [int(i) for i in np.argsort(-scores, kind="stable") if not np.isnan(scores[i])]
-    return [ranked[i] for i in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
-
-
 SCORES = {
     "dice": "Dice",
     "iou": "IoU",
@@ -177,39 +112,6 @@ SCORES = {
     "hd95_px": "HD95, px",
 }
 """Scores per image against the tumour's border, and what to print for them."""
-
-
-def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
-    """Sort runs by model and step of the ladder; a run stands at every step that shares it. Others are left out.
-
-    Runs of another attention than the published one are others. A run that is given twice counts once.
-    """
-    sorted_in: dict[str, dict[str, list[Record]]] = {}
-    for record in {record.name: record for record in records}.values():
-        recipe = record.recipe
-        scale = Scale("", recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs)
-        for step, rung in ladder(recipe.model, scale, recipe.seed).items():
-            if recipe == (rung.trained if rung.postprocessing is None else rung):
-                sorted_in.setdefault(recipe.model, {}).setdefault(step, []).append(record)
-    return {
-        model: {step: sorted_in[model][step] for step in STEPS if step in sorted_in[model]}
-        for model in MODELS
-        if model in sorted_in
-    }
-
-
-def by_attention(records: Iterable[Record]) -> dict[str, dict[str | None, list[Record]]]:
-    """Sort the runs with the corrected training by model and attention; not those with guidance or post-processing."""
-    sorted_in: dict[str, dict[str | None, list[Record]]] = {}
-    for record in records:
-        recipe = record.recipe
-        if recipe.training == "corrected" and recipe.guidance == 0 and recipe.postprocessing is None:
-            sorted_in.setdefault(recipe.model, {}).setdefault(recipe.attention, []).append(record)
-    return {
-        model: {kind: kinds[kind] for kind in ARCHITECTURES[model].attentions if kind in kinds}
-        for model in MODELS
-        if (kinds := sorted_in.get(model))
-    }
 
 
 def on_borders(records: Sequence[Record], split: str = "test") -> pd.DataFrame:
@@ -286,12 +188,6 @@ def ladder_table(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.Da
         }
         columns[TITLES[model], "on borders"] = scores[model].to_dict()
     return pd.DataFrame(columns).reindex(list(STEPS)).rename(index=STEPS).rename_axis("step")
-
-
-def generalisation(records: Sequence[Record]) -> dict[str, float]:
-    """Mean Dice against the borders on training and on test images, and the gap between them."""
-    train, test = (collect(records, "border_dice", split)["value"].mean() for split in ("train", "test"))
-    return {"training": train, "test": test, "gap": train - test}
 
 
 def scoreboard(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
@@ -398,12 +294,6 @@ def attention_table(results: Mapping[str, Mapping[str | None, Sequence[Record]]]
             rows[TITLES[model], kind or "none"] = effect | generalisation(records)
     table = pd.DataFrame(rows).T.rename(columns={"mean": "Dice − none"})
     return table.rename_axis(["model", "attention"])
-
-
-def change(before: Record, after: Record) -> pd.Series:
-    """Change in Dice against the border of every test image; index: its row in the data set."""
-    test = before.scores["split"] == "test"
-    return (after.scores["border_dice"] - before.scores["border_dice"])[test].dropna()
 
 
 def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str, Sequence[Record]]) -> pd.DataFrame:

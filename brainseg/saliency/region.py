@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from brainseg.errors import BrainsegError
 from brainseg.morphology import largest_component
-from brainseg.scores.metrics import THRESHOLD
+from brainseg.scores import THRESHOLD
 
 if TYPE_CHECKING:
     from brainseg.backend import keras

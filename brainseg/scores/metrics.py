@@ -32,9 +32,6 @@ from numpy.typing import ArrayLike, NDArray
 from brainseg.errors import BrainsegError
 from brainseg.scores.masks import SurfaceDistances, components, mask_pair, surface_distances
 
-THRESHOLD = 0.5
-"""A pixel is called tumour where its probability exceeds this."""
-
 TOLERANCE_PX = 1.0
 """Boundaries agree where they are at most this far apart, unless told otherwise."""
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from brainseg.errors import BrainsegError
+from brainseg.scores import THRESHOLD
 from brainseg.scores.masks import binary_mask, require_one_shape
-from brainseg.scores.metrics import THRESHOLD
 
 
 def published_scores(probability: ArrayLike, truth: ArrayLike, batch_size: int = 32) -> dict[str, float]:

@@ -21,7 +21,8 @@ from brainseg.data.coco import shrink
 from brainseg.errors import BrainsegError
 from brainseg.models import MODELS
 from brainseg.models.predict import predict
-from brainseg.scores.metrics import THRESHOLD, dice
+from brainseg.scores import THRESHOLD
+from brainseg.scores.metrics import dice
 from tests.app.test_explanation import bright_is_tumour
 from tests.app.test_slices import dicom
 

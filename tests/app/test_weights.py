@@ -19,7 +19,8 @@ from brainseg.experiments.train import train
 from brainseg.models import MODELS
 from brainseg.models.predict import as_input, predict
 from brainseg.paper.build import cards
-from brainseg.scores.metrics import THRESHOLD, dice
+from brainseg.scores import THRESHOLD
+from brainseg.scores.metrics import dice
 from tests.backends import OTHER_BACKENDS, on_backend
 from tests.conftest import REPOSITORY
 from tests.data_fixtures import write_dataset

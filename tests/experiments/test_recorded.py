@@ -10,8 +10,8 @@ import pytest
 from brainseg.experiments.recipe import SCALES, STEPS, ladder
 from brainseg.experiments.recorded import RESULTS, log_and_recorded, recorded_and_live, recorded_runs, run_names
 from brainseg.experiments.run import Record
+from brainseg.experiments.select import by_attention, by_step
 from brainseg.models import MODELS, TITLES
-from brainseg.paper.tables import by_attention, by_step
 
 LADDER = recorded_runs("tumorseg-small-ladder")
 

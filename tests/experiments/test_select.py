@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brainseg.experiments import select
 from brainseg.experiments.recipe import SCALES, STEPS, Recipe, ladder, published, recipe_at
 from brainseg.experiments.run import Record
 from brainseg.models import MODELS
@@ -55,7 +56,7 @@ def climbed() -> dict[str, dict[str, list[Record]]]:
         for place, (step, recipe) in enumerate(recipes.items()):
             if step != "scored":  # shares the run of the step before
                 records.append(record(recipe if recipe.postprocessing else recipe.trained, 0.2 + 0.1 * place))
-    return evaluate.by_step(records)
+    return select.by_step(records)
 
 
 def test_a_run_stands_at_every_step_that_shares_it(climbed: dict[str, dict[str, list[Record]]]) -> None:
@@ -67,16 +68,16 @@ def test_a_run_stands_at_every_step_that_shares_it(climbed: dict[str, dict[str, 
 
 def test_a_run_given_twice_counts_once() -> None:
     one = record(recipe_at("paired", "unet", SMALL))
-    assert evaluate.by_step([one, one])["unet"]["scored"] == [one]
+    assert select.by_step([one, one])["unet"]["scored"] == [one]
 
 
 def test_other_attention_is_no_step_of_the_ladder() -> None:
-    assert evaluate.by_step([record(recipe_at("corrected", "unet", SMALL, attention=None))]) == {}
+    assert select.by_step([record(recipe_at("corrected", "unet", SMALL, attention=None))]) == {}
 
 
 def test_seeds_come_together() -> None:
     recipes = [recipe_at("corrected", "unet", SMALL, seed).trained for seed in (0, 1)]
-    assert len(evaluate.by_step(map(record, recipes))["unet"]["corrected"]) == 2
+    assert len(select.by_step(map(record, recipes))["unet"]["corrected"]) == 2
 
 
 def test_all_steps_are_scored_on_the_images_that_both_splits_test(climbed: dict[str, dict[str, list[Record]]]) -> None:
@@ -116,7 +117,7 @@ def test_attention_is_compared_with_none_on_the_same_images() -> None:
     runs = [record(recipe_at("corrected", "unet", SMALL, attention=kind), dice) for kind, dice in kinds.items()]
     runs.append(record(published("unet", SMALL)))
     runs.append(record(recipe_at("corrected", "unet", SMALL, guidance=1.0), 0.1))
-    table = evaluate.attention_table(evaluate.by_attention(runs)).loc["U-Net"]
+    table = evaluate.attention_table(select.by_attention(runs)).loc["U-Net"]
     assert table.index.tolist() == ["gate", "none", "channel"]
     assert table.loc["gate", "Dice − none"] == pytest.approx(0.1)
     assert list(table.loc["channel", ["Dice − none", "low", "high"]]) == pytest.approx([0, 0, 0])
@@ -138,7 +139,7 @@ def test_networks_that_differ_are_counted() -> None:
 def test_size_is_compared_on_the_same_test_images_of_networks_that_have_both() -> None:
     before = [record(recipe_at("corrected", model, SMALL).trained, 0.5) for model in ("unet", "segnet")]
     after = [record(recipe_at("corrected", model, SCALES["laptop"]).trained, 0.7) for model in ("unet", "linknet")]
-    table = evaluate.scale_effects(evaluate.by_step(after), evaluate.by_step(before), "corrected").set_index("label")
+    table = evaluate.scale_effects(select.by_step(after), select.by_step(before), "corrected").set_index("label")
     assert table.index.tolist() == ["U-Net"]
     row = table.loc["U-Net"].to_dict()
     assert row["mean"] == pytest.approx(row["larger"] - row["smaller"]) == pytest.approx(0.2)
@@ -151,7 +152,7 @@ def test_dice_by_type_is_of_all_images_of_that_use() -> None:
     one = record(recipe_at("corrected", "unet", SMALL).trained)
     one.scores["split"] = np.where(one.scores["number"] < 6, "valid", one.scores["split"])
     one.scores["tumour_type"] = np.where(one.scores["number"] % 3 == 0, "glioma", "pituitary")
-    table = evaluate.type_table(evaluate.by_step([one]), "corrected")
+    table = evaluate.type_table(select.by_step([one]), "corrected")
     assert table.index.tolist() == [("U-Net", side) for side in ("training", "validation", "test")]
     chosen = one.scores.query("split == 'test' and tumour_type == 'glioma'")["border_dice"]
     assert table.loc[("U-Net", "test"), "glioma"] == pytest.approx(chosen.mean())
@@ -160,7 +161,7 @@ def test_dice_by_type_is_of_all_images_of_that_use() -> None:
 def test_seeds_of_a_network_stand_side_by_side_with_their_range() -> None:
     dice = {("unet", 0): 0.5, ("unet", 1): 0.53, ("linknet", 0): 0.7, ("linknet", 1): 0.69}
     runs = [record(recipe_at("corrected", model, SMALL, seed).trained, value) for (model, seed), value in dice.items()]
-    results = evaluate.by_step(runs)
+    results = select.by_step(runs)
     table = evaluate.seed_table(results, "corrected")
     assert list(table.columns) == ["seed 0", "seed 1", "range"]
     assert table["range"].to_dict() == pytest.approx({"U-Net": 0.03, "LinkNet": 0.01})
@@ -172,7 +173,7 @@ def test_seeds_of_a_network_stand_side_by_side_with_their_range() -> None:
 def test_what_attention_does_is_counted_and_its_gap_set_beside_that_of_the_same_networks() -> None:
     kinds = {("unet", None): 0.5, ("unet", "gate"): 0.6, ("deeplab", None): 0.5, ("deeplab", "channel"): 0.3}
     runs = [record(recipe_at("corrected", model, SMALL, attention=kind), dice) for (model, kind), dice in kinds.items()]
-    ablation = evaluate.by_attention(runs)
+    ablation = select.by_attention(runs)
     text = "\n".join(narrate.attention(ablation))
     assert "Of 2 differences from no attention, the intervals of 1 lie above zero, those of 1 below." in text
     gaps = evaluate.attention_table(ablation)["gap"]
@@ -189,7 +190,7 @@ def test_what_post_processing_changes_is_counted_per_image() -> None:
     table = evaluate.processing_table({"unet": [before]}, {"unet": [after]}).loc["U-Net"]
     assert table["change"] == pytest.approx(0.3 / len(test))
     assert (table["better"], table["worse"]) == (5 / len(test), 1 / len(test))
-    assert evaluate.change(before, after).nsmallest(1).index.item() == test[5]
+    assert select.change(before, after).nsmallest(1).index.item() == test[5]
 
 
 def test_model_differences_are_those_of_the_means(climbed: dict[str, dict[str, list[Record]]]) -> None:

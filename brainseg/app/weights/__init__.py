@@ -26,7 +26,8 @@ from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import DECIMALS, Record, Run, score
 from brainseg.models import TITLES, architecture, build
 from brainseg.models.predict import predict
-from brainseg.scores.metrics import THRESHOLD, dice
+from brainseg.scores import THRESHOLD
+from brainseg.scores.metrics import dice
 
 SHIPPED = Path(__file__).parent
 """Folder of the networks that come with the package."""

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from brainseg.paper import narrate
-from brainseg.paper.tables import collect, on_borders
+from brainseg.experiments.select import collect
+from brainseg.paper.tables import on_borders
 from brainseg.models import MODELS, TITLES
 from brainseg.scores.statistics import Interval, bootstrap_mean
 from brainseg.app.weights import SHIPPED, Weights, shipped

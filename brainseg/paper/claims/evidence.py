@@ -10,6 +10,7 @@ import pandas as pd
 from brainseg.data.check import check
 from brainseg.errors import BrainsegError
 from brainseg.experiments import recorded as results
+from brainseg.experiments import select
 from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.recipe import published as published_recipe
 from brainseg.experiments.run import Record
@@ -122,7 +123,7 @@ class Evidence:
 
     def seeds(self) -> pd.DataFrame:
         """Mean Dice of the corrected networks by seed, see :func:`brainseg.paper.tables.seed_table`."""
-        return self._noted(SEEDS, evaluate.seed_table(evaluate.by_step(results.recorded_runs(SEEDS)), "corrected"))
+        return self._noted(SEEDS, evaluate.seed_table(select.by_step(results.recorded_runs(SEEDS)), "corrected"))
 
     def attention_effects(self) -> pd.DataFrame:
         """Differences in Dice of each kind of attention from none."""
@@ -188,11 +189,11 @@ class Evidence:
 
     @cached_property
     def _ladder(self) -> Steps:
-        return evaluate.by_step(results.recorded_runs(LADDER))
+        return select.by_step(results.recorded_runs(LADDER))
 
     @cached_property
     def _attention(self) -> Kinds:
-        return evaluate.by_attention(results.recorded_runs(ATTENTION))
+        return select.by_attention(results.recorded_runs(ATTENTION))
 
     @cached_property
     def _ladder_table(self) -> pd.DataFrame:
@@ -204,7 +205,7 @@ class Evidence:
 
     @cached_property
     def _scale_effects(self) -> pd.DataFrame:
-        larger = evaluate.by_step(results.recorded_runs(LARGER))
+        larger = select.by_step(results.recorded_runs(LARGER))
         return evaluate.scale_effects(larger, self.ladder(), "corrected")
 
     @cached_property

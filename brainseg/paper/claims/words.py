@@ -6,6 +6,7 @@ one seed. "Not reproduced" says that the claim was not seen there; it cannot say
 
 import pandas as pd
 
+from brainseg.experiments.select import collect, generalisation
 from brainseg.models import TITLES, resolve_attention
 from brainseg.paper.claims.claim import ARTEFACT, CANNOT_BE_TESTED, NOT_REPRODUCED, REPRODUCED, Claim
 from brainseg.paper.claims.evidence import Evidence, UntestableError
@@ -13,7 +14,6 @@ from brainseg.paper.claims.order import STEP_MS
 from brainseg.paper.claims.verdicts import BOXES, CATEGORY_NAMES, Outcome, judgement
 from brainseg.paper.saliency_tables import SIZES, sizes
 from brainseg.paper.study import PARAMETERS
-from brainseg.paper.tables import collect, generalisation
 from brainseg.scores.statistics import bootstrap_mean, paired_difference
 
 
