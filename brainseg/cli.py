@@ -1,23 +1,27 @@
 """The command line: ``brainseg``."""
 
+import dataclasses
+import functools
+import inspect
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from brainseg import __version__
 from brainseg.errors import BrainsegError
-from brainseg.experiments.recipe import STEPS, recipe_at, scale_named
+from brainseg.experiments.ladder import STEPS, recipe_at
+from brainseg.experiments.recipe import Recipe, scale_named
 from brainseg.models import architecture
 
 if TYPE_CHECKING:
     from brainseg.app.prediction import Network
-    from brainseg.experiments.matrix import Matrix
-    from brainseg.experiments.run import Record as RunRecord
     from brainseg.experiments.run import Run
-    from brainseg.experiments.workspace import Experiment
+    from brainseg.experiments.workspace import Workspace
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -28,47 +32,136 @@ commands = typer.Typer(
 data_commands = typer.Typer(no_args_is_help=True, help="Get, make, check and prepare data sets.")
 commands.add_typer(data_commands, name="data")
 
-ModelName = Annotated[str, typer.Argument(help="unet, linknet, segnet or deeplab.")]
-DatasetName = Annotated[str, typer.Option("--dataset", help="phantom or tumorseg.")]
-DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of the real data set (tumorseg only).")]
 ScaleName = Annotated[
     str, typer.Option("--scale", help="quick or small (64 px), laptop (128 px) or full (as published).")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the training run.")]
-StepName = Annotated[
-    str, typer.Option("--step", help="How far from published to corrected; the comparison says what each is.")
-]
-AttentionName = Annotated[str, typer.Option("--attention", help="published, gate, channel, spatial or none.")]
-Guidance = Annotated[
-    float, typer.Option("--guidance", help="Weight of the penalty on gradients outside the tumour; 0 is none.")
-]
-Asked = Annotated[str, typer.Option("--model", help="unet, linknet, segnet or deeplab.")]
-SliceNumber = Annotated[
-    int | None, typer.Option("--slice", help="Which slice of a volume, from 0; else the middle one.")
-]
-Upright = Annotated[
-    bool | None,
-    typer.Option(
-        "--upright/--lying",
-        help="How the head is shown: front or crown on top, or on the left, as in the study's images. "
-        "If not said, DICOM and NIfTI are taken as upright, pictures as lying.",
-    ),
-]
-Another = Annotated[
-    str | None,
-    typer.Option(
-        "--scale", help="Ask a corrected run, trained if need be, and not the weights that come with brainseg."
-    ),
-]
-AnotherDataset = Annotated[str | None, typer.Option("--dataset", help="With --scale: phantom or tumorseg.")]
-AnotherSeed = Annotated[int | None, typer.Option("--seed", min=0, help="With --scale: seed of the training run.")]
-Names = Annotated[list[str] | None, typer.Argument(help="Names of experiments, as experiments.yml lists them.")]
-OtherDataset = Annotated[str | None, typer.Option("--dataset", help="In place of the experiments' own: phantom.")]
-OtherScale = Annotated[str | None, typer.Option("--scale", help="In place of the experiments' own.")]
-OtherSeed = Annotated[int | None, typer.Option("--seed", min=0, help="In place of the experiments' own.")]
-Methods = Annotated[list[str] | None, typer.Option("--method", help="Only this kind of map; may be repeated.")]
+DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of the real data set (tumorseg only).")]
 Record = Annotated[Path | None, typer.Option("--record", help="Write what was found or made to a small JSON file.")]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
+
+
+@dataclass(frozen=True)
+class Place:
+    """On what, how large and with which seed."""
+
+    model: Annotated[str, typer.Argument(help="unet, linknet, segnet or deeplab.")]
+    dataset: Annotated[str, typer.Option("--dataset", help="phantom or tumorseg.")] = "phantom"
+    data: DataFolder = None
+    scale: ScaleName = "quick"
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the training run.")] = 0
+
+    @property
+    def recipe(self) -> Recipe:
+        """The corrected network of that name."""
+        return recipe_at("corrected", self.model, scale_named(self.scale), self.seed)
+
+    def open(self) -> "tuple[Workspace, Recipe]":
+        """The workspace, after a look at the recipe: a typing error should not cost the making of the phantom."""
+        recipe = self.recipe
+        from brainseg.experiments.workspace import Workspace
+
+        return Workspace(self.dataset, self.scale, self.seed, self.data), recipe
+
+
+@dataclass(frozen=True)
+class Guided(Place):
+    """The same, with guidance."""
+
+    guidance: Annotated[
+        float, typer.Option("--guidance", help="Weight of the penalty on gradients outside the tumour; 0 is none.")
+    ] = 0.0
+
+    @property
+    def recipe(self) -> Recipe:
+        """The corrected network with that guidance."""
+        return dataclasses.replace(super().recipe, guidance=self.guidance)
+
+
+@dataclass(frozen=True)
+class Chosen(Guided):
+    """A network at any step of the ladder."""
+
+    step: Annotated[
+        str, typer.Option("--step", help="How far from published to corrected; the comparison says what each is.")
+    ] = "published"
+    attention: Annotated[str, typer.Option("--attention", help="published, gate, channel, spatial or none.")] = (
+        "published"
+    )
+
+    @property
+    def recipe(self) -> Recipe:
+        """The network as chosen."""
+        scale = scale_named(self.scale)
+        return recipe_at(self.step, self.model, scale, self.seed, self.attention, self.guidance)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The network that is asked about pictures, and how these show the head."""
+
+    model: Annotated[str, typer.Option("--model", help="unet, linknet, segnet or deeplab.")] = "unet"
+    number: Annotated[
+        int | None, typer.Option("--slice", help="Which slice of a volume, from 0; else the middle one.")
+    ] = None
+    upright: Annotated[
+        bool | None,
+        typer.Option(
+            "--upright/--lying",
+            help="How the head is shown: front or crown on top, or on the left, as in the study's images. "
+            "If not said, DICOM and NIfTI are taken as upright, pictures as lying.",
+        ),
+    ] = None
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            "--scale", help="Ask a corrected run, trained if need be, and not the weights that come with brainseg."
+        ),
+    ] = None
+    dataset: Annotated[str | None, typer.Option("--dataset", help="With --scale: phantom or tumorseg.")] = None
+    data: DataFolder = None
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="With --scale: seed of the training run.")] = None
+
+    def network(self) -> "tuple[Network, str]":
+        """The network and what it was trained on: the shipped one, or where a scale is given a run of the store."""
+        if self.scale is not None:
+            place = Place(self.model, self.dataset or "phantom", self.data, self.scale, self.seed or 0)
+            workspace, recipe = place.open()
+            return workspace.run(recipe), workspace.dataset.name
+        given = {"dataset": self.dataset, "data": self.data, "seed": self.seed}
+        if lone := [name for name, value in given.items() if value is not None]:
+            raise BrainsegError(
+                f"received --{lone[0]} without --scale: add it, or leave both out for the shipped weights"
+            )
+        architecture(self.model)
+        from brainseg.app.weights import shipped
+
+        network = shipped(self.model)
+        return network, network.provenance["dataset"]
+
+
+def spread_out(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take each field of its parameters that are dataclasses as an option of its own."""
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if dataclasses.is_dataclass(kind)}
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name in groups:
+            kind = groups[parameter.name]
+            fields = get_type_hints(kind, include_extras=True)
+            own = inspect.signature(kind).parameters.values()
+            parameters += [one.replace(annotation=fields[one.name], kind=one.KEYWORD_ONLY) for one in own]
+        else:
+            parameters.append(parameter.replace(annotation=hints[parameter.name], kind=parameter.KEYWORD_ONLY))
+
+    @functools.wraps(command)
+    def spread(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in dataclasses.fields(kind)})
+        command(**given)
+
+    spread.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    spread.__annotations__ = {one.name: one.annotation for one in parameters}
+    return spread
 
 
 def app() -> None:
@@ -154,69 +247,51 @@ def check(root: Root, record: Record = None) -> None:
 
 
 @commands.command()
-def train(
-    model: ModelName,
-    step: StepName = "published",
-    attention: AttentionName = "published",
-    dataset: DatasetName = "phantom",
-    data: DataFolder = None,
-    scale: ScaleName = "quick",
-    seed: Seed = 0,
-    guidance: Guidance = 0.0,
-    record: Record = None,
-) -> None:
+@spread_out
+def train(chosen: Chosen, record: Record = None) -> None:
     """Train a model; a finished run is found again, an interrupted one goes on."""
-    from brainseg.experiments.select import PROCESSED
-
-    result = _result(model, step, attention, dataset, data, scale, seed, guidance)
-    trained = result.name.removesuffix(PROCESSED)
-    typer.echo(f"{model}, {STEPS[step]}: {len(result.history)} epochs, run {trained}")
+    workspace, recipe = chosen.open()
+    result = workspace.result(recipe)
+    run = workspace.run(recipe)
+    typer.echo(f"{chosen.model}, {STEPS[chosen.step]}: {len(run.history)} epochs, run {run.name}")
     _write_text(record, result.to_json())
 
 
 @commands.command()
-def evaluate(
-    model: ModelName,
-    step: StepName = "published",
-    attention: AttentionName = "published",
-    dataset: DatasetName = "phantom",
-    data: DataFolder = None,
-    scale: ScaleName = "quick",
-    seed: Seed = 0,
-) -> None:
+@spread_out
+def evaluate(chosen: Chosen) -> None:
     """Show the scores of a model on its test images, and beside the published ones; trains it first if need be."""
+    workspace, recipe = chosen.open()
     from brainseg.paper.tables import on_borders, summary
 
-    result = _result(model, step, attention, dataset, data, scale, seed)
-    typer.echo(f"{model}, {STEPS[step]}: the study's metrics\n\n{summary(result).to_string()}\n")
+    result = workspace.result(recipe)
+    typer.echo(f"{chosen.model}, {STEPS[chosen.step]}: the study's metrics\n\n{summary(result).to_string()}\n")
     typer.echo(f"Scores per test image against the tumours' borders\n\n{on_borders([result]).to_string()}")
 
 
 @commands.command()
+@spread_out
 def predict(
     images: Annotated[list[Path], typer.Argument(help="JPEG, PNG, DICOM or NIfTI files with a slice each.")],
+    asked: Asked,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks and outlines.")] = Path(
         "predictions"
     ),
-    model: Asked = "unet",
-    number: SliceNumber = None,
-    upright: Upright = None,
-    scale: Another = None,
-    dataset: AnotherDataset = None,
-    data: DataFolder = None,
-    seed: AnotherSeed = None,
 ) -> None:
     """Mark tumours in images: a mask and an outline as PNG, and a line of JSON for each; not a medical device."""
     from brainseg.app.slices import is_upright, read_slice
 
-    pictures = [read_slice(image, number) for image in images]
-    from brainseg.app.prediction import NOT_A_DEVICE, names, predict_slice, write_prediction
+    pictures = [read_slice(image, asked.number) for image in images]
+    from brainseg.app.pictures import refuse_to_overwrite
+    from brainseg.app.prediction import NOT_A_DEVICE, answer_files, names, predict_slice, write_prediction
 
     called = names(images)
-    network, _ = _network(model, scale, dataset, data, seed)
+    for name in called:
+        refuse_to_overwrite(answer_files(output, name).values(), images)
+    network, _ = asked.network()
     _make_folder(output)
     for image, picture, name in zip(images, pictures, called, strict=True):
-        turned = is_upright(image) if upright is None else upright
+        turned = is_upright(image) if asked.upright is None else asked.upright
         prediction = predict_slice(network, picture, turned)
         paths = {kind: str(path) for kind, path in write_prediction(prediction, output, name).items()}
         about = {"image": str(image), "upright": turned, "network": network.name}
@@ -225,31 +300,29 @@ def predict(
 
 
 @commands.command()
+@spread_out
 def explain(
     image: Annotated[Path, typer.Argument(help="JPEG, PNG, DICOM or NIfTI file with a slice.")],
+    asked: Asked,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write; a PNG goes beside it.")] = Path(
         "report.html"
     ),
-    model: Asked = "unet",
-    number: SliceNumber = None,
-    upright: Upright = None,
-    scale: Another = None,
-    dataset: AnotherDataset = None,
-    data: DataFolder = None,
-    seed: AnotherSeed = None,
 ) -> None:
     """Show what a network marks in an image, what that rests on, and how sure it is; not a medical device."""
     from brainseg.app.slices import is_upright, read_slice
 
     if output.suffix != ".html":
         raise BrainsegError(f"received -o {output}, expected a name that ends in .html")
-    picture = read_slice(image, number)
-    network, trained_on = _network(model, scale, dataset, data, seed)
+    picture = read_slice(image, asked.number)
+    from brainseg.app.pictures import refuse_to_overwrite
+
+    refuse_to_overwrite([output, output.with_suffix(".png")], [image])
+    network, trained_on = asked.network()
     _make_folder(output.parent)
     from brainseg.app.explanation import explain_slice, write_report
     from brainseg.app.prediction import NOT_A_DEVICE
 
-    explanation = explain_slice(network, picture, is_upright(image) if upright is None else upright)
+    explanation = explain_slice(network, picture, is_upright(image) if asked.upright is None else asked.upright)
     drawn = write_report(explanation, network, trained_on, image.name, output)
     typer.echo("\n".join([*explanation.sentences(), NOT_A_DEVICE, f"The report is {output}, its pictures {drawn}"]))
 
@@ -257,7 +330,7 @@ def explain(
 @commands.command()
 def export(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names of finished runs, as train prints them.")],
-    dataset: DatasetName = "tumorseg",
+    dataset: Annotated[str, typer.Option("--dataset", help="phantom or tumorseg.")] = "tumorseg",
     data: DataFolder = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write to; else the package's own.")
@@ -267,14 +340,14 @@ def export(
     from brainseg.app.weights import SHIPPED
     from brainseg.app.weights import export as export_run
     from brainseg.data.dataset import open_dataset
-    from brainseg.experiments.run import Run
+    from brainseg.experiments.run import open_run, read_recipe
 
     opened = open_dataset(dataset, data, progress=True)
     for folder in (opened.workspace / "runs" / run for run in runs):
         if not (folder / "run.json").is_file():
             raise BrainsegError(f"there is no finished run {folder}, expected a name that brainseg train printed")
-        run = Run.open(folder)
-        exported = export_run(run, opened.prepared(run.recipe.size, progress=True), dataset, output or SHIPPED)
+        prepared = opened.prepared(read_recipe(folder).size, progress=True)
+        exported = export_run(open_run(folder, prepared), prepared, dataset, output or SHIPPED)
         half = exported.provenance["half_precision"]
         typer.echo(
             f"{exported.file}: {exported.file.stat().st_size / 1e6:.1f} MB; rounding changes the Dice of a test image "
@@ -283,15 +356,13 @@ def export(
 
 
 @commands.command()
+@spread_out
 def saliency(
-    model: ModelName,
+    guided: Guided,
     images: Annotated[int, typer.Option(min=1, help="At most so many test images.")] = 30,
-    dataset: DatasetName = "phantom",
-    data: DataFolder = None,
-    scale: ScaleName = "quick",
-    seed: Seed = 0,
-    guidance: Guidance = 0.0,
-    method: Methods = None,
+    method: Annotated[
+        list[str] | None, typer.Option("--method", help="Only this kind of map; may be repeated.")
+    ] = None,
     record: Record = None,
 ) -> None:
     """Score every kind of saliency map of a corrected model on its test images, beside controls (minutes)."""
@@ -300,75 +371,50 @@ def saliency(
     from brainseg.saliency import METHODS, known_methods
 
     methods = known_methods(method or tuple(METHODS))
-    experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed, guidance)
-    run = experiment.run(model, "corrected", guidance=guidance)
-    scores = score_maps(run, experiment.data, images, methods, progress=True)
+    workspace, recipe = guided.open()
+    run = workspace.run(recipe)
+    scores = score_maps(run, workspace.prepared, images, methods, progress=True)
     typer.echo(scores.groupby("map", sort=False)[list(SCORES)].mean().round(3).to_string())
-    destroyed = randomisation(run, experiment.data, methods=methods, progress=True)
+    destroyed = randomisation(run, workspace.prepared, methods=methods, progress=True)
     _write_record(record, {**_about(run), "scores": columns(scores), "randomisation": columns(destroyed)})
 
 
 @commands.command("randomise-labels")
+@spread_out
 def randomise_labels(
-    model: ModelName,
+    place: Place,
     images: Annotated[int, typer.Option(min=1, help="At most so many test images.")] = 30,
-    dataset: DatasetName = "phantom",
-    data: DataFolder = None,
-    scale: ScaleName = "quick",
-    seed: Seed = 0,
     record: Record = None,
 ) -> None:
     """Compare a corrected model's saliency maps with those after training with the next seed and on shuffled labels."""
-    experiment = _experiment(model, "corrected", "published", dataset, data, scale, seed)
+    workspace, recipe = place.open()
     from brainseg.experiments.run import columns
     from brainseg.experiments.saliency import label_randomisation, label_yardsticks
 
-    recipe = experiment.recipe(model, "corrected")
-    run = experiment.trained(recipe)
-    runs = {name: experiment.trained(other) for name, other in label_yardsticks(recipe).items()}
-    table = label_randomisation(run, runs, experiment.data, images, progress=True)
+    run = workspace.run(recipe)
+    runs = {name: workspace.run(other) for name, other in label_yardsticks(recipe).items()}
+    table = label_randomisation(run, runs, workspace.prepared, images, progress=True)
     typer.echo(table.pivot_table("correlation", "map", "network", sort=False).round(3).to_string())
     _write_record(record, {**_about(run), "labels": columns(table)})
 
 
 @commands.command()
 def plan(
-    experiments: Names = None,
-    dataset: OtherDataset = None,
-    data: DataFolder = None,
-    scale: OtherScale = None,
-    seed: OtherSeed = None,
-    cores: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 1,
+    experiments: Annotated[
+        list[str] | None, typer.Argument(help="Names of experiments, as experiments.yml lists them.")
+    ] = None,
 ) -> None:
-    """Say what the trainings of EXPERIMENTS would take, from a few steps of each, measured now; all, if none is named.
+    """Say what the trainings of EXPERIMENTS took where they are recorded, or those like them; of all, if none is named.
 
-    Times are at most: a training may stop early. What is recorded besides runs comes on top.
+    What is trained already, and what make would do now, says snakemake -n.
     """
-    matrices = _matrices(experiments, dataset, scale, seed)
+    from brainseg.experiments.matrix import chosen
     from brainseg.experiments.plan import plan as table_of
-    from brainseg.experiments.plan import totals
 
-    table = table_of(matrices, data, progress=True)
-    typer.echo(table.to_string(index=False, formatters={"minutes": "{:.1f}".format, "memory_mb": "{:.0f}".format}))
-    typer.echo(totals(table, cores))
-
-
-@commands.command()
-def status(
-    experiments: Names = None,
-    dataset: OtherDataset = None,
-    data: DataFolder = None,
-    scale: OtherScale = None,
-    seed: OtherSeed = None,
-) -> None:
-    """Say what there is of the runs of EXPERIMENTS, in the store and in results/; of all, if none is named."""
-    matrices = _matrices(experiments, dataset, scale, seed)
-    from brainseg.experiments.plan import status as table_of
-
-    table = table_of(matrices, data)
-    typer.echo(table.to_string(index=False))
-    finished, recorded = (table["state"] == "finished").sum(), (table["recorded"] == "yes").sum()
-    typer.echo(f"{len(table)} runs: {finished} finished in the store, {recorded} recorded")
+    table = table_of(chosen(experiments or []))
+    typer.echo(table.to_string(index=False, na_rep="–", float_format="{:.0f}".format))
+    missing = table["minutes"].isna().sum()
+    typer.echo(f"{len(table)} runs, {table['minutes'].sum() / 60:.1f} hours of one core; {missing} never measured")
 
 
 @commands.command()
@@ -395,12 +441,12 @@ def claims(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the ledger with its verdicts there.")] = None,
 ) -> None:
     """Test every claim of the study and of this book; exit status 1 if one of the book's own does not hold."""
-    from brainseg.experiments.workspace import Experiment
+    from brainseg.experiments.workspace import Workspace
     from brainseg.paper.claims.evidence import Evidence
     from brainseg.paper.claims.ledger import counts, evaluate, failures, read_claims
 
     ledger = read_claims()
-    table = evaluate(ledger, Evidence(data, Experiment() if live else None))
+    table = evaluate(ledger, Evidence(data, Workspace() if live else None))
     for row in table.to_dict("records"):
         typer.echo(f"{row['verdict']:<16} {row['maker']:<5} {row['id']}: {row['why']}")
     typer.echo(f"\n{counts(table).to_string()}")
@@ -408,62 +454,9 @@ def claims(
     raise typer.Exit(int(len(failures(table)) > 0))
 
 
-def _matrices(names: list[str] | None, dataset: str | None, scale: str | None, seed: int | None) -> "list[Matrix]":
-    from brainseg.experiments.matrix import chosen
-
-    return [matrix.at(dataset, scale, seed) for matrix in chosen(names or [])]
-
-
 def _about(run: "Run") -> dict[str, object]:
     """Which run a record is about."""
     return {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}
-
-
-def _result(
-    model: str,
-    step: str,
-    attention: str,
-    dataset: str,
-    data: Path | None,
-    scale: str,
-    seed: int,
-    guidance: float = 0.0,
-) -> "RunRecord":
-    experiment = _experiment(model, step, attention, dataset, data, scale, seed, guidance)
-    return experiment.result(model, step, None if attention == "none" else attention, guidance)
-
-
-def _experiment(
-    model: str,
-    step: str,
-    attention: str,
-    dataset: str,
-    data: Path | None,
-    scale: str,
-    seed: int,
-    guidance: float = 0.0,
-) -> "Experiment":
-    """The experiment, after a look at the recipe: a typing error should not cost the making of the phantom."""
-    recipe_at(step, model, scale_named(scale), seed, None if attention == "none" else attention, guidance)
-    from brainseg.experiments.workspace import Experiment
-
-    return Experiment(dataset, scale, seed, data)
-
-
-def _network(
-    model: str, scale: str | None, dataset: str | None, data: Path | None, seed: int | None
-) -> "tuple[Network, str]":
-    """A corrected network and what it was trained on: the shipped one, or where a scale is given a run of the store."""
-    if scale is not None:
-        experiment = _experiment(model, "corrected", "published", dataset or "phantom", data, scale, seed or 0)
-        return experiment.run(model, "corrected"), experiment.dataset.name
-    if given := [name for name, value in {"dataset": dataset, "data": data, "seed": seed}.items() if value is not None]:
-        raise BrainsegError(f"received --{given[0]} without --scale: add it, or leave both out for the shipped weights")
-    architecture(model)
-    from brainseg.app.weights import shipped
-
-    network = shipped(model)
-    return network, network.provenance["dataset"]
 
 
 def _make_folder(path: Path) -> None:

@@ -1,7 +1,7 @@
 """Which files something depends on, whether they have changed, and where the repository's own files are.
 
-There is one notion of "changed" for Python files: the syntax tree, without docstrings and without the words of errors. A
-module depends on itself and on every module of this package that it imports, directly or not, with the page template
+There is one notion of "changed" for Python files: the syntax tree, without docstrings and without the words of errors.
+A module depends on itself and on every module of this package that it imports, directly or not, with the page template
 of the same name that a module may have beside it.
 """
 
@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent
 
 
 def resource(name: str) -> Path:
-    """A file or folder of the repository that the package reads: in a checkout beside the package, in a wheel inside it.
+    """A file or folder of the repository that the package reads: beside the package, or in a wheel inside it.
 
     Raises:
         BrainsegError: If it is in neither.
@@ -46,14 +46,14 @@ def imported_files(script: Path) -> list[Path]:
 
 
 def code_fingerprint(paths: Iterable[Path]) -> str:
-    """SHA-256 over what Python files do: layout, comments, docstrings and the words of errors do not count.
+    r"""SHA-256 over what Python files do: layout, comments, docstrings and the words of errors do not count.
 
     Of other files all counts. So a result need not be made again because a sentence was mended.
 
     >>> file = getfixture("tmp_path") / "a.py"
-    >>> _ = file.write_text("def f(x):\\n    if x < 0:\\n        raise ValueError('negative')")
+    >>> _ = file.write_text("def f(x):\n    if x < 0:\n        raise ValueError('negative')")
     >>> before = code_fingerprint([file])
-    >>> _ = file.write_text('def f(x):\\n    "What f does."\\n    if x < 0:\\n        raise ValueError(f"{x} is below 0")')
+    >>> _ = file.write_text('def f(x):\n    "Root."\n    if x < 0:\n        raise ValueError(f"{x} is below 0")')
     >>> code_fingerprint([file]) == before
     True
     """

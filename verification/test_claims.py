@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from brainseg.experiments.workspace import Experiment
+from brainseg.experiments.workspace import Workspace
 from brainseg.paper.claims.claim import Claim
 from brainseg.paper.claims.evidence import Evidence
 from brainseg.paper.claims.ledger import evaluate, failures, read_claims
@@ -14,7 +14,7 @@ from brainseg.paper.claims.ledger import evaluate, failures, read_claims
 @pytest.fixture(scope="module")
 def evidence() -> Evidence:
     """Recorded results, and the runs of this copy of the book."""
-    return Evidence(experiment=Experiment())
+    return Evidence(experiment=Workspace())
 
 
 @pytest.mark.parametrize("claim", read_claims(), ids=lambda claim: claim.id)

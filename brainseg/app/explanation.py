@@ -12,10 +12,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from brainseg.app.prediction import NOT_A_DEVICE, Network, Prediction, outlined, png, put_back, seen
+from brainseg.app.pictures import MARK, png
+from brainseg.app.prediction import NOT_A_DEVICE, Network, Prediction, outlined, put_back, seen
 from brainseg.app.slices import Slice
-from brainseg.models import TITLES
-from brainseg.models.predict import MIRRORS, as_input, predict
+from brainseg.models import TITLES, as_input
+from brainseg.models.predict import MIRRORS, predict
 from brainseg.plotting import overlay, saliency_maps
 from brainseg.saliency import explain
 from brainseg.saliency.region import marked_or_whole
@@ -133,7 +134,7 @@ def write_report(explanation: Explanation, network: Network, dataset: str, name:
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(html(explanation, network, dataset, name), encoding="utf-8")
     picture = page.with_suffix(".png")
-    figure(explanation).savefig(picture, dpi=200, metadata={"Software": None})
+    figure(explanation).savefig(picture, dpi=200, metadata={"Software": MARK})
     return picture
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
+from brainseg.app.pictures import png
 from brainseg.app.slices import Slice, from_square, to_square
 from brainseg.app.weights import Weights
 from brainseg.errors import BrainsegError
@@ -116,21 +117,16 @@ def outlined(prediction: Prediction) -> NDArray[np.uint8]:
     return picture
 
 
-def png(picture: NDArray[np.uint8]) -> bytes:
-    """A grey picture (h, w), or one in colour (h, w, 3) with red first, as a file."""
-    return bytes(cv2.imencode(".png", picture[..., ::-1] if picture.ndim == 3 else picture)[1])
+def answer_files(folder: Path, name: str) -> dict[str, Path]:
+    """Where the answer to an image of a name is written, by ``mask`` and ``outline``."""
+    return {kind: folder / f"{name}-{kind}.png" for kind in ("mask", "outline")}
 
 
 def write_prediction(prediction: Prediction, folder: Path, name: str) -> dict[str, Path]:
-    """Write ``NAME-mask.png`` (0 and 255) and ``NAME-outline.png``, both of the image's size.
-
-    Returns:
-        The paths, by ``mask`` and ``outline``.
-    """
-    pictures = {"mask": np.where(prediction.mask, 255, 0).astype(np.uint8), "outline": outlined(prediction)}
-    paths = {kind: folder / f"{name}-{kind}.png" for kind in pictures}
-    for kind, path in paths.items():
-        path.write_bytes(png(pictures[kind]))
+    """Write the :func:`answer_files`, mask (0 and 255) and outline, both of the image's size; returns their paths."""
+    paths = answer_files(folder, name)
+    paths["mask"].write_bytes(png(np.where(prediction.mask, 255, 0).astype(np.uint8)))
+    paths["outline"].write_bytes(png(outlined(prediction)))
     return paths
 
 

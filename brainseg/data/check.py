@@ -16,6 +16,7 @@ import pandas as pd
 from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
+from brainseg.data import VALIDATION_SHARE
 from brainseg.data.cheng import Border, read_borders
 from brainseg.data.coco import (
     FOLDER,
@@ -30,7 +31,6 @@ from brainseg.data.coco import (
     union,
 )
 from brainseg.errors import BrainsegError
-from brainseg.experiments.recipe import VALIDATION_SHARE
 
 PUBLISHED_SIZE = 128
 SPLIT_PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.experiments.recipe import Augmentation
-from brainseg.models.predict import as_input
+from brainseg.models import as_input
 
 CHUNK = 128
 """Images that are augmented at once; more take more memory."""

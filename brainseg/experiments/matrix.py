@@ -11,11 +11,11 @@ import yaml
 
 from brainseg.data.dataset import DATASETS
 from brainseg.errors import BrainsegError
-from brainseg.experiments.recipe import SCALES, STEPS, Recipe, recipe_at, scale_named
-from brainseg.fingerprint import PACKAGE
+from brainseg.experiments.ladder import STEPS, recipe_at
+from brainseg.experiments.recipe import SCALES, Recipe, scale_named
+from brainseg.fingerprint import resource
 from brainseg.models import ARCHITECTURES, MODELS
 
-MATRIX = PACKAGE.parent / "experiments.yml"
 ATTENTIONS: Final = (
     "published",
     *dict.fromkeys(kind or "none" for a in ARCHITECTURES.values() for kind in a.attentions),
@@ -47,8 +47,7 @@ class Planned:
     @property
     def recipe(self) -> Recipe:
         """What is trained and scored."""
-        attention = None if self.attention == "none" else self.attention
-        return recipe_at(self.step, self.model, scale_named(self.scale), self.seed, attention, self.guidance)
+        return recipe_at(self.step, self.model, scale_named(self.scale), self.seed, self.attention, self.guidance)
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,13 @@ class Matrix:
     guidance: tuple[float, ...]
     seeds: tuple[int, ...]
     records: tuple[str, ...]
+    recorded: bool
+
+    @property
+    def spans_the_ladder(self) -> bool:
+        """Whether it has networks as published or as corrected, one training of each and nothing else."""
+        ends = {"published", "corrected"} & set(self.steps)
+        return bool(ends) and (self.attentions, self.guidance, self.seeds) == (("published",), (0,), (0,))
 
     def at(self, dataset: str | None = None, scale: str | None = None, seed: int | None = None) -> "Matrix":
         """The same experiment on another data set, at another scale or with one other seed; None leaves what is.
@@ -132,7 +138,7 @@ def record_name(run: Planned, kind: str) -> str:
     return run.name if kind == "runs" else f"{run.model}{_suffix(run.guidance)}"
 
 
-def read_matrix(path: Path = MATRIX) -> dict[str, Matrix]:
+def read_matrix(path: Path | None = None) -> dict[str, Matrix]:
     """Read the experiments, by name.
 
     Raises:
@@ -142,6 +148,7 @@ def read_matrix(path: Path = MATRIX) -> dict[str, Matrix]:
     >>> [run.name for run in read_matrix()["corrected"].runs][:2]
     ['unet-corrected-published', 'linknet-corrected-published']
     """
+    path = path or resource("experiments.yml")
     if not path.is_file():
         raise BrainsegError(f"received {path}, which is no file; expected the experiments.yml of the repository")
     try:
@@ -153,7 +160,7 @@ def read_matrix(path: Path = MATRIX) -> dict[str, Matrix]:
     return {str(name): _matrix(str(name), fields) for name, fields in content.items()}
 
 
-def chosen(names: list[str], path: Path = MATRIX) -> list[Matrix]:
+def chosen(names: list[str], path: Path | None = None) -> list[Matrix]:
     """The experiments of these names; all, if there are none.
 
     Raises:
@@ -174,6 +181,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "guidance": [0],
     "seeds": [0],
     "records": ["runs"],
+    "recorded": True,
 }
 _FIELDS = tuple(field.name for field in dataclasses.fields(Matrix) if field.name != "name")
 
@@ -203,6 +211,10 @@ def _matrix(name: str, fields: object) -> Matrix:
 def _value(name: str, field: str, value: Any) -> Any:
     """A text as it is, a list as a tuple."""
     kind = _KINDS.get(field, str)
+    if field == "recorded":
+        if not isinstance(value, bool):
+            raise BrainsegError(f"experiment {name}: received {field}: {value!r}, expected true or false")
+        return value
     if field in ("about", "dataset", "scale"):
         if not isinstance(value, str):
             raise BrainsegError(f"experiment {name}: received {field}: {value!r}, expected a text")

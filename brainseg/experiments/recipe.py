@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brainseg.errors import BrainsegError
-from brainseg.models import MODELS, architecture, resolve_attention
+from brainseg.models import MODELS, resolve_attention
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,6 @@ def scale_named(name: str) -> Scale:
     if name not in SCALES:
         raise BrainsegError(f"received scale {name!r}, expected one of: {', '.join(SCALES)}")
     return SCALES[name]
-
-
-VALIDATION_SHARE = 0.2
-"""Share of the training list, at its end, that validates where a training's validation is ``"last_fifth"``."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +173,8 @@ class Recipe:
     Raises:
         BrainsegError: If a value is unknown, or two of them do not go together.
 
-    >>> recipe = published("unet", SCALES["quick"])
+    >>> from brainseg.experiments.ladder import recipe_at
+    >>> recipe = recipe_at("published", "unet", SCALES["quick"])
     >>> recipe.mask, recipe.attention, recipe.epochs
     ('position', 'gate', 30)
     """
@@ -231,6 +228,7 @@ class Recipe:
     def trained(self) -> "Recipe":
         """The recipe up to the end of its training: recipes that share it share a run.
 
+        >>> from brainseg.experiments.ladder import ladder
         >>> steps = ladder("unet", SCALES["quick"])
         >>> steps["scored"].trained == steps["paired"].trained
         True
@@ -262,87 +260,6 @@ class Recipe:
         except TypeError as error:
             expected = ", ".join(field.name for field in dataclasses.fields(cls))
             raise BrainsegError(f"received fields {', '.join(fields)} for a recipe, expected {expected}") from error
-
-
-def published(model: str, scale: Scale, seed: int = 0, attention: str | None = "published") -> Recipe:
-    """The study's own recipe of a model, at a scale.
-
-    Raises:
-        BrainsegError: If the model is unknown, or cannot have that attention.
-    """
-    architecture(model)
-    return Recipe(
-        model=model,
-        attention=resolve_attention(model, attention),
-        pairing="position",
-        scoring="published",
-        labels="box",
-        split="published",
-        training="published",
-        postprocessing=None,
-        size=scale.size,
-        width=scale.width,
-        batch_size=scale.batch_size,
-        images_per_epoch=scale.images_per_epoch,
-        scale_epochs=scale.epochs,
-        seed=seed,
-    )
-
-
-@dataclass(frozen=True)
-class Step:
-    """One correction: the field of the recipe that it changes, to what, and how to call it in a figure."""
-
-    title: str
-    field: str
-    value: str
-
-
-LADDER: Mapping[str, Step] = {
-    "paired": Step("masks paired by id", "pairing", "id"),
-    "scored": Step("test images scored", "scoring", "per_image"),
-    "borders": Step("true borders", "labels", "border"),
-    "patients": Step("split by patient", "split", "patient"),
-    "corrected": Step("corrected training", "training", "corrected"),
-    "processed": Step("post-processing", "postprocessing", "validation"),
-}
-"""The corrections after ``"published"``, in order: each step keeps those before it."""
-
-STEPS: Mapping[str, str] = {"published": "as published", **{name: step.title for name, step in LADDER.items()}}
-"""All steps of the ladder, with their titles."""
-
-
-def ladder(model: str, scale: Scale, seed: int = 0, attention: str | None = "published") -> dict[str, Recipe]:
-    """The recipes from published to corrected, by step; each differs in one field from the one before.
-
-    >>> list(ladder("unet", SCALES["quick"]))
-    ['published', 'paired', 'scored', 'borders', 'patients', 'corrected', 'processed']
-    """
-    recipes = {"published": published(model, scale, seed, attention)}
-    for name, step in LADDER.items():
-        before = next(reversed(recipes.values()))
-        recipes[name] = Recipe.from_dict(before.to_dict() | {step.field: step.value})
-    return recipes
-
-
-def recipe_at(
-    step: str,
-    model: str,
-    scale: Scale,
-    seed: int = 0,
-    attention: str | None = "published",
-    guidance: float = 0.0,
-) -> Recipe:
-    """The recipe of a model at one step of the ladder, trained with guidance if that is not 0.
-
-    Raises:
-        BrainsegError: If there is no such step, the guidance is negative or not finite, or as :func:`published`.
-
-    >>> recipe_at("borders", "unet", SCALES["quick"], guidance=0.5).guidance
-    0.5
-    """
-    _expect("step", step, tuple(STEPS))
-    return dataclasses.replace(ladder(model, scale, seed, attention)[step], guidance=guidance)
 
 
 def _expect(field: str, value: str | None, known: tuple[str | None, ...]) -> None:

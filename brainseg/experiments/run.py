@@ -1,10 +1,12 @@
 """A finished training run: what a folder of the store holds, and the small record of it that can be published."""
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,12 @@ from numpy.typing import NDArray
 from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
 from brainseg.experiments.recipe import Recipe
+from brainseg.experiments.scoring import read_scores, score
+from brainseg.fingerprint import code_fingerprint, source_files
+from brainseg.models.predict import predict
 from brainseg.scores import THRESHOLD
-from brainseg.scores.metrics import dice, image_scores, iou
 
+MODEL = "model.keras"
 DECIMALS = 4
 """Digits of a score that a record keeps."""
 
@@ -31,7 +36,7 @@ class Record:
         recipe: What was trained.
         history: One row per epoch: ``epoch`` (from 1), ``loss``, ``accuracy``, ``mean_iou``, ``dice`` (the study's
             metrics as Keras computes them), ``dice_per_image``, and the same on the validation images as ``val_…``.
-        scores: One row per image, see :func:`score`.
+        scores: One row per image, see :func:`brainseg.experiments.scoring.score`.
         provenance: What the run was made from and with: data, code, versions, device, time.
     """
 
@@ -73,86 +78,88 @@ class Run(Record):
 
     Attributes:
         folder: Where it is stored.
+        answers: File with what the network answers to a data set.
     """
 
     folder: Path
+    answers: Path
 
     @cached_property
     def probability(self) -> NDArray[np.float32]:
         """Tumour probabilities of all images, (n, size, size), 0 to 1, in the order of the prepared data."""
-        stored: NDArray[np.float32] = np.load(self.folder / "probability.npy", mmap_mode="r")
+        stored: NDArray[np.float32] = np.load(self.answers, mmap_mode="r")
         return stored
 
     @cached_property
     def model(self) -> "keras.Model":
         """The trained model."""
-        return keras.saving.load_model(self.folder / "model.keras", compile=False)
-
-    @classmethod
-    def open(cls, folder: Path) -> "Run":
-        """Open a finished run's folder."""
-        content = json.loads((folder / "run.json").read_text())
-        return cls(
-            name=folder.name,
-            recipe=Recipe.from_dict(content["recipe"]),
-            history=pd.read_csv(folder / "history.csv"),
-            scores=_read_scores(folder / "scores.csv"),
-            provenance=content["provenance"],
-            folder=folder,
-        )
+        return keras.saving.load_model(self.folder / MODEL, compile=False)
 
 
 def write_run(
-    folder: Path,
-    recipe: Recipe,
-    prepared: Prepared,
-    model: "keras.Model",
-    history: pd.DataFrame,
-    probability: NDArray[np.float32],
-    provenance: Mapping[str, Any],
+    folder: Path, recipe: Recipe, model: "keras.Model", history: pd.DataFrame, provenance: Mapping[str, Any]
 ) -> None:
-    """Score a trained model and write its run; ``run.json`` comes last and says that the rest is complete."""
-    np.save(folder / "probability.npy", probability)
-    model.save(folder / "model.keras", include_optimizer=False)
+    """Write what a training made; ``run.json`` comes last and says that the rest is complete."""
+    model.save(folder / MODEL, include_optimizer=False)
     history.to_csv(folder / "history.csv", index=False)
-    score(recipe, prepared, probability > THRESHOLD).to_csv(folder / "scores.csv", index=False)
-    partial = folder / "partial-run.json"
-    partial.write_text(json.dumps({"recipe": recipe.to_dict(), "provenance": provenance}, indent=2) + "\n")
-    partial.replace(folder / "run.json")
+    about = json.dumps({"recipe": recipe.to_dict(), "provenance": provenance}, indent=2) + "\n"
+    _replace(folder / "run.json", lambda path: path.write_text(about))
 
 
-def score(recipe: Recipe, prepared: Prepared, predicted: NDArray[np.bool_]) -> pd.DataFrame:
-    """Scores of every image of a data set.
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of a finished run, by its folder."""
+    return Recipe.from_dict(json.loads((folder / "run.json").read_text())["recipe"])
 
-    Args:
-        recipe: Says which masks were learnt from and which split was used.
-        prepared: The data set.
-        predicted: Binary masks, (n, size, size).
 
-    Returns:
-        One row per image: ``split`` (the recipe's: train, valid, test, or "" if it is in none), ``published_split``,
-        ``patient_split``, ``number``, ``patient``, ``tumour_type``; ``predicted`` and ``labelled``, areas as shares of
-        the image; ``dice`` and ``iou`` against the mask that the recipe learns from; and all scores of
-        :func:`brainseg.scores.metrics.image_scores` against the tumour's border as ``border_…``, NaN where there is
-        none.
+def open_run(folder: Path, prepared: Prepared) -> Run:
+    """Open a finished run's folder, with its answers to a data set and what they are worth.
+
+    These are kept beside the model, under names that change with the code and the arrays that decide them: a new score
+    trains nothing anew.
     """
-    table, own, border = prepared.table, prepared.masks[recipe.mask], prepared.masks["border"]
-    scores = table[["number", "patient", "tumour_type"]].copy()
-    scores.insert(0, "split", prepared.split(recipe.split))
-    scores.insert(1, "published_split", prepared.split("published"))
-    scores.insert(2, "patient_split", prepared.split("patient"))
-    scores["predicted"] = predicted.mean(axis=(1, 2))
-    scores["labelled"] = np.mean(own, axis=(1, 2))
-    scores["dice"], scores["iou"] = dice(predicted, own), iou(predicted, own)
-    against_border = image_scores(predicted, np.asarray(border)).add_prefix("border_")
-    against_border[table["flags"].str.contains("no_border").to_numpy()] = np.nan
-    return scores.join(against_border.set_index(scores.index))
+    content = json.loads((folder / "run.json").read_text())
+    recipe = Recipe.from_dict(content["recipe"])
+    named = _short(_digest(prepared.images), _code("brainseg.models.predict"))
+    answers = folder / f"probability-{named}.npy"
+    if not answers.is_file():
+        model = keras.saving.load_model(folder / MODEL, compile=False)
+        probability = predict(model, prepared.images, recipe.preset.mirrored)
+        _replace(answers, lambda path: np.save(path, probability))
+    masks = (_digest(prepared.masks[kind]) for kind in (recipe.mask, "border"))
+    named = _short(named, *masks, prepared.table.to_json(), _code("brainseg.experiments.scoring"))
+    scores = folder / f"scores-{named}.csv"
+    if not scores.is_file():
+        table = score(recipe, prepared, np.load(answers, mmap_mode="r") > THRESHOLD)
+        _replace(scores, lambda path: table.to_csv(path, index=False))
+    return Run(
+        name=folder.name,
+        recipe=recipe,
+        history=pd.read_csv(folder / "history.csv"),
+        scores=read_scores(scores),
+        provenance=content["provenance"],
+        folder=folder,
+        answers=answers,
+    )
 
 
-def _read_scores(path: Path) -> pd.DataFrame:
-    texts = dict.fromkeys(("split", "published_split", "patient_split", "patient", "tumour_type"), str)
-    scores = pd.read_csv(path, dtype=texts)
-    return scores.fillna(dict.fromkeys(texts, ""))
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file beside its place, and move it there when it is whole."""
+    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
+    write(partial)
+    partial.replace(path)
+
+
+def _digest(array: NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+
+
+@cache
+def _code(module: str) -> str:
+    return code_fingerprint(source_files(module))
+
+
+def _short(*texts: str) -> str:
+    return hashlib.sha256("".join(texts).encode()).hexdigest()[:8]
 
 
 def columns(table: pd.DataFrame) -> dict[str, list[Any]]:

@@ -14,8 +14,8 @@ from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import Run
+from brainseg.models import as_input
 from brainseg.models.attention import attention_maps
-from brainseg.models.predict import as_input
 from brainseg.saliency import METHODS, explain, known_methods
 from brainseg.saliency.randomisation import randomised
 from brainseg.saliency.scores import (
@@ -191,7 +191,8 @@ def randomisation(
 def label_yardsticks(recipe: Recipe) -> dict[str, Recipe]:
     """What the maps of a network are compared with in :func:`label_randomisation`: recipes that differ in one field.
 
-    >>> from brainseg.experiments.recipe import SCALES, recipe_at
+    >>> from brainseg.experiments.ladder import recipe_at
+    >>> from brainseg.experiments.recipe import SCALES
     >>> {name: (other.seed, other.pairing) for name, other in
     ...     label_yardsticks(recipe_at("corrected", "unet", SCALES["quick"])).items()}
     {'another seed': (1, 'id'), 'shuffled labels': (0, 'shuffled')}

@@ -8,8 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainseg.data.prepared import Prepared
-from brainseg.experiments.recipe import STEPS, Scale, ladder
-from brainseg.experiments.run import Record, Run, score
+from brainseg.experiments.ladder import STEPS, steps_of
+from brainseg.experiments.run import Record, Run
+from brainseg.experiments.scoring import score
 from brainseg.experiments.train import split_rows
 from brainseg.models import ARCHITECTURES, MODELS
 from brainseg.morphology import apply, choose
@@ -96,11 +97,8 @@ def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
     """
     sorted_in: dict[str, dict[str, list[Record]]] = {}
     for record in {record.name: record for record in records}.values():
-        recipe = record.recipe
-        scale = Scale("", recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs)
-        for step, rung in ladder(recipe.model, scale, recipe.seed).items():
-            if recipe == (rung.trained if rung.postprocessing is None else rung):
-                sorted_in.setdefault(recipe.model, {}).setdefault(step, []).append(record)
+        for step in steps_of(record.recipe):
+            sorted_in.setdefault(record.recipe.model, {}).setdefault(step, []).append(record)
     return {
         model: {step: sorted_in[model][step] for step in STEPS if step in sorted_in[model]}
         for model in MODELS

@@ -1,17 +1,18 @@
-"""An experiment: a data set, a scale and a seed. What a chapter asks for arrays and trained models."""
+"""A workspace: a data set at a scale, with a seed and a store of runs. What a chapter asks for arrays and networks."""
 
 from functools import cached_property
 from pathlib import Path
 
 from brainseg.data.dataset import Dataset, open_dataset
 from brainseg.data.prepared import Prepared
-from brainseg.experiments.recipe import Recipe, recipe_at, scale_named
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import Recipe, scale_named
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.select import postprocessed
 from brainseg.experiments.train import train
 
 
-class Experiment:
+class Workspace:
     """A data set at a scale, with a seed for training.
 
     Args:
@@ -38,28 +39,27 @@ class Experiment:
         self.progress = progress
         self.dataset: Dataset = open_dataset(dataset, data, progress=progress)
 
+    @property
+    def store(self) -> Path:
+        """Folder of the runs."""
+        return self.dataset.workspace / "runs"
+
     @cached_property
-    def data(self) -> Prepared:
+    def prepared(self) -> Prepared:
         """Images and masks at the scale's size."""
         return self.dataset.prepared(self.scale.size, self.progress)
 
     def recipe(
         self, model: str, step: str = "published", attention: str | None = "published", guidance: float = 0.0
     ) -> Recipe:
-        """The recipe of a model at a step of the ladder (:data:`brainseg.experiments.recipe.STEPS`), at this scale."""
+        """The recipe of a model at a step of the ladder (:data:`brainseg.experiments.ladder.STEPS`), at this scale."""
         return recipe_at(step, model, self.scale, self.seed, attention, guidance)
 
-    def run(
-        self, model: str, step: str = "published", attention: str | None = "published", guidance: float = 0.0
-    ) -> Run:
-        """The run of such a recipe: from the store, or trained now."""
-        return self.trained(self.recipe(model, step, attention, guidance))
+    def run(self, recipe: Recipe) -> Run:
+        """The run of a recipe: from the store, or trained now."""
+        return train(recipe, self.prepared, self.store, self.progress)
 
-    def trained(self, recipe: Recipe) -> Run:
-        """The run of any recipe of this scale: from the store, or trained now."""
-        return train(recipe, self.data, self.dataset.workspace / "runs", self.progress)
-
-    def result(self, model: str, step: str, attention: str | None = "published", guidance: float = 0.0) -> Record:
-        """What a step of the ladder results in: the run's record, after post-processing where the step has it."""
-        run = self.run(model, step, attention, guidance)
-        return run if self.recipe(model, step, attention).postprocessing is None else postprocessed(run, self.data)
+    def result(self, recipe: Recipe) -> Record:
+        """What a recipe results in: the run's record, after post-processing where the recipe has it."""
+        run = self.run(recipe)
+        return run if recipe.postprocessing is None else postprocessed(run, self.prepared)

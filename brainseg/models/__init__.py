@@ -4,12 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from brainseg.errors import BrainsegError
 
 if TYPE_CHECKING:
     from brainseg.backend import keras
 
-__all__ = ["ARCHITECTURES", "MODELS", "TITLES", "Architecture", "architecture", "build", "resolve_attention"]
+__all__ = [
+    "ARCHITECTURES",
+    "MODELS",
+    "TITLES",
+    "Architecture",
+    "architecture",
+    "as_input",
+    "build",
+    "resolve_attention",
+]
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ def architecture(name: str) -> Architecture:
 
 
 def resolve_attention(name: str, attention: str | None = "published") -> str | None:
-    """Return the kind of attention that a model gets: "published" stands for its own.
+    """Return the kind of attention that a model gets: "published" stands for its own, "none" for None.
 
     Raises:
         BrainsegError: If the model cannot have that kind.
@@ -64,6 +76,8 @@ def resolve_attention(name: str, attention: str | None = "published") -> str | N
     kinds = architecture(name).attentions
     if attention == "published":
         return kinds[0]
+    if attention == "none":
+        return None
     if attention not in kinds:
         expected = ", ".join(repr(kind) for kind in ("published", *kinds))
         reason = ", because it has no skip connection that a gate could weight" if attention == "gate" else ""
@@ -137,3 +151,8 @@ def build(
     style = Style(kind.initialiser, normalisation, kind.dropout if dropout is None else dropout, seed)
     image = keras.Input((size, size, channels), name="image")
     return builders[name](image, width, attention, style)
+
+
+def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Grey images (n, h, w), 0 to 255, as the models expect them: (n, h, w, 3), 0 to 1."""
+    return np.repeat(images[..., np.newaxis].astype(np.float32) / 255, 3, axis=-1)

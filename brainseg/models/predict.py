@@ -4,17 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brainseg.backend import keras
+from brainseg.models import as_input
 
 AT_ONCE = 32
 """Images that are computed at once; more take more memory."""
 
 MIRRORS = ((), (1,), (2,), (1, 2))
 """Axes of (n, h, w, channels) along which an image and its mirror images are reversed."""
-
-
-def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Grey images (n, h, w), 0 to 255, as the models expect them: (n, h, w, 3), 0 to 1."""
-    return np.repeat(images[..., np.newaxis].astype(np.float32) / 255, 3, axis=-1)
 
 
 def predict(model: "keras.Model", images: NDArray[np.uint8], mirrored: bool = False) -> NDArray[np.float32]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
-from brainseg.experiments.recipe import STEPS, Recipe, Training
+from brainseg.experiments.ladder import STEPS
+from brainseg.experiments.recipe import Recipe, Training
 from brainseg.experiments.recorded import SaliencyRecord
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.saliency import SCORES

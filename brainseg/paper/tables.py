@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from brainseg.data.prepared import Prepared
-from brainseg.experiments.recipe import SCALES, STEPS, Recipe, ladder
+from brainseg.experiments.ladder import STEPS, ladder
+from brainseg.experiments.recipe import SCALES, Recipe
 from brainseg.experiments.run import Record, Run
-from brainseg.experiments.select import change, collect, generalisation
+from brainseg.experiments.select import by_step, change, collect, generalisation
 from brainseg.models import TITLES
 from brainseg.paper.study import MEASURES, published_last_epoch, published_table
 from brainseg.scores import THRESHOLD
@@ -338,3 +339,104 @@ def costs(models: pd.DataFrame) -> pd.DataFrame:
         for _, row in models.iterrows()
     }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+IMAGES = {"phantom": "phantom", "tumorseg": "the study's images"}
+"""What a table calls the images of a data set."""
+
+
+def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], dataset: str) -> pd.DataFrame:
+    """A network as published and corrected: as recorded on the study's images, and as trained for this page.
+
+    Args:
+        recorded: Runs on the study's images; those of networks that are not among the live ones are left out.
+        live: Runs that a chapter has just asked for.
+        dataset: What these were trained on.
+
+    Returns:
+        One row per run, by network, where its numbers are from, and training. Columns: ``training images`` and ``test
+        images``, the mean Dice against the tumours' borders on the run's own images, the latter with its 95 % interval;
+        ``made with``, the scale, and for recorded runs device and date; ``run``, the name of a recorded run, and of
+        another one the recipe's, because the run's own changes with the computer.
+    """
+    asked = by_step(live)
+    sides = {"recorded: the study's images": by_step(recorded), f"live: {IMAGES[dataset]}": asked}
+    rows = [
+        {
+            "network": TITLES[model],
+            "numbers": numbers,
+            "trained as": step,
+            "training images": f"{collect([record], 'border_dice', 'train')['value'].mean():.2f}",
+            "test images": str(bootstrap_mean(collect([record], "border_dice"))),
+            "made with": _made(record, live=results is asked),
+            "run": record.recipe.id if results is asked else record.name,
+        }
+        for model in asked
+        for numbers, results in sides.items()
+        for step in ("published", "corrected")
+        for record in results.get(model, {}).get(step, [])
+    ]
+    return pd.DataFrame(rows).set_index(["network", "numbers", "trained as"])
+
+
+def log_and_recorded(model: str, records: Iterable[Record]) -> pd.DataFrame:
+    """The last line of the study's log of a network, and below it those of recorded runs as published.
+
+    Args:
+        model: Which network.
+        records: Runs on the study's images; those of other networks, and those that are not as published, are left out.
+
+    Returns:
+        One row per log, by ``log`` (of the study, or the scale of a run) and ``run`` (its name). Columns, by measure:
+        ``training`` and ``validation``, shares from 0 to 1.
+
+    >>> log_and_recorded("unet", [])["Dice"].to_numpy().tolist()
+    [[0.3624, 0.3906]]
+    """
+    runs = by_step(records).get(model, {}).get("published", [])
+    lines = {("the study", ""): published_last_epoch().loc[model]}
+    lines |= {(_scale(run.recipe), run.name): run.history.iloc[-1] for run in runs}
+    columns = {
+        (title, side): {name: line[f"{prefix}{measure}"] for name, line in lines.items()}
+        for measure, title in MEASURES.items()
+        for side, prefix in {"training": "", "validation": "val_"}.items()
+    }
+    return pd.DataFrame(columns).rename_axis(["log", "run"])
+
+
+def _made(record: Record, live: bool) -> str:
+    """Scale of a run; for a recorded one also device and date."""
+    about = record.provenance
+    details = [] if live else [about["made_with"]["device"], about["finished"][:10]]
+    return ", ".join([_scale(record.recipe), *details])
+
+
+Sorted = Mapping[str, Sequence[Record]] | Mapping[str | None, Sequence[Record]]
+"""Runs by step of the ladder or by kind of attention, those of each differing in their seed."""
+
+
+def run_names(results: Mapping[str, Sorted]) -> pd.DataFrame:
+    """Which runs a table of results comes from, by the last part of their names.
+
+    Args:
+        results: By model.
+
+    Returns:
+        One row per step or kind, one column per model; empty texts where there is no run.
+    """
+    names = {
+        TITLES[model]: {
+            STEPS.get(kind or "", kind or "none"): ", ".join(record.name.split("-")[3] for record in records)
+            for kind, records in kinds.items()
+        }
+        for model, kinds in results.items()
+    }
+    return pd.DataFrame(names).fillna("").rename_axis("run")
+
+
+def _scale(recipe: Recipe) -> str:
+    sizes = (recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs)
+    for scale in SCALES.values():
+        if sizes == (scale.size, scale.width, scale.batch_size, scale.images_per_epoch, scale.epochs):
+            return scale.name
+    return f"{recipe.size} px, width {recipe.width}"

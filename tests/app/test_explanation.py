@@ -14,7 +14,8 @@ from brainseg import cli
 from brainseg.app.explanation import SHOWN, explain_slice, html, write_report
 from brainseg.app.prediction import NOT_A_DEVICE
 from brainseg.backend import keras
-from brainseg.experiments.recipe import SCALES, recipe_at
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import SCALES
 from tests.data_fixtures import write_dataset
 
 LAYERS = keras.layers

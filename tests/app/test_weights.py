@@ -13,11 +13,12 @@ import pytest
 from brainseg.app.weights import SHIPPED, Weights, export, restored, shipped
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
-from brainseg.experiments.recipe import Scale, recipe_at
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import Scale
 from brainseg.experiments.run import Run
 from brainseg.experiments.train import train
-from brainseg.models import MODELS
-from brainseg.models.predict import as_input, predict
+from brainseg.models import MODELS, as_input
+from brainseg.models.predict import predict
 from brainseg.paper.build import cards
 from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
@@ -159,7 +160,7 @@ ANSWER = """
 import sys
 from pathlib import Path
 import numpy as np
-from brainseg.models.predict import as_input
+from brainseg.models import as_input
 from brainseg.app.weights import shipped
 ramp = np.linspace(0, 255, 32 * 32).reshape(1, 32, 32).astype(np.uint8)
 print(shipped("unet", Path(sys.argv[1])).model.predict_on_batch(as_input(ramp)).astype(float).ravel().tolist())

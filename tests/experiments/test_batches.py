@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from brainseg.experiments.batches import Batches, augment
 from brainseg.experiments.recipe import CORRECTED, Augmentation
-from brainseg.models.predict import as_input
+from brainseg.models import as_input
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

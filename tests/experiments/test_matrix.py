@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from brainseg.errors import BrainsegError
+from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.matrix import MATRIX, Matrix, chosen, read_matrix
-from brainseg.experiments.recipe import recipe_at, scale_named
+from brainseg.experiments.recipe import scale_named
 from brainseg.experiments.recorded import RESULTS
 from brainseg.models import MODELS
 

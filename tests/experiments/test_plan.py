@@ -11,9 +11,10 @@ from filelock import FileLock
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
 from brainseg.experiments import plan as planning
+from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.matrix import Matrix, read_matrix
 from brainseg.experiments.plan import Cost, State, cost, makespan, plan, seconds_and_memory, state, status, totals
-from brainseg.experiments.recipe import Scale, published, recipe_at, scale_named
+from brainseg.experiments.recipe import Scale, published, scale_named
 from brainseg.experiments.train import run_name
 from tests.data_fixtures import write_dataset
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from brainseg.errors import BrainsegError
-from brainseg.experiments.recipe import SCALES, STEPS, TRAININGS, Recipe, ladder, published, recipe_at, scale_named
+from brainseg.experiments.ladder import STEPS, ladder, recipe_at
+from brainseg.experiments.recipe import SCALES, TRAININGS, Recipe, published, scale_named
 from brainseg.models import MODELS
 
 

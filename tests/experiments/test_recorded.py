@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brainseg.experiments.recipe import SCALES, STEPS, ladder
-from brainseg.experiments.recorded import RESULTS, log_and_recorded, recorded_and_live, recorded_runs, run_names
+from brainseg.experiments.ladder import STEPS, ladder
+from brainseg.experiments.recipe import SCALES
+from brainseg.experiments.recorded import RESULTS, recorded_runs
+from brainseg.paper.tables import log_and_recorded, recorded_and_live, run_names
 from brainseg.experiments.run import Record
 from brainseg.experiments.select import by_attention, by_step
 from brainseg.models import MODELS, TITLES

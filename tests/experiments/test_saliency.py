@@ -10,7 +10,8 @@ import pytest
 from brainseg import plotting
 from brainseg.backend import keras
 from brainseg.errors import BrainsegError
-from brainseg.experiments.recipe import SCALES, recipe_at
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.run import Record
 from brainseg.experiments.saliency import (
     RANDOMISED,
@@ -20,7 +21,7 @@ from brainseg.experiments.saliency import (
     randomisation,
     score_maps,
 )
-from brainseg.models.predict import as_input
+from brainseg.models import as_input
 from brainseg.paper import narrate
 from brainseg.paper.narrate import against_controls as said
 from brainseg.paper.saliency_tables import (

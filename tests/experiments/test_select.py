@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from brainseg.experiments import select
-from brainseg.experiments.recipe import SCALES, STEPS, Recipe, ladder, published, recipe_at
+from brainseg.experiments.ladder import STEPS, ladder, recipe_at
+from brainseg.experiments.recipe import SCALES, Recipe, published
 from brainseg.experiments.run import Record
 from brainseg.models import MODELS
 from brainseg.paper import narrate

@@ -18,10 +18,12 @@ from brainseg.backend import keras
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
 from brainseg.experiments import train as training
-from brainseg.experiments.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training, published, recipe_at
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training, published
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.train import DicePerImage, label_rows, run_name, split_rows, stopped, train
-from brainseg.models.predict import as_input, predict
+from brainseg.models import as_input
+from brainseg.models.predict import predict
 from brainseg.paper.tables import comparison, mean_iou_of_anything, scores_on_test, summary
 from brainseg.scores.published import published_scores
 from tests.data_fixtures import write_dataset
@@ -135,7 +137,8 @@ from pathlib import Path
 import numpy as np
 from brainseg.experiments import batches, run, train
 from brainseg.data.prepare import prepare
-from brainseg.experiments.recipe import Scale, recipe_at
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import Scale
 
 moment, root, work, store = sys.argv[1], *map(Path, sys.argv[2:])
 epoch = 0

@@ -13,12 +13,12 @@ from brainseg.backend import configure, keras
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.experiments import train as training
 from brainseg.experiments.batches import Batches
-from brainseg.experiments.recipe import TRAININGS, Recipe, Scale, Training, recipe_at
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import TRAININGS, Recipe, Scale, Training
 from brainseg.experiments.run import Run
 from brainseg.experiments.train import compiled, split_rows, train
-from brainseg.models import MODELS, build
+from brainseg.models import MODELS, as_input, build
 from brainseg.models.guidance import Guided, _share_outside, _up_to_logits, energy_outside, without_guidance
-from brainseg.models.predict import as_input
 from brainseg.saliency.gradients import input_gradient
 from tests.backends import OTHER_BACKENDS, on_backend
 from tests.data_fixtures import write_dataset

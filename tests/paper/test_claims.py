@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 from brainseg import cli
 from brainseg.errors import BrainsegError
 from brainseg.experiments import recorded as results
-from brainseg.experiments.recipe import SCALES, published, recipe_at
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import SCALES, published
 from brainseg.experiments.recorded import SaliencyRecord
 from brainseg.experiments.run import Record
 from brainseg.models import MODELS, resolve_attention

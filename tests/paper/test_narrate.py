@@ -11,7 +11,8 @@ import pytest
 
 from brainseg.errors import BrainsegError
 from brainseg.experiments import recorded as results
-from brainseg.experiments.recipe import SCALES, published, recipe_at
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import SCALES, published
 from brainseg.experiments.run import Run
 from brainseg.models import build
 from brainseg.paper import display, narrate

@@ -1,5 +1,7 @@
 """A verification fails where it should, and its report names what differs: pytest runs as ``make verify`` runs it."""
 
+import base64
+import io
 import json
 import os
 import re
@@ -12,9 +14,11 @@ from typing import Any
 
 import nbformat
 import pytest
+from matplotlib.figure import Figure
 
 from brainseg.data.dataset import open_dataset
 from brainseg.paper.build.chapters import execute_chapter
+from brainseg.paper.build.report import Check, Session, summary
 from tests.conftest import REPOSITORY
 
 CHAPTER = """\
@@ -32,168 +36,134 @@ _ = plt.plot([0, 1, 2], [2, 0, 1], "o", markersize=12)
 import os
 print(os.getpid())
 """
+CHECKS = """\
+import pytest
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_claim(name):
+    pass
+"""
+LOCALLY, ON_WORKERS = (), ("-n", "2", "--dist", "loadscope")
+ALL = ("notebooks/01_tiny.ipynb", "verification")
+
+Result = tuple[int, dict[str, Any], str]
+"""Of a verification: its exit status, its report, and the report's page."""
 
 
-def leave(cells: list[Any]) -> None:
-    """Change nothing."""
-
-
-def tamper(cells: list[Any]) -> None:
-    cells[0].outputs[0].text = cells[0].outputs[0].text.replace("0.713", "0.731")
-
-
-def empty(cells: list[Any]) -> None:
-    cells[0].outputs = []
-
-
-def swap(cells: list[Any]) -> None:
-    cells[1].outputs, cells[2].outputs = cells[2].outputs, cells[1].outputs
-
-
-def blank(cells: list[Any]) -> None:
-    """Leave the picture of an empty plot."""
-    import base64
-    import io
-
-    from matplotlib.figure import Figure
-
-    file = io.BytesIO()
-    figure = Figure()
-    figure.subplots()
-    figure.savefig(file, format="png")
-    cells[1].outputs[0].data["image/png"] = base64.b64encode(file.getvalue()).decode()
-
-
-DEFECTS: dict[str, tuple[Callable[[list[Any]], None], dict[str, str]]] = {
-    "sound": (leave, {}),
-    "tampered": (tamper, {"cell-01": "stdout: 0.731 became 0.713; 0.001 is allowed"}),
-    "emptied": (empty, {"cell-01": "stdout: the reference has no such output"}),
-    "swapped": (swap, {"cell-02": "image/png: the pictures differ", "cell-03": "image/png: the pictures differ"}),
-    "blank": (blank, {"cell-02": "image/png: the pictures differ"}),
-}
-
-
-def verify(folder: Path, *arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
-    """Run pytest as ``make verify`` does; gives its exit status and the report."""
-    options = [
-        "--nbval",
-        "--nbval-current-env",
-        "-W",
-        "default",
-        "-p",
-        "no:cacheprovider",
-        "-n",
-        "2",
-        "--dist",
-        "loadscope",
-    ]
-    command = [sys.executable, "-m", "pytest", *options, "--report", "report", *arguments]
-    variables = os.environ | environment
-    status = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False).returncode
-    return status, json.loads((folder / "report" / "report.json").read_text(encoding="utf-8"))
+def verify(folder: Path, *arguments: str, **environment: str) -> Result:
+    """Run pytest as ``make verify`` does."""
+    options = ("--nbval", "--nbval-current-env", "-W", "default", "-p", "no:cacheprovider", "--report", "report")
+    command = [sys.executable, "-m", "pytest", *options, *arguments]
+    done = subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
+    report, page = ((folder / "report" / name).read_text(encoding="utf-8") for name in ("report.json", "index.html"))
+    return done.returncode, json.loads(report), page
 
 
 @pytest.fixture(scope="module")
-def verified(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], str]:
-    """The verification of five copies of a notebook, four of which have a defect: exit status, report, its page."""
-    folder = tmp_path_factory.mktemp("copies")
-    for name in ("notebooks", "verification"):
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with one executed chapter and two claims."""
+    folder = tmp_path_factory.mktemp("sound")
+    for name in ("notebooks", "verification", "book"):
         (folder / name).mkdir()
+    for name in ("notebooks", "verification"):
         shutil.copy(REPOSITORY / name / "conftest.py", folder / name)
     (folder / "lock").touch()
-    (folder / "chapter.py").write_text(CHAPTER)
-    target = folder / "notebooks" / "sound.ipynb"
-    execute_chapter(folder / "chapter.py", target, folder / "lock", {})
-    for name, (damage, _) in DEFECTS.items():
-        notebook = nbformat.read(target, as_version=4)
-        damage(notebook.cells)
-        nbformat.write(notebook, target.with_stem(name))
-    notebooks = [f"notebooks/{name}.ipynb" for name in DEFECTS]
-    status, report = verify(folder, *notebooks, "verification")
-    return status, report, (folder / "report" / "index.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("name", DEFECTS)
-def test_every_defect_is_found_and_nothing_else(verified: tuple[int, dict[str, Any], str], name: str) -> None:
-    _, report, page = verified
-    found = {one["name"]: one["message"] for one in report["checks"] if one["group"] == name and not one["passed"]}
-    expected = DEFECTS[name][1]
-    assert found.keys() == expected.keys()
-    for cell, message in expected.items():
-        assert found[cell].startswith(message)
-        assert f"{name}, {cell}" in page
-
-
-def test_the_verdict_the_counts_and_the_cells_left_out_are_in_the_report(
-    verified: tuple[int, dict[str, Any], str],
-) -> None:
-    status, report, page = verified
-    assert status == 1
-    assert report["reproduced"] is False
-    assert report["groups"]["sound"] | {"seconds": 0} == {
-        "passed": 4,
-        "failed": 0,
-        "compared": 5,
-        "ignored": 1,
-        "largest": 0,
-        "seconds": 0,
-    }
-    assert report["ignored"] == [f"{name}, cell-04" for name in sorted(DEFECTS)]
-    assert "Not reproduced: 5 checks failed" in page
-    assert "data:image/png;base64," in page
+    (folder / "notebooks" / "01_tiny.py").write_text(CHAPTER)
+    (folder / "verification" / "test_claims.py").write_text(CHECKS)
+    (folder / "book" / "claims.yml").write_text("- id: one\n- id: two\n")
+    chapter = folder / "notebooks" / "01_tiny.py"
+    execute_chapter(chapter, chapter.with_suffix(".ipynb"), folder / "lock", {})
+    return folder
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A copy of the repository's files, with the phantom in a workspace of its own."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        target = tmp_path / "repository" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(REPOSITORY / name, target)
-    phantom = open_dataset("phantom").root
-    shutil.copytree(phantom, tmp_path / "workspace" / "data" / phantom.name)
-    return tmp_path / "repository"
+def folder(sound: Path, tmp_path: Path) -> Path:
+    """A copy of it to spoil."""
+    return Path(shutil.copytree(sound, tmp_path / "repository"))
 
 
-def test_five_seeded_defects_are_each_named(repository: Path) -> None:
-    """A wrong number, a removed output, changed code, a changed image, and a claim that does not hold."""
-    notebook = repository / "notebooks" / "01_data.ipynb"
-    content = nbformat.read(notebook, as_version=4)
-    tables = [
-        cell for cell in content.cells if any("text/html" in out.get("data", {}) for out in cell.get("outputs", []))
-    ]
-    wrong, removed = tables[:2]
-    shown = wrong.outputs[0].data
-    shown["text/html"] = re.sub(r"<td>(\d)", r"<td>9\1", shown["text/html"], count=1)
-    removed.outputs = []
-    nbformat.write(content, notebook)
+@pytest.mark.parametrize("workers", [LOCALLY, pytest.param(ON_WORKERS, marks=pytest.mark.slow)])
+def test_what_is_whole_and_agrees_is_reproduced(folder: Path, workers: tuple[str, ...]) -> None:
+    status, report, page = verify(folder, *ALL, *workers)
+    assert (status, report["verdict"], report["reproduced"], report["missing"]) == (0, "reproduced", True, [])
+    assert report["session"] == {"status": 0, "collected": 6, "run": 6, "deselected": 0}
+    assert ">Reproduced<" in page
 
-    module = repository / "brainseg" / "plotting" / "dataset.py"
-    module.write_text(module.read_text() + "\n\nLEFT_OVER = 1\n")
 
-    workspace = repository.parent / "workspace"
-    image = sorted(workspace.rglob("*.jpg"))[0]
-    image.write_bytes(image.read_bytes() + b"\0")
+def fail(folder: Path) -> None:
+    script = folder / "verification" / "test_claims.py"
+    script.write_text(script.read_text().replace("pass", "assert name == 'two'"))
 
-    ledger = repository / "book" / "claims.yml"
-    claim = r"(id: images-of-other-labels\n(?:  .*\n)*?  published: )\d+"
-    ledger.write_text(re.sub(claim, r"\g<1>376", ledger.read_text()))
 
-    chosen = "01_data or phantom or images-of-other-labels"
-    places = {"BRAINSEG_WORKSPACE": str(workspace), "PYTHONPATH": str(repository)}
-    status, report = verify(repository, "notebooks/01_data.ipynb", "verification", "-k", chosen, **places)
-    found = {f"{one['group']}: {one['name']}": one["message"] for one in report["checks"] if not one["passed"]}
-    expected = {
-        f"01_data: {wrong.id}": "became",
-        f"01_data: {removed.id}": "the reference has no such output",
-        "references: reference is current and sound: 01_data": "brainseg/plotting/dataset.py has changed",
-        "data: files of the phantom are as they were made": f"{image.name} has changed",
-        "claims: claim: images-of-other-labels": "not reproduced",
-    }
-    assert status == 1
-    assert found.keys() == expected.keys()
-    for name, words in expected.items():
-        assert words in found[name]
+def crash(folder: Path) -> None:
+    _edit(folder, lambda cells: cells[1].update(source="import os\nos._exit(1)"))
+
+
+def skip(folder: Path) -> None:
+    _edit(folder, lambda cells: cells[0].metadata.update(tags=["nbval-skip"]))
+
+
+def drop_a_cell(folder: Path) -> None:
+    _edit(folder, lambda cells: cells.pop(2))
+
+
+def break_collection(folder: Path) -> None:
+    (folder / "verification" / "test_claims.py").write_text("import nowhere\n")
+
+
+def remove_the_notebook(folder: Path) -> None:
+    (folder / "notebooks" / "01_tiny.ipynb").unlink()
+
+
+def add_a_chapter(folder: Path) -> None:
+    shutil.copy(folder / "notebooks" / "01_tiny.py", folder / "notebooks" / "02_more.py")
+
+
+def add_a_claim(folder: Path) -> None:
+    with (folder / "book" / "claims.yml").open("a") as ledger:
+        ledger.write("- id: three\n")
+
+
+def empty_the_ledger(folder: Path) -> None:
+    (folder / "book" / "claims.yml").write_text("[]\n")
+
+
+def change_nothing(folder: Path) -> None:
+    pass
+
+
+def _edit(folder: Path, change: Callable[[list[Any]], object]) -> None:
+    path = folder / "notebooks" / "01_tiny.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    change(notebook.cells)
+    nbformat.write(notebook, path)
+
+
+WRONG: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
+    "stopped at a failure": (fail, ("-x",), "not reproduced"),
+    "kernel crashed": (crash, (), "not reproduced"),
+    "cell skipped": (skip, (), "not reproduced"),
+    "collection failed": (break_collection, (), "not reproduced"),
+    "cell not in the notebook": (drop_a_cell, (), "not verified"),
+    "notebook not there": (remove_the_notebook, (), "not verified"),
+    "chapter not asked for": (add_a_chapter, (), "not verified"),
+    "claim not tested": (add_a_claim, (), "not verified"),
+    "no claims": (empty_the_ledger, (), "not verified"),
+    "left out by a word": (change_nothing, ("-k", "not two"), "not verified"),
+    "left out by name": (change_nothing, ("--deselect", "notebooks/01_tiny.ipynb::Cell 1"), "not verified"),
+    "only collected": (change_nothing, ("--collect-only",), "not verified"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [LOCALLY, ON_WORKERS], ids=["locally", "on workers"])
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_not_whole_or_does_not_agree_is_not_reproduced(
+    folder: Path, case: str, workers: tuple[str, ...]
+) -> None:
+    spoil, options, verdict = WRONG[case]
+    spoil(folder)
+    status, report, page = verify(folder, *ALL, *workers, *options)
+    assert status != 0
+    assert (report["verdict"], report["reproduced"]) == (verdict, False)
+    assert ">Reproduced<" not in page

@@ -3,6 +3,7 @@
 import json
 import math
 import platform
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,8 @@ from brainseg.fingerprint import commit
 IGNORED_TAG = "nbval-ignore-output"
 """Tag of cells whose outputs are not compared, because they differ each time."""
 
-PNG_TEXT = "data:image/png;base64,"
+FILES = ("report.json", "index.html")
+COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -47,45 +49,67 @@ class Check:
 
     @classmethod
     def from_pytest(cls, report: Any) -> "Check":
-        """From what pytest reports of a test or of a cell that nbval ran."""
+        """From what pytest reports of a test, of a cell that nbval ran, or of a file that it could not collect."""
         cell = getattr(report, "cell", {})
         path, _, test = report.nodeid.partition("::")
         name, _, argument = test.removeprefix("test_").removesuffix("]").partition("[")
         return cls(
             group=Path(path).stem.removeprefix("test_"),
-            name=cell.get("id") or name.replace("_", " ") + (f": {argument}" if argument else ""),
+            name=cell.get("id") or (name or "collection").replace("_", " ") + (f": {argument}" if argument else ""),
             passed=report.outcome == "passed",
-            seconds=round(report.duration, 2),
-            message="" if report.outcome == "passed" else _message(report, cell),
+            seconds=round(getattr(report, "duration", 0.0), 2),
+            message="" if report.outcome == "passed" else _message(report),
             cell=cell,
             comparisons=getattr(report, "comparisons", []),
-            properties=dict(report.user_properties),
+            properties=dict(getattr(report, "user_properties", [])),
         )
 
 
-def _message(report: Any, cell: dict[str, Any]) -> str:
-    differences = [f"{found['kind']}: {found['message']}" for found in getattr(report, "comparisons", [])]
-    if cell and differences:
-        return "; ".join(
-            words for words, found in zip(differences, report.comparisons, strict=True) if not found["agrees"]
-        )
-    crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash.message if crash else report.longrepr).strip()
+@dataclass(frozen=True)
+class Session:
+    """How the session of pytest went that made the checks.
+
+    Attributes:
+        status: Its exit status.
+        collected, run, deselected: Numbers of checks.
+        expected: Group and name of everything that a whole verification checks. A check with an argument is there under
+            its name alone, too.
+    """
+
+    status: int
+    collected: int
+    run: int
+    deselected: int
+    expected: Sequence[tuple[str, str]]
+
+    def missing(self, checks: Sequence[Check]) -> list[str]:
+        """What was expected and is not among the checks."""
+        found = {(one.group, name) for one in checks for name in (one.name, one.name.partition(": ")[0])}
+        return [f"{group}, {name}" for group, name in self.expected if (group, name) not in found]
 
 
-def summary(checks: Sequence[Check]) -> dict[str, Any]:
+def summary(checks: Sequence[Check], session: Session) -> dict[str, Any]:
     """The report as data: the whole, the groups in order, and every check.
 
     Returns:
-        ``reproduced``: whether everything passed. ``groups``: for each, how many checks ``passed`` and ``failed``, how
-        many outputs were ``compared`` and how many cells ``ignored``, the ``largest`` difference as a share of what is
-        allowed (None where words differ), and ``seconds``. ``ignored``: the cells whose outputs are not compared.
-        ``verdicts``: how many claims of whom got which. ``made_with`` and ``commit``: here and now.
+        ``verdict``: "not reproduced" if a check failed; "not verified" if none failed, but not everything that is
+        expected was run, or the session did not end well; else "reproduced". ``reproduced``: whether it is that.
+        ``session``: exit status and numbers of checks. ``missing``: what was not run. ``groups``: for each, how many
+        checks ``passed`` and ``failed``, how many outputs were ``compared`` and how many cells ``ignored``, the
+        ``largest`` difference as a share of what is allowed (None where words differ), and ``seconds``. ``ignored``:
+        the cells whose outputs are not compared. ``verdicts``: how many claims of whom got which. ``made_with`` and
+        ``commit``: here and now.
     """
     groups = {name: [one for one in checks if one.group == name] for name in dict.fromkeys(one.group for one in checks)}
     claims = [one.properties["claim"] for one in checks if "claim" in one.properties]
+    missing = session.missing(checks)
+    whole = not (missing or session.deselected or session.status) and 0 < session.collected == session.run
+    failed = not all(one.passed for one in checks)
     return {
-        "reproduced": bool(checks) and all(one.passed for one in checks),
+        "verdict": "not reproduced" if failed else "reproduced" if whole else "not verified",
+        "reproduced": whole and not failed,
+        "session": {name: getattr(session, name) for name in ("status", "collected", "run", "deselected")},
+        "missing": missing,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "made_with": {"python": platform.python_version(), "machine": platform.machine()},
@@ -99,20 +123,26 @@ def summary(checks: Sequence[Check]) -> dict[str, Any]:
     }
 
 
-def write_report(folder: Path, checks: Sequence[Check]) -> None:
-    """Write ``index.html`` for people and ``report.json`` for machines to a folder."""
+def write_report(folder: Path, checks: Sequence[Check], session: Session) -> bool:
+    """Write ``index.html`` for people and ``report.json`` for machines to a folder; says whether all is reproduced."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = summary(checks)
+    content = summary(checks, session)
     text = json.dumps(_without_infinity(content), indent=1, ensure_ascii=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     template = environment.from_string(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
     failed = [one for one in checks if not one.passed]
     claims = [one.properties["claim"] for one in checks if "claim" in one.properties]
-    page = template.render(report=content, failed=failed, claims=claims, picture=PNG_TEXT)
-    (folder / "index.html").write_text(page, encoding="utf-8")
+    for name, written in zip(FILES, (text + "\n", template.render(report=content, failed=failed, claims=claims)), strict=True):
+        (folder / name).write_text(written, encoding="utf-8")
+    return bool(content["reproduced"])
+
+
+def _message(report: Any) -> str:
+    wrong = [f"{one['kind']}: {one['message']}" for one in getattr(report, "comparisons", []) if not one["agrees"]]
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return "; ".join(wrong) or COLOUR_CODE.sub("", str(crash.message if crash else report.longrepr)).strip()
 
 
 def _group(checks: Sequence[Check]) -> dict[str, Any]:

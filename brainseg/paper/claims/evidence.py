@@ -19,7 +19,8 @@ from brainseg.paper import tables as evaluate
 from brainseg.paper.study import published_last_epoch, published_table
 
 if TYPE_CHECKING:
-    from brainseg.experiments.workspace import Experiment
+    from brainseg.experiments.workspace import Workspace
+    pass
 
 CHECK, EFFICIENCY = "tumorseg-check", "efficiency"
 LADDER, LARGER, PUBLISHED = "tumorseg-small-ladder", "tumorseg-laptop-corrected", "tumorseg-laptop-published"
@@ -52,7 +53,7 @@ class Evidence:
         used: Names of what has been looked at; whoever evaluates claims empties it before each.
     """
 
-    def __init__(self, data: str | Path | None = None, experiment: "Experiment | None" = None) -> None:
+    def __init__(self, data: str | Path | None = None, experiment: "Workspace | None" = None) -> None:
         self.used: dict[str, None] = {}
         self._data = None if data is None else Path(data)
         self._experiment = experiment
@@ -171,7 +172,7 @@ class Evidence:
             self._note(FULL)
         return runs
 
-    def live(self) -> "Experiment":
+    def live(self) -> "Workspace":
         """The experiment of this copy of the book.
 
         Raises:

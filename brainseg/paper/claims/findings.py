@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from brainseg.experiments.recipe import STEPS, TRAININGS, VALIDATION_SHARE
+from brainseg.data import VALIDATION_SHARE
+from brainseg.experiments.ladder import STEPS
+from brainseg.experiments.recipe import TRAININGS
 from brainseg.models import MODELS, TITLES
 from brainseg.paper.claims.consistency import broadcast_iou, implied_mean_iou
 from brainseg.paper.claims.evidence import Evidence
