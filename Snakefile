@@ -10,15 +10,17 @@ With --profile profiles/slurm (or another of that folder) the same rules run as 
 """
 
 import os
-from itertools import chain
 from pathlib import Path
 
-from brainseg.paper.build.inputs import input_files
-from brainseg.data.dataset import phantom_folder
+from brainseg.data.dataset import DATASETS, phantom_folder
 from brainseg.errors import BrainsegError
-from brainseg.experiments.matrix import chosen
+from brainseg.experiments.matrix import ATTENTIONS, chosen
+from brainseg.experiments.ladder import STEPS
+from brainseg.experiments.plan import NEEDS
+from brainseg.fingerprint import code_fingerprint, source_files
 from brainseg.models import MODELS
-from brainseg.fingerprint import source_files
+from brainseg.paper.build.asked import asked_for
+from brainseg.paper.build.inputs import input_files
 
 DATASET = config.get("dataset", "phantom")
 SCALE = config.get("scale", "quick")
@@ -28,20 +30,8 @@ WORK = Path(os.path.relpath(os.environ.setdefault("BRAINSEG_WORKSPACE", str(Path
 OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
 BOOK = OUT / "book"
 PREPARED = str(WORK / "prepared" / f"{DATASET}-{SCALE}.json")
-TRAINED = ("published", "paired", "borders", "patients", "corrected")  # the steps of the ladder that need a training
-LADDER = {model: [f"{model}-{step}-published" for step in TRAINED] for model in MODELS}
-BOTH_ENDS = {model: [runs[0], runs[-1]] for model, runs in LADDER.items()}
-RUNS = {
-    "02_unet": BOTH_ENDS["unet"],
-    "03_linknet": BOTH_ENDS["linknet"],
-    "04_segnet": BOTH_ENDS["segnet"],
-    "05_deeplab": BOTH_ENDS["deeplab"],
-    "06_comparison": [*chain(*BOTH_ENDS.values()), *LADDER["deeplab"][1:-1]],
-    "07_morphology": [runs[-1] for runs in BOTH_ENDS.values()],
-    "08_saliency": [runs[-1] for runs in BOTH_ENDS.values()],
-    "09_audit": [runs[0] for runs in BOTH_ENDS.values()],
-}
-CHAPTERS = sorted(path.stem for path in Path("notebooks").glob("[0-9]*.py"))
+RUNS = {path.stem: asked_for(path) for path in sorted(Path("notebooks").glob("[0-9]*.py"))}  # what chapters ask for
+CHAPTERS = list(RUNS)
 PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
 MAPS = {"saliency": "", "maps": "--method gradient --method Seg-Grad-CAM"}  # kinds of record, and of which maps each is
 DATA = Path(str(config["data"])).absolute() if "data" in config else None
@@ -52,21 +42,28 @@ CHOSEN = {"dataset": DATASET, "scale": SCALE, "seed": SEED, "data": str(DATA) if
 CHANGED = {name: value for name, value in CHOSEN.items() if value != DEFAULTS[name]}
 PARAMETERS = " ".join(f"--parameter {name}='{value}'" for name, value in CHANGED.items())
 
-# What a training or the making of maps may take, by scale: megabytes of memory and minutes. `brainseg plan` measured
-# 1200 MB at the scale quick; the others have room to spare, and a job that needs more is started again with more.
-NEEDS = {"quick": (2000, 30), "small": (2000, 90), "laptop": (4000, 720), "full": (24000, 2880)}
-
 # Snakemake gives every job one core; with as many threads as cores, jobs side by side get in each other's way.
 shell.prefix("export TF_NUM_INTEROP_THREADS=1; ")
 
 
+def stamp(name, files):
+    """A file whose time changes when what these files do changes, and not when they are worded otherwise."""
+    path, digest = WORK / "code" / name, code_fingerprint(files)
+    if not path.is_file() or path.read_text() != digest:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(digest)
+    return str(path)
+
+
 def sources(*modules):
-    return [str(path.relative_to(Path.cwd())) for path in source_files(*modules)] + [LOCK]
+    """What decides a step, apart from its data: the modules that it runs, and the lock."""
+    return [stamp("+".join(modules), source_files(*modules)), LOCK]
 
 
 def chapter_sources(wildcards):
-    files = input_files(Path(f"notebooks/{wildcards.chapter}.py"), Path(LOCK))
-    return [str(path.resolve().relative_to(Path.cwd())) for path in files]
+    files = [path.resolve().relative_to(Path.cwd()) for path in input_files(Path(f"notebooks/{wildcards.chapter}.py"), Path(LOCK))]
+    modules = [path for path in files if path.parts[0] == "brainseg"]
+    return [stamp(wildcards.chapter, modules), *(str(path) for path in files if path not in modules)]
 
 
 def folder_of(dataset):
@@ -93,12 +90,6 @@ def options(wildcards):
 def guidance_option(wildcards):
     """The weight of the guidance term, where a name has one."""
     return wildcards.guidance.replace("-guidance-", "--guidance ")
-
-
-def training_options(wildcards):
-    """Options of `brainseg train`; --config devices=N lets N graphics cards share each batch."""
-    devices = f"--devices {config['devices']}" if "devices" in config else ""
-    return f"{guidance_option(wildcards)} {devices}"
 
 
 def memory(wildcards, attempt):
@@ -132,14 +123,14 @@ def kept_records(wildcards):
 
 wildcard_constraints:
     chapter=r"\d\d_\w+",
-    dataset="phantom|tumorseg",
-    scale=r"[a-z]+",
+    dataset="|".join(DATASETS),
+    scale="|".join(NEEDS),
     seed=r"\d+",
     guidance=r"(-guidance-[\d.]+)?",
     maps="|".join(MAPS),
     model="|".join(MODELS),
-    step=r"[a-z]+",
-    attention=r"[a-z]+",
+    step="|".join(STEPS),
+    attention="|".join(ATTENTIONS),
 
 
 localrules:
@@ -172,7 +163,7 @@ rule chapters:
 
 rule runs:
     input:
-        expand(str(OUT / "runs" / "{run}.json"), run=RUNS["06_comparison"]),
+        expand(str(OUT / "runs" / "{run}.json"), run=sorted({run for runs in RUNS.values() for run in runs})),
 
 
 rule results:
@@ -213,13 +204,13 @@ rule run:
         str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}.json"),
     params:
         options=options,
-        training=training_options,
+        guidance=guidance_option,
     resources:
         mem_mb=memory,
         runtime=minutes,
     shell:
         "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention} "
-        "{params.training} {params.options} --record {output}"
+        "{params.guidance} {params.options} --record {output}"
 
 
 rule saliency:

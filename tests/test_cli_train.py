@@ -31,6 +31,7 @@ class Brainseg:
         return int(stopped.value.code or 0)
 
 
+@pytest.mark.slow
 def test_train_and_evaluate_end_with_a_table(brainseg: Brainseg, capsys: Captured, tmp_path: Path) -> None:
     real = ["--dataset", "tumorseg", "--data", write_dataset(tmp_path / "data")]
     record = tmp_path / "records" / "deeplab.json"

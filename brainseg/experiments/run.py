@@ -119,14 +119,14 @@ def open_run(folder: Path, prepared: Prepared) -> Run:
     """
     content = json.loads((folder / "run.json").read_text())
     recipe = Recipe.from_dict(content["recipe"])
-    named = _short(_digest(prepared.images), _code("brainseg.models.predict"))
+    named = _short(_digest(prepared.images), code_of("brainseg.models.predict"))
     answers = folder / f"probability-{named}.npy"
     if not answers.is_file():
         model = keras.saving.load_model(folder / MODEL, compile=False)
         probability = predict(model, prepared.images, recipe.preset.mirrored)
         _replace(answers, lambda path: np.save(path, probability))
     masks = (_digest(prepared.masks[kind]) for kind in (recipe.mask, "border"))
-    named = _short(named, *masks, prepared.table.to_json(), _code("brainseg.experiments.scoring"))
+    named = _short(named, *masks, prepared.table.to_json(), code_of("brainseg.experiments.scoring"))
     scores = folder / f"scores-{named}.csv"
     if not scores.is_file():
         table = score(recipe, prepared, np.load(answers, mmap_mode="r") > THRESHOLD)
@@ -154,7 +154,8 @@ def _digest(array: NDArray[Any]) -> str:
 
 
 @cache
-def _code(module: str) -> str:
+def code_of(module: str) -> str:
+    """Fingerprint of the code that a module of this package depends on."""
     return code_fingerprint(source_files(module))
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from brainseg.errors import BrainsegError
 from brainseg.experiments.ladder import recipe_at
-from brainseg.experiments.matrix import MATRIX, Matrix, chosen, read_matrix
+from brainseg.experiments.matrix import Matrix, chosen, read_matrix
 from brainseg.experiments.recipe import scale_named
-from brainseg.experiments.recorded import RESULTS
+from brainseg.fingerprint import resource
 from brainseg.models import MODELS
 
 PLAIN = "about: x, scale: quick, steps: [corrected]"
@@ -22,9 +22,9 @@ def write(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("matrix", read_matrix().values(), ids=lambda matrix: matrix.name)
 def test_the_matrix_has_exactly_the_recorded_files(matrix: Matrix) -> None:
-    folder = RESULTS / matrix.folder
-    if matrix.name == "full":
-        assert not folder.exists(), "recorded now: this exception can go"
+    folder = resource("results") / matrix.folder
+    if not matrix.recorded:
+        assert not folder.exists(), "recorded now: experiments.yml should say so"
         return
     assert set(matrix.files) == {path.name.removesuffix(".json.gz") for path in folder.iterdir()}
 
@@ -98,6 +98,7 @@ def test_all_experiments_are_chosen_by_none_and_an_unknown_one_is_refused() -> N
         (f"e: {{{PLAIN}, seeds: [-1]}}", "expected none below 0"),
         (f"e: {{{PLAIN}, guidance: [much]}}", "expected a list of different numbers"),
         (f"e: {{{PLAIN}, dataset: mnist}}", "received dataset 'mnist', expected one of: phantom, tumorseg"),
+        (f"e: {{{PLAIN}, recorded: perhaps}}", "recorded: 'perhaps', expected true or false"),
         (f"e: {{{PLAIN}, records: [pictures]}}", "received records 'pictures', expected one of: runs, saliency"),
         (f"e: {{{PLAIN}, attentions: [none], records: [saliency]}}", "saliency is recorded of steps"),
     ],
@@ -109,4 +110,4 @@ def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, message: str)
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BrainsegError, match=r"expected the experiments\.yml of the repository"):
-        read_matrix(tmp_path / MATRIX.name)
+        read_matrix(tmp_path / "experiments.yml")

@@ -7,26 +7,26 @@ from typing import Any
 import pytest
 
 from brainseg.errors import BrainsegError
-from brainseg.experiments.ladder import STEPS, ladder, recipe_at
-from brainseg.experiments.recipe import SCALES, TRAININGS, Recipe, published, scale_named
+from brainseg.experiments.ladder import STEPS, TRAINED, ladder, recipe_at, steps_of
+from brainseg.experiments.recipe import SCALES, TRAININGS, Recipe, scale_named
 from brainseg.models import MODELS
 
 
 def test_the_published_schedule_is_the_studys() -> None:
-    schedules = {model: published(model, SCALES["full"]).preset for model in MODELS}
+    schedules = {model: recipe_at("published", model, SCALES["full"]).preset for model in MODELS}
     assert {m: (s.epochs, s.patience, s.validation) for m, s in schedules.items()} == {
         "unet": (30, 5, "valid"),
         "linknet": (30, 5, "valid"),
         "segnet": (20, None, "last_fifth"),
         "deeplab": (20, None, "last_fifth"),
     }
-    full = published("unet", SCALES["full"])
+    full = recipe_at("published", "unet", SCALES["full"])
     assert (full.size, full.width, full.batch_size, full.mask, full.attention) == (128, 64, 32, "position", "gate")
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_recipe_survives_the_way_through_json(model: str) -> None:
-    recipe = published(model, SCALES["quick"], seed=3)
+    recipe = recipe_at("published", model, SCALES["quick"], seed=3)
     assert Recipe.from_dict(recipe.to_dict()) == recipe
 
 
@@ -53,12 +53,12 @@ def test_a_recipe_survives_the_way_through_json(model: str) -> None:
     ids=str,
 )
 def test_every_field_changes_the_id(change: dict[str, Any]) -> None:
-    recipe = published("unet", SCALES["quick"])
+    recipe = recipe_at("published", "unet", SCALES["quick"])
     assert dataclasses.replace(recipe, **change).id != recipe.id
 
 
 def test_pairing_and_labels_choose_the_mask() -> None:
-    recipe = published("unet", SCALES["quick"])
+    recipe = recipe_at("published", "unet", SCALES["quick"])
     assert dataclasses.replace(recipe, pairing="id").mask == "box"
     assert dataclasses.replace(recipe, pairing="id", labels="border").mask == "border"
 
@@ -81,7 +81,7 @@ def test_pairing_and_labels_choose_the_mask() -> None:
 )
 def test_what_does_not_go_together_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(BrainsegError, match=message):
-        dataclasses.replace(published("unet", SCALES["quick"]), **change)
+        dataclasses.replace(recipe_at("published", "unet", SCALES["quick"]), **change)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -93,17 +93,28 @@ def test_each_step_of_the_ladder_changes_one_field(model: str) -> None:
 
 
 def test_the_ladder_starts_as_published_and_ends_corrected() -> None:
-    steps = ladder("linknet", SCALES["laptop"], seed=2, attention=None)
+    steps = ladder("linknet", SCALES["laptop"], seed=2)
     assert tuple(steps) == tuple(STEPS)
-    assert steps["published"] == published("linknet", SCALES["laptop"], 2, attention=None)
+    assert steps["published"] == recipe_at("published", "linknet", SCALES["laptop"], 2)
     last = steps["processed"]
-    assert (last.mask, last.split, last.training, last.seed, last.attention) == (
-        "border",
-        "patient",
-        "corrected",
-        2,
-        None,
+    assert (last.mask, last.split, last.training, last.seed) == ("border", "patient", "corrected", 2)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_stands_at_the_steps_that_share_its_training(model: str) -> None:
+    for step, recipe in ladder(model, SCALES["small"], seed=1).items():
+        made = recipe if step == "processed" else recipe.trained
+        assert step in steps_of(made)
+        rungs = [ladder(model, SCALES["small"], seed=1)[other] for other in steps_of(made)]
+        assert all(made in (rung, rung.trained) for rung in rungs)
+    assert steps_of(recipe_at("corrected", model, SCALES["small"], attention="none").trained) == (
+        ["corrected"] if model == "deeplab" else []
     )
+    assert steps_of(recipe_at("corrected", model, SCALES["small"], guidance=1).trained) == []
+
+
+def test_no_attention_can_be_asked_for_by_name() -> None:
+    assert recipe_at("corrected", "unet", SCALES["quick"], attention="none").attention is None
 
 
 def test_the_corrected_training_is_one_for_all_models() -> None:
@@ -112,7 +123,8 @@ def test_the_corrected_training_is_one_for_all_models() -> None:
 
 def test_scoring_and_post_processing_need_no_training_of_their_own() -> None:
     steps = ladder("unet", SCALES["quick"])
-    assert len({recipe.trained.id for recipe in steps.values()}) == 5
+    assert len({recipe.trained.id for recipe in steps.values()}) == len(TRAINED) == 5
+    assert {steps[step].trained.id for step in TRAINED} == {recipe.trained.id for recipe in steps.values()}
     assert steps["processed"].trained == steps["corrected"].trained
 
 

@@ -10,10 +10,10 @@ import pytest
 from brainseg.experiments.ladder import STEPS, ladder
 from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.recorded import RESULTS, recorded_runs
-from brainseg.paper.tables import log_and_recorded, recorded_and_live, run_names
 from brainseg.experiments.run import Record
 from brainseg.experiments.select import by_attention, by_step
 from brainseg.models import MODELS, TITLES
+from brainseg.paper.tables import log_and_recorded, recorded_and_live, run_names
 
 LADDER = recorded_runs("tumorseg-small-ladder")
 

@@ -1,13 +1,15 @@
 """Training: repeatable, resumable, found again; and the study's protocol in what it sees."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,11 +19,15 @@ from sklearn.metrics import f1_score, log_loss
 from brainseg.backend import keras
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
+from brainseg.experiments import fit as fitting
+from brainseg.experiments import run as storing
 from brainseg.experiments import train as training
+from brainseg.experiments.fit import DicePerImage, run_name, stopped
 from brainseg.experiments.ladder import recipe_at
-from brainseg.experiments.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training, published
+from brainseg.experiments.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training
 from brainseg.experiments.run import Record, Run
-from brainseg.experiments.train import DicePerImage, label_rows, run_name, split_rows, stopped, train
+from brainseg.experiments.train import examples_of, label_rows, split_rows, train
+from brainseg.fingerprint import PACKAGE, code_fingerprint, source_files
 from brainseg.models import as_input
 from brainseg.models.predict import predict
 from brainseg.paper.tables import comparison, mean_iou_of_anything, scores_on_test, summary
@@ -35,10 +41,11 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from brainseg.data.prepare import prepare
-from brainseg.experiments.recipe import Scale, published
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import Scale
 from brainseg.experiments.train import train
 root, work, store = map(Path, sys.argv[1:])
-train(published("unet", Scale("tiny", 32, 2, 3)), prepare(root, 32, work), store)
+train(recipe_at("published", "unet", Scale("tiny", 32, 2, 3)), prepare(root, 32, work), store)
 """
 
 
@@ -54,7 +61,7 @@ def prepared(root: Path) -> Prepared:
 
 @pytest.fixture(scope="module")
 def run(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return train(published("unet", TINY), prepared, tmp_path_factory.mktemp("runs"))
+    return train(recipe_at("published", "unet", TINY), prepared, tmp_path_factory.mktemp("runs"))
 
 
 def weights(folder: Path) -> list[np.ndarray]:
@@ -96,6 +103,7 @@ def test_the_last_validation_metrics_are_those_of_the_kept_weights(run: Run, pre
     assert last["val_loss"] == pytest.approx(log_loss(truth.ravel(), probability.ravel()), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_run(run: Run, prepared: Prepared, tmp_path: Path) -> None:
     again = train(run.recipe, prepared, tmp_path)
     assert again.folder.name == run.folder.name
@@ -109,10 +117,11 @@ def test_a_finished_run_is_found_and_not_trained_again(
     def fail(*_: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(training, "_fit", fail)
+    monkeypatch.setattr(training, "fit", fail)
     assert train(run.recipe, prepared, run.folder.parent).folder == run.folder
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_to_the_same_weights(run: Run, root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", SCRIPT, str(root), str(root / "prepared"), str(tmp_path)]
     state = tmp_path / run.folder.name / "state.npz"
@@ -131,88 +140,136 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(run: Run, root: Path,
     pd.testing.assert_frame_equal(pd.read_csv(state.parent / "history.csv"), run.history, check_exact=True)
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import numpy as np
-from brainseg.experiments import batches, run, train
-from brainseg.data.prepare import prepare
-from brainseg.experiments.ladder import recipe_at
-from brainseg.experiments.recipe import Scale
+class Killed(BaseException):
+    """What no code of the package catches."""
 
-moment, root, work, store = sys.argv[1], *map(Path, sys.argv[2:])
-epoch = 0
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-class Batches(batches.Batches):
-    def __getitem__(self, index):
-        if moment == "within an epoch" and epoch == 2 and index == 1:
-            die()
-        return super().__getitem__(index)
-
-def savez(path, **arrays):
-    global epoch
-    epoch += 1
-    write(path, **arrays)
-    if moment == "with half a state" and epoch == 2:
-        os.truncate(path, os.path.getsize(path) // 2)
-        die()
-    if moment == "before the state is renamed" and epoch == 2:
-        die()
-
-def score(*arguments):
-    if moment == "with half a run":
-        die()
-    return scored(*arguments)
-
-write, scored = np.savez, run.score
-train.Batches, np.savez, run.score = Batches, savez, score
-train.train(recipe_at("corrected", "unet", Scale("tiny", 32, 2, 1, epochs=8)), prepare(root, 32, work), store)
-"""
 MOMENTS = ("within an epoch", "with half a state", "before the state is renamed", "with half a run")
 
 
-def test_a_corrected_run_that_is_killed_at_every_bad_moment_ends_with_the_same_weights(
-    root: Path, prepared: Prepared, tmp_path: Path
+@pytest.mark.slow
+def test_a_corrected_run_that_ends_at_every_bad_moment_goes_on_to_the_same_weights(
+    prepared: Prepared, tmp_path: Path
 ) -> None:
-    """Dropout, augmentation, batch normalisation and a schedule have states too; SIGKILL lets nothing be tidied up.
+    """Dropout, augmentation, batch normalisation and a schedule have states too.
 
-    Each start goes on from where the last one was killed, and the epochs are counted from there.
+    Each start goes on from where the last one ended, and the epochs are counted from there.
     """
     recipe = recipe_at("corrected", "unet", Scale("tiny", 32, 2, 1, epochs=8))
     whole = train(recipe, prepared, tmp_path / "whole")
     store = tmp_path / "killed"
     folder, epochs = store / whole.folder.name, []
-    for moment in (*MOMENTS, "never"):
-        command = [sys.executable, "-c", KILLED, moment, str(root), str(root / "prepared"), str(store)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == (0 if moment == "never" else -signal.SIGKILL), (moment, done.stderr)
-        if moment != "never":
-            with np.load(folder / "state.npz") as stored:
-                epochs.append(len(json.loads(str(stored["history"]))))
-            assert not (folder / "run.json").exists()
+    for moment in MOMENTS:
+        with pytest.MonkeyPatch.context() as patch:
+            kill(moment, patch)
+            with pytest.raises(Killed):
+                train(recipe, prepared, store)
+        with np.load(folder / "state.npz") as stored:
+            epochs.append(len(json.loads(str(stored["history"]))))
+        assert not (folder / "run.json").exists()
     assert epochs == [2, 3, 4, 8]
-    for resumed, never_killed in zip(weights(folder), weights(whole.folder), strict=True):
-        np.testing.assert_array_equal(resumed, never_killed)
-    np.testing.assert_array_equal(Run.open(folder).probability, whole.probability)
-    pd.testing.assert_frame_equal(Run.open(folder).history, whole.history, check_exact=True)
-    pd.testing.assert_frame_equal(Run.open(folder).scores, whole.scores, check_exact=True)
+    resumed = train(recipe, prepared, store)
+    for ours, theirs in zip(weights(folder), weights(whole.folder), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(resumed.probability, whole.probability)
+    pd.testing.assert_frame_equal(resumed.history, whole.history, check_exact=True)
+    pd.testing.assert_frame_equal(resumed.scores, whole.scores, check_exact=True)
 
 
-def test_a_name_changes_with_recipe_and_data(prepared: Prepared, root: Path) -> None:
-    recipe = published("unet", TINY)
-    other_data = replace(prepared, folder=prepared.folder.with_name("other"))
-    names = {run_name(recipe, prepared), run_name(replace(recipe, seed=1), prepared), run_name(recipe, other_data)}
-    assert len(names) == 3
+def kill(moment: str, patch: pytest.MonkeyPatch) -> None:
+    """Let the second epoch from now, or the end of the training, be the last moment."""
+    epoch, save, batches = 0, np.savez, fitting.Batches
+
+    class Batches(batches):  # type: ignore[misc, valid-type]
+        def __getitem__(self, index: int) -> object:
+            if moment == "within an epoch" and epoch == 2 and index == 1:
+                raise Killed
+            return super().__getitem__(index)
+
+    def savez(path: Path, **arrays: object) -> None:
+        nonlocal epoch
+        epoch += 1
+        save(path, **arrays)  # type: ignore[arg-type]
+        if moment == "with half a state" and epoch == 2:
+            os.truncate(path, path.stat().st_size // 2)
+            raise Killed
+        if moment == "before the state is renamed" and epoch == 2:
+            raise Killed
+
+    def half(*_: object, **__: object) -> None:
+        raise Killed
+
+    patch.setattr(fitting, "Batches", Batches)
+    patch.setattr(np, "savez", savez)
+    if moment == "with half a run":
+        patch.setattr(pd.DataFrame, "to_csv", half)
+
+
+def named(recipe: Recipe, prepared: Prepared) -> str:
+    return run_name(recipe, examples_of(recipe, prepared))
+
+
+def test_a_name_changes_with_recipe_and_arrays_and_not_with_where_these_are_from(prepared: Prepared) -> None:
+    recipe = recipe_at("published", "unet", TINY)
+    brighter = replace(prepared, images=np.asarray(prepared.images) | 1)
+    other_mask = replace(prepared, masks={**prepared.masks, "border": 1 - np.asarray(prepared.masks["border"])})
+    moved = replace(prepared, folder=prepared.folder.with_name("other"), fingerprint="another")
+    name = named(recipe, prepared)
+    assert named(replace(recipe, seed=1), prepared) != name
+    assert named(recipe, brighter) != name
+    assert named(recipe, other_mask) == name, "the published training does not see the borders"
+    assert named(recipe, moved) == name
+
+
+def test_what_reads_the_data_and_what_scores_an_answer_does_not_decide_weights() -> None:
+    decides = {path.relative_to(PACKAGE).as_posix() for path in source_files("brainseg.experiments.fit")}
+    assert {"models/unet.py", "models/losses.py", "experiments/batches.py", "backend.py"} <= decides
+    others = ("data/", "scores/m", "scores/p", "scores/s", "saliency/", "plotting/", "app/", "paper/", "cli.py")
+    assert [path for path in decides if path.startswith(others) and path != "data/__init__.py"] == []
+
+
+def test_a_new_score_trains_nothing_anew_and_is_there(
+    run: Run, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scored(*given: Any) -> pd.DataFrame:
+        return score(*given).assign(new=1.0)
+
+    def changed(paths: Iterable[Path]) -> str:
+        paths = list(paths)
+        edited = any(path.name == "scoring.py" for path in paths)
+        return code_fingerprint(paths) + ("edited" if edited else "")
+
+    score, before = storing.score, run.folder.stat().st_mtime_ns
+    monkeypatch.setattr(storing, "score", scored)
+    monkeypatch.setattr(storing, "code_fingerprint", changed)
+    storing.code_of.cache_clear()
+    monkeypatch.setattr(training, "fit", None)
+    again = train(run.recipe, prepared, run.folder.parent)
+    storing.code_of.cache_clear()
+    assert (again.scores["new"] == 1).all()
+    assert again.answers == run.answers
+    assert before <= run.folder.stat().st_mtime_ns
+
+
+def test_a_run_answers_changed_images_without_another_training(
+    run: Run, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only images of the test split change, which no training has seen."""
+    images = np.array(prepared.images)
+    images[prepared.rows("test")] = 0
+    monkeypatch.setattr(training, "fit", None)
+    again = train(run.recipe, replace(prepared, images=images), run.folder.parent)
+    assert again.folder == run.folder
+    seen = np.concatenate([prepared.rows("train"), prepared.rows("valid")])
+    np.testing.assert_array_equal(again.probability[seen], run.probability[seen])
+    assert (again.probability[prepared.rows("test")] != run.probability[prepared.rows("test")]).any()
 
 
 def test_validation_is_the_valid_split_or_the_end_of_the_training_list(prepared: Prepared) -> None:
-    rows, validation = split_rows(published("unet", TINY), prepared)
+    rows, validation = split_rows(recipe_at("published", "unet", TINY), prepared)
     assert set(prepared.table["split"].iloc[rows]) == {"train"}
     assert set(prepared.table["split"].iloc[validation]) == {"valid"}
-    rows, validation = split_rows(published("segnet", TINY), prepared)
+    rows, validation = split_rows(recipe_at("published", "segnet", TINY), prepared)
     assert (rows.tolist(), validation.tolist()) == ([0, 1, 2, 3], [4])
 
 
@@ -279,25 +336,19 @@ def test_shuffled_labels_are_dealt_out_within_training_and_within_validation(pre
     np.testing.assert_array_equal(shuffled[~moved], own[~moved])
 
 
-def test_a_training_learns_the_labels_that_were_dealt_out(
-    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_is_given_the_labels_that_were_dealt_out(prepared: Prepared) -> None:
     """As if the masks had lain in that order, and unlike the order in which they lie."""
-    monkeypatch.setitem(TRAININGS, "corrected", {"unet": replace(CORRECTED, epochs=1, warm_up=None, mirrored=False)})  # type: ignore[call-overload]
     recipe = recipe_at("corrected", "unet", TINY, DEALING)
     shuffled = replace(recipe, pairing="shuffled")
     border = np.random.default_rng(0).integers(0, 2, prepared.images.shape, np.uint8)
-    dealt = border[label_rows(shuffled, prepared)]
-    cases = {"true": (recipe, border), "shuffled": (shuffled, border), "laid so": (recipe, dealt)}
-    losses = {
-        name: train(each, replace(prepared, masks={**prepared.masks, "border": masks}), tmp_path / name).history["loss"]
-        for name, (each, masks) in cases.items()
-    }
-    assert losses["shuffled"].item() == losses["laid so"].item() != losses["true"].item()
+    mixed = replace(prepared, masks={**prepared.masks, "border": border})
+    laid_so = replace(prepared, masks={**prepared.masks, "border": border[label_rows(shuffled, prepared)]})
+    dealt = examples_of(shuffled, mixed).fingerprint
+    assert dealt == examples_of(recipe, laid_so).fingerprint != examples_of(recipe, mixed).fingerprint
 
 
 def test_recipes_that_differ_after_training_share_a_run(run: Run, prepared: Prepared) -> None:
-    assert run_name(replace(run.recipe, scoring="per_image").trained, prepared) == run.folder.name
+    assert named(replace(run.recipe, scoring="per_image").trained, prepared) == run.folder.name
 
 
 def test_mirrored_predictions_follow_the_image(run: Run, prepared: Prepared) -> None:
@@ -328,7 +379,7 @@ def test_a_record_survives_the_way_through_json(corrected: Run) -> None:
 
 def test_data_of_another_size_are_refused(prepared: Prepared, tmp_path: Path) -> None:
     with pytest.raises(BrainsegError, match="images of 32 pixels for a recipe of 64"):
-        train(replace(published("unet", TINY), size=64), prepared, tmp_path)
+        train(replace(recipe_at("published", "unet", TINY), size=64), prepared, tmp_path)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(
@@ -339,10 +390,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(
         model.get_layer("logits").bias.assign([np.nan])
         return model
 
-    compiled = training.compiled
-    monkeypatch.setattr(training, "compiled", broken)
+    compiled = fitting.compiled
+    monkeypatch.setattr(fitting, "compiled", broken)
     with pytest.raises(BrainsegError, match="the loss of unet is nan in epoch 1"):
-        train(published("unet", TINY), prepared, tmp_path)
+        train(recipe_at("published", "unet", TINY), prepared, tmp_path)
 
 
 def test_the_tables_beside_the_published_numbers(run: Run, prepared: Prepared) -> None:
