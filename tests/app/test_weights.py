@@ -15,7 +15,7 @@ from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import Scale
-from brainseg.experiments.run import Run
+from brainseg.experiments.run import Run, open_run
 from brainseg.experiments.train import train
 from brainseg.models import MODELS, as_input
 from brainseg.models.predict import predict
@@ -140,7 +140,7 @@ def test_pickled_objects_are_not_opened(folder: Path) -> None:
 def test_other_data_and_kernels_beyond_half_precision_are_refused(run: Run, prepared: Prepared, tmp_path: Path) -> None:
     with pytest.raises(BrainsegError, match="was trained on data with the fingerprint"):
         export(run, replace(prepared, fingerprint="other"), "tumorseg", tmp_path)
-    large = Run.open(run.folder)
+    large = open_run(run.folder, prepared)
     large.model.layers[1].set_weights([1e6 * values for values in large.model.layers[1].get_weights()])
     with pytest.raises(BrainsegError, match="too large for half precision"):
         export(large, prepared, "tumorseg", tmp_path)
@@ -148,7 +148,7 @@ def test_other_data_and_kernels_beyond_half_precision_are_refused(run: Run, prep
 
 
 def test_a_variance_beyond_half_precision_is_kept(run: Run, prepared: Prepared, tmp_path: Path) -> None:
-    spread = Run.open(run.folder)
+    spread = open_run(run.folder, prepared)
     norm = next(layer for layer in spread.model.layers if layer.name.endswith("_norm"))
     norm.moving_variance.assign(norm.moving_variance + 1e5)
     opened = export(spread, prepared, "tumorseg", tmp_path).model.get_layer(norm.name)

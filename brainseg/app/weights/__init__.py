@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from brainseg.backend import keras
 from brainseg.data.prepare import Prepared
 from brainseg.errors import BrainsegError
+from brainseg.experiments.fit import untrained
 from brainseg.experiments.recipe import Recipe
-from brainseg.experiments.run import DECIMALS, Record, Run, score
-from brainseg.models import TITLES, architecture, build
+from brainseg.experiments.run import DECIMALS, Record, Run
+from brainseg.experiments.scoring import score
+from brainseg.models import TITLES, architecture
 from brainseg.models.predict import predict
 from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
@@ -143,16 +145,7 @@ def restored(recipe: Recipe, arrays: Arrays) -> "keras.Model":
     Raises:
         BrainsegError: If the arrays are not those of the model, by name and shape.
     """
-    preset = recipe.preset
-    model = build(
-        recipe.model,
-        recipe.size,
-        width=recipe.width,
-        attention=recipe.attention,
-        dropout=preset.dropout,
-        normalisation=preset.normalisation,
-        seed=recipe.seed,
-    )
+    model = untrained(recipe)
     expected = {name: values.shape for name, values in _named(model).items()}
     received = {name: values.shape for name, values in arrays.items()}
     for name in [*expected, *received]:

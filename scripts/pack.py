@@ -1,0 +1,135 @@
+"""Pack what a training needs into a folder, for a machine that has Python, JAX and no network; bring its runs back.
+
+    python scripts/pack.py pack FOLDER --dataset tumorseg --data data/real --scale full
+    python FOLDER/run.py unet deeplab --step corrected --seed 0 1 2        (there; an interrupted training goes on)
+    python scripts/pack.py bring FOLDER/runs --dataset tumorseg --data data/real --scale full
+
+`bring` puts the runs into the store under the names that they have here, where `make results` finds them.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from brainseg.errors import BrainsegError
+from brainseg.experiments.fit import run_name, weights_fingerprint
+from brainseg.experiments.recipe import Recipe
+from brainseg.experiments.train import examples_of
+from brainseg.experiments.workspace import Workspace
+from brainseg.fingerprint import PACKAGE
+
+NEEDED = [
+    "absl-py",
+    "filelock",
+    "h5py",
+    "keras",
+    "markdown-it-py",
+    "mdurl",
+    "namex",
+    "optree",
+    "packaging",
+    "pandas",
+    "pygments",
+    "python-dateutil",
+    "rich",
+    "six",
+    "tqdm",
+    "typing-extensions",
+]
+"""Packages that a training imports and that do not come with JAX."""
+
+RUN = '''"""Train in this folder: python run.py --help"""
+
+import argparse, json, os, sys
+from itertools import product
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "lib"))
+os.environ.setdefault("KERAS_BACKEND", "jax")
+import numpy as np, pandas as pd
+from brainseg.data.prepared import Prepared
+from brainseg.errors import BrainsegError
+from brainseg.experiments.ladder import STEPS, recipe_at
+from brainseg.experiments.recipe import scale_named
+from brainseg.experiments.train import train
+
+parser = argparse.ArgumentParser()
+parser.add_argument("models", nargs="+", help="unet, linknet, segnet, deeplab")
+parser.add_argument("--step", nargs="+", default=["corrected"], choices=list(STEPS))
+parser.add_argument("--attention", default="published")
+parser.add_argument("--guidance", type=float, default=0.0)
+parser.add_argument("--seed", nargs="+", type=int, default=[0])
+given = parser.parse_args()
+about = json.loads((HERE / "about.json").read_text())
+arrays = dict(np.load(HERE / "arrays.npz"))
+table = pd.read_csv(HERE / "table.csv", keep_default_na=False, dtype=about["dtypes"])
+images = arrays.pop("images")
+prepared = Prepared(HERE, images.shape[1], about["fingerprint"], table, images, arrays)
+try:
+    for seed, model, step in product(given.seed, given.models, given.step):
+        recipe = recipe_at(step, model, scale_named(about["scale"]), seed, given.attention, given.guidance)
+        print(train(recipe, prepared, HERE / "runs", progress=True).folder)
+except BrainsegError as error:
+    sys.exit(f"Error: {error}")
+'''
+
+
+def pack(folder: Path, workspace: Workspace, python: str | None) -> None:
+    """Write the folder: packages in their locked versions, the arrays, and a script that trains on them."""
+    if folder.exists():
+        raise BrainsegError(f"{folder} exists, expected a new folder: choose another name")
+    pins = [f"{name}=={version(name)}" for name in NEEDED]
+    there = ["--python-version", python, "--only-binary=:all:"] if python else []
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", *there]
+    subprocess.run([*pip, "--target", str(folder / "lib"), *pins], check=True)
+    shutil.copytree(PACKAGE, folder / "lib" / "brainseg", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
+    prepared = workspace.prepared
+    table = prepared.table.assign(patient_split=prepared.split("patient"))
+    table.to_csv(folder / "table.csv", index=False)
+    np.savez_compressed(folder / "arrays.npz", images=prepared.images, **prepared.masks)
+    dtypes = {name: "str" for name in table.columns if table[name].dtype == object}
+    about = {"scale": workspace.scale.name, "fingerprint": prepared.fingerprint, "dtypes": dtypes}
+    (folder / "about.json").write_text(json.dumps(about, indent=2) + "\n")
+    (folder / "run.py").write_text(RUN)
+
+
+def bring(folder: Path, workspace: Workspace) -> None:
+    """Copy finished runs into the store; what was trained there counts as trained here."""
+    for source in sorted(path.parent for path in folder.glob("*/run.json")):
+        about = json.loads((source / "run.json").read_text())
+        here = {"code": weights_fingerprint(), "data": workspace.prepared.fingerprint}
+        if different := [what for what, expected in here.items() if about["provenance"][what] != expected]:
+            raise BrainsegError(f"{source} was trained with other {different[0]} than is here: pack and train anew")
+        recipe = Recipe.from_dict(about["recipe"])
+        if recipe.size != workspace.prepared.size:
+            raise BrainsegError(f"{source} was trained on images of {recipe.size} pixels: name its scale with --scale")
+        target = workspace.store / run_name(recipe, examples_of(recipe, workspace.prepared))
+        if not (target / "run.json").is_file():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("run.json"))
+            about["provenance"]["trained_as"] = source.name
+            (target / "run.json").write_text(json.dumps(about, indent=2) + "\n")
+        print(f"{source.name} is {target.name}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=["pack", "bring"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--dataset", default="phantom")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--scale", default="full")
+    parser.add_argument("--python", help="its version there, such as 3.12, if not as here")
+    given = parser.parse_args()
+    try:
+        workspace = Workspace(given.dataset, given.scale, data=given.data)
+        pack(given.folder, workspace, given.python) if given.action == "pack" else bring(given.folder, workspace)
+    except BrainsegError as error:
+        sys.exit(f"Error: {error}")

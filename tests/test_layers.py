@@ -1,0 +1,43 @@
+"""The house has floors: each room of the package imports only from those below it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from brainseg.fingerprint import PACKAGE
+from brainseg.paper.build.architecture import FLOORS, imports, room
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def test_every_module_has_a_room() -> None:
+    assert {room(path) for path in MODULES} == set(FLOORS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_its_own_room_and_those_below(path: Path) -> None:
+    own = room(path)
+    above = FLOORS[FLOORS.index(own) + 1 :]
+    assert [name for name in imports(path) if name in above] == []
+
+
+def test_nothing_but_the_door_and_what_all_rooms_need_stands_at_the_top() -> None:
+    modules = list(PACKAGE.glob("*.py"))
+    packages = [path for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
+    assert len(modules) <= 6
+    assert len(packages) <= 8
+
+
+def test_an_import_anywhere_in_a_module_counts(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("def f():\n    from brainseg.paper import study\n    import brainseg.cli\n    return study\n")
+    assert imports(module) == {"paper", "cli"}
+
+
+def test_the_backend_alone_names_the_libraries_beneath_keras() -> None:
+    """Imports inside functions are for what Keras has no word for: gradients, and settings of one backend."""
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert not {"tensorflow", "jax", "torch"} & set(names), path
