@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from brainseg.errors import BrainsegError
-from brainseg.scores.masks import EIGHT_NEIGHBOURS, binary_mask
+from brainseg.scores.masks import binary_mask, components
 from brainseg.scores.metrics import dice
 
 Masks = NDArray[Any]
@@ -38,9 +38,6 @@ SIZE = 128
 
 def disc(radius: int) -> NDArray[np.uint8]:
     """Footprint of the pixels whose centres are at most ``radius`` pixels from the middle, (2·radius + 1)².
-
-    Raises:
-        BrainsegError: If the radius is negative.
 
     >>> disc(2)
     array([[0, 0, 1, 0, 0],
@@ -59,9 +56,6 @@ def dilation(masks: Masks, radius: int) -> Masks:
     """Add every pixel that has a mask pixel within ``radius`` pixels.
 
     This and the next three: Serra 1982, "Image analysis and mathematical morphology".
-
-    Raises:
-        BrainsegError: If the masks are not (n, h, w) with values 0 and 1, or the radius is negative.
 
     >>> dilation(np.array([[[0, 0, 0, 0, 0],
     ...                     [0, 0, 1, 0, 0],
@@ -129,9 +123,6 @@ def published_closing(masks: Masks) -> Masks:
     two pixels of the edge can grow to it. A filled rectangle farther inside is left as it is. The study closed grey
     values and applied the threshold afterwards; the order makes no difference.
 
-    Raises:
-        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
-
     >>> published_closing(np.array([[[0, 1, 1, 0, 0, 1, 0, 0, 0]]]))
     array([[[1, 1, 1, 1, 1, 1, 0, 0, 0]]])
     """
@@ -141,9 +132,6 @@ def published_closing(masks: Masks) -> Masks:
 
 def fill_holes(masks: Masks) -> Masks:
     """Add the background that the mask encloses.
-
-    Raises:
-        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
 
     >>> fill_holes(np.array([[[0, 1, 1, 0, 1, 1],
     ...                       [1, 0, 0, 1, 0, 0],
@@ -158,9 +146,6 @@ def fill_holes(masks: Masks) -> Masks:
 def largest_component(masks: Masks) -> Masks:
     """Keep the component with the most pixels; of equal ones, that which a reader of the image meets first.
 
-    Raises:
-        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
-
     >>> largest_component(np.array([[[1, 0, 0, 0, 1],
     ...                              [0, 0, 1, 1, 0],
     ...                              [1, 0, 0, 0, 0]]]))
@@ -170,17 +155,14 @@ def largest_component(masks: Masks) -> Masks:
     """
 
     def largest(mask: NDArray[np.uint8]) -> NDArray[Any]:
-        labels, areas = _components(mask)
-        return np.where(labels == areas.argmax(), mask, 0)
+        labels, areas = components(mask[np.newaxis])
+        return mask & (labels[0] == areas.argmax())
 
     return _each(masks, largest)
 
 
 def remove_small(masks: Masks, pixels: int) -> Masks:
     """Remove the components of fewer than ``pixels`` pixels.
-
-    Raises:
-        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
 
     >>> remove_small(np.array([[[1, 1, 0, 0, 1],
     ...                         [0, 0, 0, 1, 0],
@@ -191,8 +173,8 @@ def remove_small(masks: Masks, pixels: int) -> Masks:
     """
 
     def kept(mask: NDArray[np.uint8]) -> NDArray[Any]:
-        labels, areas = _components(mask)
-        return mask & (areas >= pixels)[labels]
+        labels, areas = components(mask[np.newaxis])
+        return mask & (areas >= pixels)[labels[0]]
 
     return _each(masks, kept)
 
@@ -287,9 +269,6 @@ class Pipeline:
 def apply(pipeline: Pipeline, masks: Masks) -> Masks:
     """Apply a pipeline to masks.
 
-    Raises:
-        BrainsegError: If the masks are not (n, h, w) with values 0 and 1.
-
     >>> apply(Pipeline.parse("fill_holes, largest_component"), np.array([[[1, 1, 1, 0, 0],
     ...                                                                   [1, 0, 1, 0, 1],
     ...                                                                   [1, 1, 1, 0, 0]]]))
@@ -382,11 +361,3 @@ def _each(masks: Masks, operation: Callable[[NDArray[np.uint8]], NDArray[Any]]) 
     for mask, result in zip(binary_mask(masks, "mask").astype(np.uint8), results, strict=True):
         result[...] = operation(mask)
     return results
-
-
-def _components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The number of each pixel's component, 0 for background, and the pixels of each component, none of background."""
-    labels = np.asarray(ndimage.label(mask, EIGHT_NEIGHBOURS[1])[0], np.intp)
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    return labels, areas

@@ -59,7 +59,7 @@ def test_train_and_evaluate_end_with_a_table(brainseg: Brainseg, capsys: Capture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["resnet"], "there is no model 'resnet'; expected one of: unet, linknet, segnet, deeplab"),
+        (["resnet"], "received model 'resnet', expected one of: unet, linknet, segnet, deeplab"),
         (["unet", "--step", "best"], "received step 'best', expected one of: published, paired, scored, borders"),
         (["deeplab", "--attention", "gate"], "Modified DeepLab cannot have attention 'gate', because it has no skip"),
         (["unet", "--scale", "huge"], "received scale 'huge', expected one of: quick, small, laptop, full"),

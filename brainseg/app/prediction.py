@@ -22,6 +22,7 @@ from brainseg.experiments.run import Run
 from brainseg.models.predict import predict
 from brainseg.plotting.style import MASK_COLOURS
 from brainseg.scores import THRESHOLD
+from brainseg.scores.masks import components
 
 Network = Run | Weights
 """A trained network: of the store, or one that is shipped."""
@@ -54,7 +55,7 @@ class Prediction:
     @property
     def pieces(self) -> int:
         """Number of 8-connected components of the mask."""
-        return int(cv2.connectedComponents(self.mask.astype(np.uint8))[0]) - 1
+        return len(components(self.mask[np.newaxis])[1]) - 1
 
     @property
     def mean_probability(self) -> float | None:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydicom.misc import is_dicom
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
+from brainseg.data.coco import resized
 from brainseg.errors import BrainsegError
 
 Slice = NDArray[np.uint8]
@@ -71,7 +72,7 @@ def to_square(image: Slice, size: int) -> Slice:
     top, left, side = _frame(image.shape)
     square = np.zeros((side, side), np.uint8)
     square[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return np.asarray(cv2.resize(square, (size, size)), np.uint8)
+    return resized(square, size)
 
 
 def from_square(values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -315,6 +315,11 @@ def decode(encoded: dict[str, Any]) -> NDArray[np.bool_]:
     return np.ascontiguousarray(coco_mask.decode(encoded), np.uint8).view(np.bool_)
 
 
+def resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """A grey image at (size, size), bilinearly, as the published notebook has it."""
+    return np.asarray(cv2.resize(image, (size, size)), np.uint8)
+
+
 def shrink(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
     """Resize a mask to (size, size): a pixel is set if more than half of the area it covers is set.
 

@@ -9,10 +9,10 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from brainseg.data.cheng import Border, read_borders
-from brainseg.data.coco import Split, read_dataset
+from brainseg.data.coco import FOLDER, Split, read_dataset
 from brainseg.data.phantom import make_phantom
 from brainseg.data.prepare import Prepared, prepare
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, known
 from brainseg.fingerprint import code_fingerprint, source_files
 
 DATASETS = ("phantom", "tumorseg")
@@ -75,21 +75,19 @@ def open_dataset(
         BrainsegError: If the name is unknown, or the folder is missing or not needed.
     """
     workspace = workspace or default_workspace()
-    if name == "phantom":
+    if known(name, DATASETS, "data set") == "phantom":
         if data is not None:
             raise BrainsegError(
                 f"received the data folder {data} for the phantom, which lies in the workspace: leave the folder out, "
                 "or ask for the data set 'tumorseg'"
             )
         return Dataset(name, _made_phantom(workspace, progress), workspace)
-    if name == "tumorseg":
-        if data is None or not (Path(data) / "tumorseg-coco").is_dir():
-            raise BrainsegError(
-                f"received the data folder {data} for 'tumorseg', expected one with tumorseg-coco and cheng2017: "
-                "name it, or get the data with 'brainseg data fetch FOLDER'"
-            )
-        return Dataset(name, Path(data), workspace)
-    raise BrainsegError(f"received data set {name!r}, expected one of: {', '.join(DATASETS)}")
+    if data is None or not (Path(data) / FOLDER).is_dir():
+        raise BrainsegError(
+            f"received the data folder {data} for {name!r}, expected one with tumorseg-coco and cheng2017: "
+            "name it, or get the data with 'brainseg data fetch FOLDER'"
+        )
+    return Dataset(name, Path(data), workspace)
 
 
 def _made_phantom(workspace: Path, progress: bool) -> Path:

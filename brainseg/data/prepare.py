@@ -30,6 +30,7 @@ from brainseg.data.coco import (
     pair_by_position,
     published_mask,
     read_dataset,
+    resized,
     shrink,
 )
 from brainseg.data.prepared import MASKS, Prepared, open_prepared
@@ -165,7 +166,7 @@ def _write(root: Path, size: int, folder: Path, progress: bool) -> None:
 
     def fill(item: _Item) -> None:
         image = item.image
-        arrays["images"][item.row] = cv2.resize(image.read(), (size, size))
+        arrays["images"][item.row] = resized(image.read(), size)
         arrays["box"][item.row] = id_mask(item.annotations, image, size)
         if item.published is not None:
             arrays["position"][item.row] = published_mask(item.published, image, size, item.split)

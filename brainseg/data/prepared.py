@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainseg.errors import BrainsegError
+from brainseg.errors import known
 
 MASKS = ("position", "box", "border")
 
@@ -57,17 +57,8 @@ class Prepared:
         return patient_split(self.table)
 
     def rows(self, split: str, by: str = "published") -> NDArray[np.intp]:
-        """Row numbers of a split, in order.
-
-        Raises:
-            BrainsegError: If there is no such split.
-        """
-        found = np.flatnonzero(self.split(by) == split)
-        if not len(found):
-            raise BrainsegError(
-                f"no images in split {split!r}: expected one of {', '.join(dict.fromkeys(self.table['split']))}"
-            )
-        return found
+        """Row numbers of a split, in order."""
+        return np.flatnonzero(self.split(by) == known(split, dict.fromkeys(self.table["split"]), "split"))
 
 
 def open_prepared(folder: Path, size: int, fingerprint: str) -> Prepared:

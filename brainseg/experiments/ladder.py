@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from brainseg.errors import BrainsegError
+from brainseg.errors import known
 from brainseg.experiments.recipe import Recipe, Scale
 from brainseg.models import resolve_attention
 
@@ -63,9 +63,7 @@ def recipe_at(
     >>> recipe_at("borders", "unet", SCALES["quick"], guidance=0.5).guidance
     0.5
     """
-    if step not in STEPS:
-        raise BrainsegError(f"received step {step!r}, expected one of: {', '.join(STEPS)}")
-    fields: dict[str, Any] = _fields(step)
+    fields: dict[str, Any] = _fields(known(step, STEPS, "step"))
     return Recipe(
         model=model,
         attention=resolve_attention(model, attention),

@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from brainseg.data.dataset import DATASETS
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, known
 from brainseg.experiments.ladder import STEPS, recipe_at
 from brainseg.experiments.recipe import SCALES, Recipe, scale_named
 from brainseg.fingerprint import resource
@@ -167,10 +167,7 @@ def chosen(names: list[str], path: Path | None = None) -> list[Matrix]:
         BrainsegError: As :func:`read_matrix`, or if there is no experiment of a name.
     """
     matrices = read_matrix(path)
-    for name in names:
-        if name not in matrices:
-            raise BrainsegError(f"received experiment {name!r}, expected one of: {', '.join(matrices)}")
-    return [matrices[name] for name in names or matrices]
+    return [matrices[known(name, matrices, "experiment")] for name in names or matrices]
 
 
 _KINDS: Mapping[str, type | tuple[type, ...]] = {"seeds": int, "guidance": (int, float)}
@@ -228,10 +225,10 @@ def _value(name: str, field: str, value: Any) -> Any:
     return tuple(value)
 
 
-def _expect(name: str, field: str, values: tuple[str, ...], known: tuple[str, ...]) -> None:
+def _expect(name: str, field: str, values: tuple[str, ...], among: tuple[str, ...]) -> None:
     for value in values:
-        if value not in known:
-            raise BrainsegError(f"experiment {name}: received {field} {value!r}, expected one of: {', '.join(known)}")
+        if value not in among:
+            raise BrainsegError(f"experiment {name}: received {field} {value!r}, expected one of: {', '.join(among)}")
 
 
 def _attentions(model: str) -> list[str]:

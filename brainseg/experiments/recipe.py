@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, known
 from brainseg.models import MODELS, resolve_attention
 
 
@@ -47,17 +47,12 @@ SCALES = {
 
 
 def scale_named(name: str) -> Scale:
-    """Look a scale up by name.
-
-    Raises:
-        BrainsegError: If there is none of that name.
+    """The scale of that name.
 
     >>> scale_named("full").width
     64
     """
-    if name not in SCALES:
-        raise BrainsegError(f"received scale {name!r}, expected one of: {', '.join(SCALES)}")
-    return SCALES[name]
+    return SCALES[known(name, SCALES, "scale")]
 
 
 @dataclass(frozen=True)
@@ -198,12 +193,12 @@ class Recipe:
     def __post_init__(self) -> None:
         resolve_attention(self.model, self.attention)
         if (self.pairing, self.labels) not in _MASKS:
-            known = " or ".join(f"{pairing} and {labels}" for pairing, labels in _MASKS)
-            raise BrainsegError(f"received pairing and labels {self.pairing} and {self.labels}, expected {known}")
-        _expect("scoring", self.scoring, SCORINGS)
-        _expect("split", self.split, SPLITS)
-        _expect("training", self.training, tuple(TRAININGS))
-        _expect("postprocessing", self.postprocessing, POSTPROCESSINGS)
+            pairs = " or ".join(f"{pairing} and {labels}" for pairing, labels in _MASKS)
+            raise BrainsegError(f"received pairing and labels {self.pairing} and {self.labels}, expected {pairs}")
+        known(self.scoring, SCORINGS, "scoring")
+        known(self.split, SPLITS, "split")
+        known(self.training, TRAININGS, "training")
+        known(self.postprocessing, POSTPROCESSINGS, "postprocessing")
         if self.batch_size < 1:
             raise BrainsegError(f"received a batch size of {self.batch_size}, expected 1 or more")
         if not 0 <= self.guidance < math.inf:
@@ -260,8 +255,3 @@ class Recipe:
         except TypeError as error:
             expected = ", ".join(field.name for field in dataclasses.fields(cls))
             raise BrainsegError(f"received fields {', '.join(fields)} for a recipe, expected {expected}") from error
-
-
-def _expect(field: str, value: str | None, known: tuple[str | None, ...]) -> None:
-    if value not in known:
-        raise BrainsegError(f"received {field} {value!r}, expected one of: {', '.join(map(str, known))}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, known
 
 if TYPE_CHECKING:
     from brainseg.backend import keras
@@ -54,14 +54,8 @@ TITLES = {name: architecture.title for name, architecture in ARCHITECTURES.items
 
 
 def architecture(name: str) -> Architecture:
-    """Look a model up by name.
-
-    Raises:
-        BrainsegError: If there is none of that name.
-    """
-    if name not in ARCHITECTURES:
-        raise BrainsegError(f"there is no model {name!r}; expected one of: {', '.join(MODELS)}")
-    return ARCHITECTURES[name]
+    """What is fixed about the model of that name."""
+    return ARCHITECTURES[known(name, ARCHITECTURES, "model")]
 
 
 def resolve_attention(name: str, attention: str | None = "published") -> str | None:

@@ -8,17 +8,16 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from brainseg.models import TITLES
-from brainseg.paper.claims.claim import ARTEFACT, CANNOT_BE_TESTED, NOT_REPRODUCED, REPRODUCED
 from brainseg.plotting.scores import lines
 from brainseg.plotting.style import INK, RULE, SOFT, Plate, bare, plate, styled
 
 VERDICT_COLOURS: Final = {
-    REPRODUCED: "#7fcdb4",
-    NOT_REPRODUCED: "#f2b272",
-    ARTEFACT: "#e3a8c8",
-    CANNOT_BE_TESTED: "#e4e7ec",
+    "reproduced": "#7fcdb4",
+    "not reproduced": "#f2b272",
+    "artefact": "#e3a8c8",
+    "cannot be tested": "#e4e7ec",
 }
-VERDICT_MARKS: Final = {REPRODUCED: "=", NOT_REPRODUCED: "≠", ARTEFACT: "○", CANNOT_BE_TESTED: "?"}
+VERDICT_MARKS: Final = {"reproduced": "=", "not reproduced": "≠", "artefact": "○", "cannot be tested": "?"}
 """A sign for each verdict, for readers and printers without colour."""
 
 CELLS: Final[dict[str, dict[str, Any]]] = {
@@ -43,7 +42,7 @@ def verdict_counts(table: pd.DataFrame) -> Plate:
     Args:
         table: One row per group, in the order to show, one column per verdict; numbers of claims.
 
-    >>> table = pd.DataFrame({ARTEFACT: [2], REPRODUCED: [1]}, index=["words"])
+    >>> table = pd.DataFrame({"artefact": [2], "reproduced": [1]}, index=["words"])
     >>> [text.get_text() for text in verdict_counts(table).axes[0].texts]
     ['2', '1']
     """
@@ -99,8 +98,7 @@ def execution_order(cells: pd.DataFrame) -> Plate:
     """Show when the cells of a notebook were run: one line a network, from the first count to the last.
 
     Args:
-        cells: Columns `part` (network, in the order of the notebook), `cell` and `count`, as
-            :func:`brainseg.paper.claims.order.cells` gives them.
+        cells: Columns `part` (network, in the order of the notebook), `cell` (what it did) and `count`.
     """
     parts = [part for part in cells["part"].unique() if part in TITLES]
     figure = plate(0.5 * len(parts) + 1.35)

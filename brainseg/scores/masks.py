@@ -9,15 +9,11 @@ from scipy import ndimage
 
 from brainseg.errors import BrainsegError
 
-EIGHT_NEIGHBOURS = np.pad(np.ones((1, 3, 3), bool), ((1, 1), (0, 0), (0, 0)))
-"""In a stack (n, h, w), the neighbours of a pixel by edge or corner, all in its own image."""
+_NEIGHBOURS = np.pad(np.ones((1, 3, 3), bool), ((1, 1), (0, 0), (0, 0)))  # by edge or corner, in the same image
 
 
 def binary_mask(mask: ArrayLike, name: str) -> NDArray[np.bool_]:
-    """The mask as Booleans.
-
-    Raises:
-        BrainsegError: If a value is neither 0 nor 1; the message calls the mask by ``name``.
+    """The mask as Booleans, refused by its name where a value is neither 0 nor 1.
 
     >>> binary_mask([0, 1], "truth")
     array([False,  True])
@@ -33,11 +29,7 @@ def binary_mask(mask: ArrayLike, name: str) -> NDArray[np.bool_]:
 
 
 def require_one_shape(prediction: NDArray[Any], truth: NDArray[Any]) -> None:
-    """Refuse a prediction that is not of the shape of the truth.
-
-    Raises:
-        BrainsegError: If the shapes differ.
-    """
+    """Refuse a prediction that is not of the shape of the truth."""
     if prediction.shape != truth.shape:
         raise BrainsegError(
             f"received a prediction of shape {prediction.shape} and a truth of shape {truth.shape}, expected one shape"
@@ -91,22 +83,22 @@ def surface_distances(prediction: ArrayLike, truth: ArrayLike) -> Iterator[Surfa
         yield SurfaceDistances(_distances(ours, theirs), _distances(theirs, ours))
 
 
-def components(masks: NDArray[np.bool_], others: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The 8-connected components of masks, (n, h, w), and how much of each the other masks cover.
+def components(masks: NDArray[np.bool_ | np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The components of masks, (n, h, w): pixels of an image that meet at an edge or a corner (8-connected).
 
     Returns:
-        image, share: Of each component: the number of its image, from 0, and the share of its pixels that are in
-            ``others``.
+        labels, pixels: Of each pixel the number of its component, in reading order from 1; 0 is background. And by
+            these numbers how many pixels a component has, none for background.
 
-    >>> components(np.array([[[1, 1, 0, 1]], [[0, 0, 1, 0]]], bool), np.array([[[0, 1, 1, 0]], [[0, 1, 1, 1]]], bool))
-    (array([0, 0, 1]), array([0.5, 0. , 1. ]))
+    >>> components(np.array([[[1, 1, 0, 1]], [[0, 0, 1, 0]]], bool))
+    (array([[[1, 1, 0, 2]],
+    <BLANKLINE>
+           [[0, 0, 3, 0]]]), array([0, 2, 1, 1]))
     """
-    labels, count = ndimage.label(masks, EIGHT_NEIGHBOURS)
-    component = labels[masks] - 1
-    image = np.empty(count, np.int64)
-    image[component] = np.repeat(np.arange(len(masks)), np.count_nonzero(masks, axis=(1, 2)))
-    pixels = np.bincount(component, minlength=count)
-    return image, np.bincount(component, others[masks], count) / pixels
+    labels = np.asarray(ndimage.label(masks, _NEIGHBOURS)[0], np.int64)
+    pixels = np.bincount(labels.ravel(), minlength=1)
+    pixels[0] = 0
+    return labels, pixels
 
 
 def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:

@@ -1,4 +1,7 @@
-"""Scores of predicted masks: of each image, and pooled over all images.
+"""Scores of predicted masks, of each image.
+
+Every score takes predicted and true binary masks of the same images, (n, h, w) each, and refuses shapes that differ and
+values other than 0 and 1.
 
 One policy for empty masks, "what is undefined is NaN", and what follows from it:
 
@@ -22,7 +25,6 @@ its Dice and IoU by default leave out false alarms in healthy images as well. Th
 :mod:`brainseg.scores.published`.
 """
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,12 +44,6 @@ def dice(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     Dice 1945, "Measures of the amount of ecologic association between species". For binary masks it is the F1 score
     of the foreground pixels. Both masks empty: NaN.
 
-    Args:
-        prediction, truth: Binary masks, (n, h, w).
-
-    Raises:
-        BrainsegError: If the shapes differ or are not (n, h, w), or the values are not 0 and 1.
-
     >>> dice([[[1, 1, 0]], [[0, 0, 0]]], [[[0, 1, 1]], [[0, 0, 0]]])
     array([0.5, nan])
     """
@@ -59,9 +55,6 @@ def iou(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     """Intersection over union of each image, |P∩T| / (|P|+|T|−|P∩T|), 0 to 1; both masks empty: NaN.
 
     Jaccard 1912, "The distribution of the flora in the alpine zone". Always Dice / (2 − Dice).
-
-    Args:
-        prediction, truth: Binary masks, (n, h, w).
 
     >>> iou([[[1, 1, 0]]], [[[0, 1, 1]]]).round(3)
     array([0.333])
@@ -75,9 +68,6 @@ def precision(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
 
     Also called positive predictive value.
 
-    Args:
-        prediction, truth: Binary masks, (n, h, w).
-
     >>> precision([[[1, 0, 0]], [[0, 0, 0]]], [[[1, 1, 0]], [[1, 1, 0]]])
     array([ 1., nan])
     """
@@ -89,9 +79,6 @@ def recall(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     """Share of the tumour pixels of each image that are predicted, |P∩T| / |T|, 0 to 1; no tumour: NaN.
 
     Also called sensitivity.
-
-    Args:
-        prediction, truth: Binary masks, (n, h, w).
 
     >>> recall([[[1, 0, 0]], [[1, 0, 0]]], [[[1, 1, 0]], [[0, 0, 0]]])
     array([0.5, nan])
@@ -106,9 +93,6 @@ def specificity(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     The one score here that says something about images without tumour. Where tumours are small it is close to 1
     whatever the model does inside them.
 
-    Args:
-        prediction, truth: Binary masks, (n, h, w).
-
     >>> specificity([[[1, 1, 0, 0]], [[0, 0, 0, 0]]], [[[0, 1, 1, 1]], [[0, 0, 0, 0]]])
     array([0., 1.])
     """
@@ -116,36 +100,6 @@ def specificity(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     false_positive = pixels.predicted - pixels.true_positive
     healthy = pixels.all - pixels.actual
     return _ratio(healthy - false_positive, healthy)
-
-
-def pooled_dice(prediction: ArrayLike, truth: ArrayLike) -> float:
-    """Dice of the pixels of all images counted together, as if they were one image; all masks empty: NaN.
-
-    Also called micro-averaged or dataset-level. Large tumours weigh more than small ones, and a missed small tumour
-    hardly shows. It is not the mean of :func:`dice` over the images: say which of the two a number is.
-
-    Args:
-        prediction, truth: Binary masks, (n, h, w).
-
-    >>> large_found_small_missed = [[[1, 1, 1]], [[0, 0, 0]]], [[[1, 1, 1]], [[0, 0, 1]]]
-    >>> round(pooled_dice(*large_found_small_missed), 3), float(dice(*large_found_small_missed).mean())
-    (0.857, 0.5)
-    """
-    return float(dice(*_as_one_image(prediction, truth))[0])
-
-
-def pooled_iou(prediction: ArrayLike, truth: ArrayLike) -> float:
-    """Intersection over union of the pixels of all images counted together, as :func:`pooled_dice`.
-
-    What ``keras.metrics.BinaryIoU(target_class_ids=[1])`` accumulates over an epoch.
-
-    Args:
-        prediction, truth: Binary masks, (n, h, w).
-
-    >>> pooled_iou([[[1, 1, 1]], [[0, 0, 0]]], [[[1, 1, 1]], [[0, 0, 1]]])
-    0.75
-    """
-    return float(iou(*_as_one_image(prediction, truth))[0])
 
 
 def hd95_px(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
@@ -161,13 +115,16 @@ def hd95_px(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     Images stored without pixel spacing allow no millimetres, and distances of resized images compare only with those
     of the same size.
 
-    Args:
-        prediction, truth: Binary masks, (n, h, w).
-
     >>> hd95_px([[[1, 0, 0, 0, 0]], [[0, 0, 0, 0, 0]]], [[[0, 0, 0, 1, 0]], [[0, 0, 0, 1, 0]]])
     array([ 3., nan])
     """
-    return _hd95_px(surface_distances(prediction, truth))
+
+    def hd95(distances: SurfaceDistances) -> float:
+        if not (distances.from_prediction.size and distances.from_truth.size):
+            return np.nan
+        return max(float(np.percentile(direction, 95)) for direction in distances)
+
+    return np.array([hd95(distances) for distances in surface_distances(prediction, truth)], np.float64)
 
 
 def surface_dice(prediction: ArrayLike, truth: ArrayLike, tolerance_px: float = TOLERANCE_PX) -> NDArray[np.float64]:
@@ -182,18 +139,16 @@ def surface_dice(prediction: ArrayLike, truth: ArrayLike, tolerance_px: float = 
     not tell which side of a boundary is called tumour. Read it with :func:`dice`.
 
     Args:
-        prediction, truth: Binary masks, (n, h, w).
         tolerance_px: Largest distance, in pixels of the masks given, at which boundaries agree.
-
-    Raises:
-        BrainsegError: As :func:`dice`; or if the tolerance is negative or not finite.
 
     >>> surface_dice([[[1, 1, 0, 0, 0]]], [[[1, 1, 1, 1, 0]]]).round(3)
     array([0.833])
     """
     if not 0 <= tolerance_px < np.inf:
         raise BrainsegError(f"received a tolerance of {tolerance_px} pixels, expected a number from 0 up")
-    return _surface_dice(surface_distances(prediction, truth), tolerance_px)
+    both = [np.concatenate(distances) for distances in surface_distances(prediction, truth)]
+    agreeing = np.array([np.count_nonzero(distances <= tolerance_px) for distances in both])
+    return _ratio(agreeing, np.array([len(distances) for distances in both]))
 
 
 def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0) -> pd.DataFrame:
@@ -202,7 +157,6 @@ def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0)
     A lesion is a connected component of a mask, pixels that meet at a corner included (8-connected).
 
     Args:
-        prediction, truth: Binary masks, (n, h, w).
         minimum_share: Share of its pixels, 0 to 1, that must be predicted for a lesion to count as found; at 0 one
             pixel is enough.
 
@@ -215,8 +169,8 @@ def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0)
     0        2      1              1
     """
     predicted, actual = mask_pair(prediction, truth)
-    image_of_lesion, share_found = components(actual, predicted)
-    image_of_component, share_true = components(predicted, actual)
+    image_of_lesion, share_found = _covered(actual, predicted)
+    image_of_component, share_true = _covered(predicted, actual)
     images = {
         "lesions": image_of_lesion,
         "found": image_of_lesion[(share_found > 0) & (share_found >= minimum_share)],
@@ -228,9 +182,6 @@ def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0)
 def image_scores(prediction: ArrayLike, truth: ArrayLike) -> pd.DataFrame:
     """Every score of this module for each image.
 
-    Args:
-        prediction, truth: Binary masks, (n, h, w).
-
     Returns:
         One row per image in the given order, columns ``dice``, ``iou``, ``precision``, ``recall``, ``specificity``,
         ``hd95_px``, ``surface_dice`` (tolerance :data:`TOLERANCE_PX`), ``lesions``, ``found`` and ``false_lesions``;
@@ -241,10 +192,9 @@ def image_scores(prediction: ArrayLike, truth: ArrayLike) -> pd.DataFrame:
     0   0.5     0.95        1      1
     1   0.0      NaN        1      0
     """
-    overlap = {score.__name__: score(prediction, truth) for score in (dice, iou, precision, recall, specificity)}
-    images = list(surface_distances(prediction, truth))
-    boundary = {"hd95_px": _hd95_px(images), "surface_dice": _surface_dice(images, TOLERANCE_PX)}
-    return pd.DataFrame({**overlap, **boundary}).join(lesions(prediction, truth))
+    scores = (dice, iou, precision, recall, specificity, hd95_px, surface_dice)
+    table = pd.DataFrame({score.__name__: score(prediction, truth) for score in scores})
+    return table.join(lesions(prediction, truth))
 
 
 class _Confusion(NamedTuple):
@@ -268,21 +218,10 @@ def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.flo
     return score
 
 
-def _as_one_image(prediction: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    predicted, actual = mask_pair(prediction, truth)
-    return predicted.reshape(1, 1, -1), actual.reshape(1, 1, -1)
-
-
-def _hd95_px(images: Iterable[SurfaceDistances]) -> NDArray[np.float64]:
-    def hd95(distances: SurfaceDistances) -> float:
-        if not (distances.from_prediction.size and distances.from_truth.size):
-            return np.nan
-        return max(float(np.percentile(direction, 95)) for direction in distances)
-
-    return np.array([hd95(distances) for distances in images], np.float64)
-
-
-def _surface_dice(images: Iterable[SurfaceDistances], tolerance_px: float) -> NDArray[np.float64]:
-    both = [np.concatenate(distances) for distances in images]
-    agreeing = np.array([np.count_nonzero(distances <= tolerance_px) for distances in both])
-    return _ratio(agreeing, np.array([len(distances) for distances in both]))
+def _covered(masks: NDArray[np.bool_], others: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Of each component of the masks the number of its image, and the share of it that the other masks cover."""
+    labels, pixels = components(masks)
+    image = np.empty(len(pixels), np.int64)
+    image[labels] = np.arange(len(masks))[:, np.newaxis, np.newaxis]
+    common = np.bincount(labels[others], minlength=len(pixels))
+    return image[1:], common[1:] / pixels[1:]

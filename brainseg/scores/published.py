@@ -68,10 +68,7 @@ def broadcast_scores(prediction: ArrayLike, truth: ArrayLike) -> dict[str, float
     "IoU" is (d/2) / (h − d/2), and the pairs that the study prints obey this.
 
     Args:
-        prediction, truth: Binary masks of one image, (h, h).
-
-    Raises:
-        BrainsegError: If the masks are not square, of one shape, with values 0 and 1; or if both are empty.
+        prediction, truth: Binary masks of one image, (h, h), not both empty.
 
     >>> right = [[0, 0, 0], [0, 1, 1], [0, 1, 1]]
     >>> broadcast_scores(right, right)["dice"]

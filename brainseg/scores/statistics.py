@@ -1,7 +1,8 @@
 """Intervals and tests for per-image scores: patients, not images, are what a result must repeat on.
 
 Every function takes long tables with one row per image and run: ``seed`` (of the training run), ``patient``, ``number``
-(of the image) and ``value``; rows whose value is NaN are left out.
+(of the image) and ``value``; rows whose value is NaN are left out. An image has one patient, and one value in a run.
+``draws`` are the repetitions of the bootstrap and of the permutation test, ``seed`` is theirs.
 
 Images of one patient resemble each other, so the bootstrap draws patients, and then images within each drawn patient;
 where there are several seeds it draws these too (Davison and Hinkley 1997, "Bootstrap methods and their application",
@@ -16,7 +17,7 @@ with two or three seeds intervals are too narrow in that part.
 """
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -73,14 +74,6 @@ def bootstrap_mean(scores: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> I
     The mean counts the images of a run equally, and the runs equally. With one seed the interval holds for that one
     trained network: how much another run would differ is not in it. Without any value, mean and ends are NaN.
 
-    Args:
-        scores: Columns ``seed``, ``patient``, ``number`` and ``value``.
-        draws: Repetitions of the bootstrap.
-        seed: Of the bootstrap.
-
-    Raises:
-        BrainsegError: If a column is missing, or an image has no patient, has several, or is scored twice in one run.
-
     >>> table = pd.DataFrame({"seed": 0, "patient": list("aabb"), "number": range(4), "value": [0.2, 0.4, 0.8, 1.0]})
     >>> print(bootstrap_mean(table))
     0.60 [0.25, 0.95]
@@ -105,13 +98,8 @@ def paired_difference(a: pd.DataFrame, b: pd.DataFrame, draws: int = DRAWS, seed
     is never 0 (Phipson and Smyth 2010). The test takes the trained runs as given: unlike the interval, it knows nothing
     of how much further runs would differ.
 
-    Args:
-        a, b: As for :func:`bootstrap_mean`.
-        draws: Repetitions of the bootstrap and of the permutation test.
-        seed: Of both.
-
     Raises:
-        BrainsegError: If no image is scored on both sides, and as :func:`bootstrap_mean`.
+        BrainsegError: If no image is scored on both sides.
 
     >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
     >>> difference = paired_difference(a, a.assign(value=a["value"] - 0.1))
@@ -140,41 +128,16 @@ def paired_difference(a: pd.DataFrame, b: pd.DataFrame, draws: int = DRAWS, seed
     )
 
 
-def differences(
-    scores: Mapping[str, pd.DataFrame],
-    pairs: Iterable[tuple[str, str]] | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Paired differences between models, with Holm's correction of their p values.
-
-    Args:
-        scores: By name, tables as for :func:`paired_difference`.
-        pairs: Names to compare, first − second; without it all pairs.
-        draws, seed: As for :func:`paired_difference`.
-
-    Returns:
-        One row per pair: ``label`` ("first − second"), ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``,
-        ``patients``, ``seeds``, see :class:`Difference`.
-
-    Raises:
-        BrainsegError: If there is no pair or a name is unknown, and as :func:`paired_difference`.
+def differences(scores: Mapping[str, pd.DataFrame], draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+    """:func:`labelled_differences` of all pairs of models, given by name; the label is "first − second".
 
     >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
     >>> b, c = a.assign(value=0.5), a.assign(value=0.4)
     >>> differences({"A": a, "B": b, "C": c})[["label", "p", "p_holm"]].to_numpy().tolist()
     [['A − B', 0.25, 0.375], ['A − C', 0.125, 0.375], ['B − C', 0.125, 0.375]]
     """
-    chosen = list(itertools.combinations(scores, 2) if pairs is None else pairs)
-    if not chosen:
-        raise BrainsegError(f"received {len(scores)} tables and no pair of them, expected one pair or more")
-    if unknown := {name for pair in chosen for name in pair} - set(scores):
-        raise BrainsegError(
-            f"received a pair with {', '.join(sorted(unknown))}, expected names of: {', '.join(scores)}"
-        )
-    return labelled_differences(
-        {f"{first} − {second}": (scores[first], scores[second]) for first, second in chosen}, draws, seed
-    )
+    pairs = {f"{one} − {other}": (scores[one], scores[other]) for one, other in itertools.combinations(scores, 2)}
+    return labelled_differences(pairs, draws, seed)
 
 
 def labelled_differences(
@@ -183,15 +146,17 @@ def labelled_differences(
     """Paired differences a − b of pairs (a, b) that have a label each, with Holm's correction of their p values.
 
     Returns:
-        One row per pair, as :func:`differences`.
+        One row per pair: ``label``, ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``, ``patients``,
+        ``seeds``, see :class:`Difference`.
 
-    >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
-    >>> labelled_differences({"above one half": (a, a.assign(value=0.5))})[["label", "mean", "p_holm"]].round(3)
-                label  mean  p_holm
-    0  above one half  0.15    0.25
+    Raises:
+        BrainsegError: If there is no pair.
     """
-    rows = [{"label": label, **asdict(paired_difference(a, b, draws, seed))} for label, (a, b) in pairs.items()]
-    table = pd.DataFrame(rows)
+    if not pairs:
+        raise BrainsegError("received no pair of tables, expected one or more: give scores of two models at least")
+    table = pd.DataFrame(
+        [{"label": label, **asdict(paired_difference(*pair, draws, seed))} for label, pair in pairs.items()]
+    )
     table["p_holm"] = holm(table["p"])
     return table[["label", "mean", "low", "high", "p", "p_holm", "images", "patients", "seeds"]]
 
@@ -211,15 +176,6 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     Holm 1979, "A simple sequentially rejective multiple test procedure": the smallest of n values is multiplied by n,
     the next by n − 1, and so on; none may be smaller than the one before it, nor larger than 1. The tests may depend on
     each other in any way.
-
-    Args:
-        p: p values, (n,), 0 to 1.
-
-    Returns:
-        array: Adjusted p values in the same order.
-
-    Raises:
-        BrainsegError: If a value is not in 0 to 1.
 
     >>> holm([0.01, 0.04, 0.03]).round(3)
     array([0.03, 0.06, 0.06])

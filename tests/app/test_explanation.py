@@ -111,7 +111,7 @@ def test_the_command_says_in_words_what_it_writes(
         (["nowhere.png"], "received nowhere.png, which is no file: expected a JPEG, PNG, DICOM or NIfTI image"),
         (
             ["{image}", "--model", "resnet"],
-            "there is no model 'resnet'; expected one of: unet, linknet, segnet, deeplab",
+            "received model 'resnet', expected one of: unet, linknet, segnet, deeplab",
         ),
         (["{image}", "-o", "report.pdf"], "received -o report.pdf, expected a name that ends in .html"),
         (["{image}", "--slice", "7"], "received slice 7 of"),

@@ -177,7 +177,7 @@ def test_what_is_said_of_the_head_comes_before_the_format(
         (["{tmp}/empty.nii.gz"], "the slice of {tmp}/empty.nii.gz is empty: all its pixels are 0; choose another"),
         (["{tmp}/good.png", "{tmp}/photo.jpg"], "{tmp}/photo.jpg is a picture in colour"),
         (["{tmp}/good.png", "{tmp}/good.png"], "received several images called good"),
-        (["{tmp}/good.png", "--model", "resnet"], "there is no model 'resnet'; expected one of: unet, linknet"),
+        (["{tmp}/good.png", "--model", "resnet"], "received model 'resnet', expected one of: unet, linknet"),
         (["{tmp}/good.png", "--scale", "huge"], "received scale 'huge', expected one of: quick, small, laptop, full"),
         (["{tmp}/good.png", "--data", "x"], "received --data without --scale: add it, or leave both out"),
         (["{tmp}/good.png", "-o", "{tmp}/notes.txt"], "the folder {tmp}/notes.txt cannot be made: File exists"),

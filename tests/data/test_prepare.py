@@ -74,7 +74,7 @@ def test_the_table_says_what_each_row_is(root: Path, cache: Path) -> None:
 def test_rows_of_a_split(root: Path, cache: Path) -> None:
     prepared = prepare(root, 32, cache)
     assert prepared.rows("test").tolist() == [7, 8]
-    with pytest.raises(BrainsegError, match="'holdout': expected one of train, valid, test"):
+    with pytest.raises(BrainsegError, match="'holdout', expected one of: train, valid, test"):
         prepared.rows("holdout")
 
 

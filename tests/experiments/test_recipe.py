@@ -67,7 +67,7 @@ def test_pairing_and_labels_choose_the_mask() -> None:
     ("change", "message"),
     [
         ({"labels": "border"}, "position and border, expected position and box or id and box"),
-        ({"model": "resnet"}, "no model 'resnet'; expected one of: unet"),
+        ({"model": "resnet"}, "received model 'resnet', expected one of: unet"),
         ({"model": "deeplab"}, "cannot have attention 'gate'"),
         ({"training": "better"}, "received training 'better', expected one of: published"),
         ({"split": "slice"}, "received split 'slice', expected one of: published, patient"),

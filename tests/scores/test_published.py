@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import f1_score
 
 from brainseg.backend import keras
 from brainseg.errors import BrainsegError
-from brainseg.experiments.train import batch_dice
-from brainseg.scores.metrics import pooled_dice
+from brainseg.experiments.fit import batch_dice
 from brainseg.scores.published import background_scores, broadcast_scores, published_scores
 
 probabilities = arrays(np.float32, (5, 4, 4), elements=st.floats(0, 1, width=32))
@@ -64,10 +64,10 @@ def test_broadcast_scores_pair_columns_with_rows(pair: Any) -> None:
 
 
 @given(arrays(bool, (2, 3, 5, 5)).filter(np.any))
-def test_in_one_batch_the_published_dice_is_the_pooled_one(pair: Any) -> None:
+def test_in_one_batch_the_published_dice_is_that_of_all_pixels(pair: Any) -> None:
     prediction, truth = pair
     scores = published_scores(prediction, truth, batch_size=len(truth))
-    assert scores["dice"] == pytest.approx(pooled_dice(prediction, truth))
+    assert scores["dice"] == pytest.approx(f1_score(truth.ravel(), prediction.ravel()))
 
 
 def test_what_cannot_be_scored_is_named() -> None:

@@ -21,6 +21,7 @@ from brainseg.scores.statistics import (
     bootstrap_mean,
     differences,
     holm,
+    labelled_differences,
     paired_difference,
     smallest_p,
 )
@@ -240,7 +241,7 @@ def test_tables_that_cannot_be_used_are_refused() -> None:
             paired_difference(good, stranger)
 
 
-def test_differences_of_all_pairs_and_of_chosen_ones() -> None:
+def test_differences_of_all_pairs_and_of_labelled_ones() -> None:
     tables = {name: simulated(8, 3, 0.1, 0.1, seed) for seed, name in enumerate(["U-Net", "LinkNet", "SegNet"])}
     table = differences(tables)
     assert list(table["label"]) == ["U-Net − LinkNet", "U-Net − SegNet", "LinkNet − SegNet"]
@@ -249,16 +250,14 @@ def test_differences_of_all_pairs_and_of_chosen_ones() -> None:
         assert (row.mean, row.low, row.high, row.p) == (*ends(expected), expected.p)
         assert (row.images, row.patients, row.seeds) == (24, 8, 1)
     np.testing.assert_array_equal(table["p_holm"], holm(table["p"]))
-    chosen = differences(tables, [("SegNet", "U-Net")])
-    assert list(chosen["label"]) == ["SegNet − U-Net"]
+    chosen = labelled_differences({"skips": (tables["SegNet"], tables["U-Net"])})
+    assert list(chosen["label"]) == ["skips"]
     assert chosen["p_holm"].item() == chosen["p"].item() == table["p"][1]
 
 
-def test_differences_need_a_pair_of_known_names() -> None:
-    with pytest.raises(BrainsegError, match="received 1 tables and no pair"):
+def test_differences_need_a_pair() -> None:
+    with pytest.raises(BrainsegError, match="give scores of two models"):
         differences({"U-Net": scores([*"ab"], 0.5)})
-    with pytest.raises(BrainsegError, match="received a pair with SegNet"):
-        differences({"U-Net": scores([*"ab"], 0.5)}, [("U-Net", "SegNet")])
 
 
 @pytest.mark.parametrize(
