@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,8 @@ def change_nothing(folder: Path) -> None:
     pass
 
 
-def _edit(folder: Path, change: Callable[[list[Any]], object]) -> None:
-    path = folder / "notebooks" / "01_tiny.ipynb"
+def _edit(folder: Path, change: Callable[[list[Any]], object], name: str = "01_tiny") -> None:
+    path = folder / "notebooks" / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     change(notebook.cells)
     nbformat.write(notebook, path)
@@ -141,7 +142,7 @@ def _edit(folder: Path, change: Callable[[list[Any]], object]) -> None:
 
 WRONG: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     "stopped at a failure": (fail, ("-x",), "not reproduced"),
-    "kernel crashed": (crash, (), "not reproduced"),
+    "kernel crashed": (crash, ("--nbval-cell-timeout", "3"), "not reproduced"),
     "cell skipped": (skip, (), "not reproduced"),
     "collection failed": (break_collection, (), "not reproduced"),
     "cell not in the notebook": (drop_a_cell, (), "not verified"),
@@ -150,7 +151,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     "claim not tested": (add_a_claim, (), "not verified"),
     "no claims": (empty_the_ledger, (), "not verified"),
     "left out by a word": (change_nothing, ("-k", "not two"), "not verified"),
-    "left out by name": (change_nothing, ("--deselect", "notebooks/01_tiny.ipynb::Cell 1"), "not verified"),
+    "left out by name": (change_nothing, ("--deselect", "notebooks/01_tiny.ipynb::Cell 3"), "not verified"),
     "only collected": (change_nothing, ("--collect-only",), "not verified"),
 }
 
@@ -167,3 +168,141 @@ def test_what_is_not_whole_or_does_not_agree_is_not_reproduced(
     assert status != 0
     assert (report["verdict"], report["reproduced"]) == (verdict, False)
     assert ">Reproduced<" not in page
+
+
+GOOD = Check("01_tiny", "cell-01", True)
+WHOLE = Session(status=0, collected=1, run=1, deselected=0, expected=[("01_tiny", "cell-01")])
+
+
+@pytest.mark.parametrize(
+    ("checks", "session", "verdict"),
+    [
+        ([GOOD], WHOLE, "reproduced"),
+        ([Check("claims", "claim: one", True)], replace(WHOLE, expected=[("claims", "claim")]), "reproduced"),
+        ([GOOD, Check("claims", "claim: one", False)], replace(WHOLE, collected=2, run=2), "not reproduced"),
+        ([replace(GOOD, passed=False)], replace(WHOLE, status=1), "not reproduced"),
+        ([GOOD], replace(WHOLE, status=3), "not verified"),
+        ([GOOD], replace(WHOLE, collected=2), "not verified"),
+        ([GOOD], replace(WHOLE, deselected=1), "not verified"),
+        ([GOOD], replace(WHOLE, expected=[*WHOLE.expected, ("01_tiny", "cell-02")]), "not verified"),
+        ([], replace(WHOLE, collected=0, run=0, expected=[]), "not verified"),
+    ],
+)
+def test_the_verdict_is_that_of_a_whole_session(checks: list[Check], session: Session, verdict: str) -> None:
+    found = summary(checks, session)
+    assert (found["verdict"], found["reproduced"]) == (verdict, verdict == "reproduced")
+
+
+def tamper(cells: list[Any]) -> None:
+    cells[0].outputs[0].text = cells[0].outputs[0].text.replace("0.713", "0.731")
+
+
+def empty(cells: list[Any]) -> None:
+    cells[0].outputs = []
+
+
+def swap(cells: list[Any]) -> None:
+    cells[1].outputs, cells[2].outputs = cells[2].outputs, cells[1].outputs
+
+
+def blank(cells: list[Any]) -> None:
+    """Leave the picture of an empty plot."""
+    file = io.BytesIO()
+    figure = Figure()
+    figure.subplots()
+    figure.savefig(file, format="png")
+    cells[1].outputs[0].data["image/png"] = base64.b64encode(file.getvalue()).decode()
+
+
+DEFECTS: dict[str, tuple[Callable[[list[Any]], None], dict[str, str]]] = {
+    "tampered": (tamper, {"cell-01": "stdout: 0.731 became 0.713; 0.001 is allowed"}),
+    "emptied": (empty, {"cell-01": "stdout: the reference has no such output"}),
+    "swapped": (swap, {"cell-02": "image/png: the pictures differ", "cell-03": "image/png: the pictures differ"}),
+    "blank": (blank, {"cell-02": "image/png: the pictures differ"}),
+}
+
+
+@pytest.mark.slow
+def test_every_defect_of_a_notebook_is_named_and_nothing_else(folder: Path) -> None:
+    for name, (damage, _) in DEFECTS.items():
+        shutil.copy(folder / "notebooks" / "01_tiny.ipynb", folder / "notebooks" / f"{name}.ipynb")
+        _edit(folder, damage, name)
+    status, report, page = verify(folder, *(f"notebooks/{name}.ipynb" for name in DEFECTS), *ALL, *ON_WORKERS)
+    found = {
+        name: {one["name"]: one["message"] for one in report["checks"] if one["group"] == name and not one["passed"]}
+        for name in DEFECTS
+    }
+    assert status == 1
+    for name, (_, expected) in DEFECTS.items():
+        assert found[name].keys() == expected.keys()
+        for cell, message in expected.items():
+            assert found[name][cell].startswith(message)
+            assert f"{name}, {cell}" in page
+    assert report["groups"]["01_tiny"] | {"seconds": 0} == {
+        "passed": 4,
+        "failed": 0,
+        "compared": 5,
+        "ignored": 1,
+        "largest": 0,
+        "seconds": 0,
+    }
+    assert report["ignored"] == [f"{name}, cell-04" for name in sorted(["01_tiny", *DEFECTS])]
+    assert "Not reproduced: 5 checks failed" in page
+    assert "data:image/png;base64," in page
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A copy of the repository's files, with the phantom in a workspace of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        target = tmp_path / "repository" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(REPOSITORY / name, target)
+    phantom = open_dataset("phantom").root
+    shutil.copytree(phantom, tmp_path / "workspace" / "data" / phantom.name)
+    return tmp_path / "repository"
+
+
+@pytest.mark.slow
+def test_five_seeded_defects_are_each_named(repository: Path) -> None:
+    """A wrong number, a removed output, changed code, a changed image, and a claim that does not hold."""
+    notebook = repository / "notebooks" / "01_data.ipynb"
+    content = nbformat.read(notebook, as_version=4)
+    tables = [
+        cell for cell in content.cells if any("text/html" in out.get("data", {}) for out in cell.get("outputs", []))
+    ]
+    wrong, removed = tables[:2]
+    shown = wrong.outputs[0].data
+    shown["text/html"] = re.sub(r"<td>(\d)", r"<td>9\1", shown["text/html"], count=1)
+    removed.outputs = []
+    nbformat.write(content, notebook)
+
+    module = repository / "brainseg" / "plotting" / "dataset.py"
+    module.write_text(module.read_text() + "\n\nLEFT_OVER = 1\n")
+
+    workspace = repository.parent / "workspace"
+    image = sorted(workspace.rglob("*.jpg"))[0]
+    image.write_bytes(image.read_bytes() + b"\0")
+
+    ledger = repository / "book" / "claims.yml"
+    claim = r"(id: images-of-other-labels\n(?:  .*\n)*?  published: )\d+"
+    ledger.write_text(re.sub(claim, r"\g<1>376", ledger.read_text()))
+
+    chosen = "01_data or phantom or images-of-other-labels"
+    places = {"BRAINSEG_WORKSPACE": str(workspace), "PYTHONPATH": str(repository)}
+    status, report, _ = verify(repository, "notebooks/01_data.ipynb", "verification", "-k", chosen, **places)
+    found = {f"{one['group']}: {one['name']}": one["message"] for one in report["checks"] if not one["passed"]}
+    expected = {
+        f"01_data: {wrong.id}": "became",
+        f"01_data: {removed.id}": "the reference has no such output",
+        "references: reference is current and sound: 01_data": "brainseg/plotting/dataset.py has changed",
+        "data: files of the phantom are as they were made": f"{image.name} has changed",
+        "claims: claim: images-of-other-labels": "not reproduced",
+    }
+    assert status == 1
+    assert found.keys() == expected.keys()
+    for name, words in expected.items():
+        assert words in found[name]

@@ -127,15 +127,16 @@ def write_report(folder: Path, checks: Sequence[Check], session: Session) -> boo
     """Write ``index.html`` for people and ``report.json`` for machines to a folder; says whether all is reproduced."""
     folder.mkdir(parents=True, exist_ok=True)
     content = summary(checks, session)
-    text = json.dumps(_without_infinity(content), indent=1, ensure_ascii=False)
+    data = json.dumps(_without_infinity(content), indent=1, ensure_ascii=False) + "\n"
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     template = environment.from_string(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
     failed = [one for one in checks if not one.passed]
     claims = [one.properties["claim"] for one in checks if "claim" in one.properties]
-    for name, written in zip(FILES, (text + "\n", template.render(report=content, failed=failed, claims=claims)), strict=True):
-        (folder / name).write_text(written, encoding="utf-8")
+    page = template.render(report=content, failed=failed, claims=claims)
+    for name, text in zip(FILES, (data, page), strict=True):
+        (folder / name).write_text(text, encoding="utf-8")
     return bool(content["reproduced"])
 
 
