@@ -1,4 +1,4 @@
-# make book    the book, from nothing to HTML        make test    everything that is checked
+# make book    the book, from nothing to HTML        make test    lint, types, tests
 # make book DATASET=tumorseg DATA=folder             the same on the real images
 
 PYTHON     ?= python3
@@ -20,19 +20,28 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test verify vary reference results benchmark lock clean help
+.PHONY: book test lint fast test-all hooks verify vary reference results benchmark lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
 
 book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, SCALE, SEED)
 	$(SNAKEMAKE) book
 	@echo "The book is ready: open build/$(or $(DATASET),phantom)-$(or $(SCALE),quick)-$(or $(SEED),0)/book/_build/html/index.html"
 
-test: $(READY) ## Lint, types and unit tests
+test: $(READY) ## Lint, types and the fast tests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint fast
+
+lint: $(READY)
 	ruff check . && ruff format --check . && mypy
-	pytest -n $(CORES) --dist worksteal
+
+fast: $(READY)
+	pytest -n $(CORES) --dist loadfile -m "not slow"
+
+test-all: $(READY) ## Everything that make test leaves out: other backends, real kills, seeded defects, the wheel
+	pytest -n $(CORES) --dist loadfile -m slow
+	KERAS_BACKEND=jax pytest -n $(CORES) --dist loadfile -m contract
 
 verify: $(READY) ## Execute all chapters anew, compare every output, judge every claim: build/report/index.html
 	$(SNAKEMAKE) runs
@@ -52,6 +61,9 @@ results: $(READY) ## Run an EXPERIMENT of experiments.yml and keep its scores (D
 benchmark: $(READY) ## Time the saliency maps, and record it (TORCH, XPLIQUE: a Python with captum, with Xplique)
 	python benchmarks/saliency.py --record results/benchmark-saliency.json \
 		$(if $(TORCH),--torch $(TORCH)) $(if $(XPLIQUE),--xplique $(XPLIQUE))
+
+hooks: $(READY) ## Check style and types before each commit
+	git config core.hooksPath .githooks
 
 lock: $(READY) ## Resolve pyproject.toml anew into requirements.lock
 	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \

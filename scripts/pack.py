@@ -24,24 +24,10 @@ from brainseg.experiments.train import examples_of
 from brainseg.experiments.workspace import Workspace
 from brainseg.fingerprint import PACKAGE
 
-NEEDED = [
-    "absl-py",
-    "filelock",
-    "h5py",
-    "keras",
-    "markdown-it-py",
-    "mdurl",
-    "namex",
-    "optree",
-    "packaging",
-    "pandas",
-    "pygments",
-    "python-dateutil",
-    "rich",
-    "six",
-    "tqdm",
-    "typing-extensions",
-]
+# fmt: off
+NEEDED = ["absl-py", "filelock", "h5py", "keras", "markdown-it-py", "mdurl", "namex", "optree", "packaging", "pandas",
+          "pygments", "python-dateutil", "rich", "six", "tqdm", "typing-extensions"]
+# fmt: on
 """Packages that a training imports and that do not come with JAX."""
 
 RUN = '''"""Train in this folder: python run.py --help"""
