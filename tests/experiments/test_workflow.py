@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brainseg.paper.build.graph import edges_of, layers, rule_graph, svg
+from brainseg.paper.build.graph import RULES, edges_of, layered, layers, rule_graph
 from tests.conftest import REPOSITORY
 
 
@@ -55,12 +55,13 @@ def test_the_picture_in_the_book_shows_the_rules_as_they_are(monkeypatch: pytest
     drawn = (REPOSITORY / "book" / "_static" / "workflow.svg").read_text(encoding="utf-8")
     edges = rule_graph()
     assert {("prepare", "run"), ("run", "chapter"), ("chapter", "book"), ("saliency", "results")} <= set(edges)
-    assert drawn == svg(edges)
+    assert drawn == layered(edges, RULES)
 
 
 def test_a_graph_is_drawn_in_layers() -> None:
     edges = edges_of('0[label = "b", color = 1]; 1[label = "a"]; 2[label = "c"]; 1 -> 0; 0 -> 2; 1 -> 2')
     assert edges == [("a", "b"), ("a", "c"), ("b", "c")]
     assert layers(edges) == [["a"], ["b"], ["c"]]
-    tops = [int(y) for y in re.findall(r'<g id="rule-\w"><rect x="\d+" y="(\d+)"', svg(edges))]
-    assert tops == sorted(set(tops))
+    drawn = layered(edges, {"b": "in between"})
+    assert re.findall(r">([^<>\s][^<>]*)</text>", drawn) == ["a", "b", "in between", "c"]
+    assert drawn == layered(edges, {"b": "in between"})

@@ -86,7 +86,7 @@ def test_files_named_in_the_settings_are_there() -> None:
 def test_the_style_sheet_asks_nothing_of_other_hosts() -> None:
     for path in (REPOSITORY / "book" / "_static").iterdir():
         addresses = set(re.findall(r"https?://[^\"' )]+", path.read_text(encoding="utf-8")))
-        assert addresses <= {"http://www.w3.org/2000/svg"}
+        assert {address for address in addresses if not address.startswith("http://www.w3.org/")} == set()
 
 
 def test_a_formula_becomes_mathml() -> None:

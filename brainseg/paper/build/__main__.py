@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from brainseg.paper.build.chapters import check_executed, execute_chapter
-from brainseg.paper.build.graph import rule_graph, svg
+from brainseg.paper.build.graph import RULES, layered, rule_graph
 from brainseg.paper.build.site import broken_links, missing_pages
 from brainseg.paper.build.status import status
 from brainseg.errors import BrainsegError
@@ -57,7 +57,7 @@ def manifests() -> None:
 @app.command()
 def graph(target: Path) -> None:
     """Draw the rules of the Snakefile, as Snakemake tells them, to the SVG file TARGET."""
-    target.write_text(svg(rule_graph()), encoding="utf-8")
+    target.write_text(layered(rule_graph(), RULES), encoding="utf-8")
 
 
 @app.command()

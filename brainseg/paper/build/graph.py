@@ -1,22 +1,32 @@
-"""The picture of the rules: what Snakemake says of itself, as an SVG of a few lines that can be read and compared."""
+"""Drawings of what depends on what, in layers; and the rules of the workflow, as Snakemake tells them."""
 
+import io
 import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
+from itertools import pairwise
+from statistics import fmean
 from typing import Final
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.path import Path
 
 from brainseg.errors import BrainsegError
 from brainseg.plotting.style import INK, SOFT
 
 Edge = tuple[str, str]
+Place = tuple[float, float]
 
 TARGETS: Final = (("ladder", "book", "results"), ("saliency", "results"))
 """An experiment, and what is asked for with it: together they need every rule that is drawn."""
 
-WORDS: Final = {
+RULES: Final = {
     "phantom": "simulated images",
     "prepare": "arrays at one size",
     "run": "one training",
@@ -25,7 +35,8 @@ WORDS: Final = {
     "results": "recorded in results/",
     "book": "these pages",
 }
-WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 150, 46, 190, 92, 12
+WIDE, HIGH, GAP = 1.5, 0.46, 0.45
+"""Of a box, and between boxes and layers, in inches."""
 
 
 def rule_graph() -> list[Edge]:
@@ -63,72 +74,74 @@ def layers(edges: Iterable[Edge]) -> list[list[str]]:
     >>> layers([("prepare", "run"), ("run", "chapter"), ("prepare", "chapter")])
     [['prepare'], ['run'], ['chapter']]
     """
-    sources: dict[str, set[str]] = {}
+    sorter: TopologicalSorter[str] = TopologicalSorter()
     for start, end in edges:
-        sources.setdefault(start, set())
-        sources.setdefault(end, set()).add(start)
-    depth: dict[str, int] = {}
-
-    def deep(node: str) -> int:
-        if node not in depth:
-            depth[node] = 1 + max(map(deep, sources[node]), default=-1)
-        return depth[node]
-
-    found: list[list[str]] = [[] for _ in range(1 + max(map(deep, sources)))]
-    for node in sorted(sources):
-        found[depth[node]].append(node)
+        sorter.add(end, start)
+    sorter.prepare()
+    found = []
+    while sorter.is_active():
+        found.append(sorted(sorter.get_ready()))
+        sorter.done(*found[-1])
     return found
 
 
-def svg(edges: Iterable[Edge]) -> str:
-    """Draw the rules as boxes, the first on top, and who feeds whom as arrows."""
-    edges = list(edges)
+def layered(edges: Sequence[Edge], words: Mapping[str, str]) -> str:
+    """Draw boxes in layers and arrows down from one to another, as SVG: of the same edges the same bytes.
+
+    Args:
+        edges: From whom to whom.
+        words: What stands in a box below its name.
+    """
     rows = layers(edges)
-    wide = max(map(len, rows))
-    places = {
-        node: (MARGIN + (column + (wide - len(row)) / 2) * ACROSS, MARGIN + level * DOWN)
-        for level, row in enumerate(rows)
-        for column, node in enumerate(row)
-    }
-    size = 2 * MARGIN + (wide - 1) * ACROSS + WIDTH, 2 * MARGIN + (len(rows) - 1) * DOWN + HEIGHT
-    parts = [_arrow(edge, places) for edge in edges] + [_box(node, *place) for node, place in places.items()]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" font-family="sans-serif">\n'
-        "<title>The rules of the workflow and what feeds what</title>\n"
-        f'<rect width="{size[0]}" height="{size[1]}" fill="white"/>\n'
-        '<marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
-        f'<path d="M0 0L10 5L0 10z" fill="{SOFT}"/></marker>\n' + "\n".join(parts) + "\n</svg>\n"
-    )
+    level = {node: depth for depth, row in enumerate(rows) for node in row}
+    ways = []
+    for start, end in edges:
+        bends = [f"{start} {end} {depth}" for depth in range(level[start] + 1, level[end])]
+        for depth, bend in enumerate(bends, start=level[start] + 1):
+            rows[depth].append(bend)
+        ways.append([start, *bends, end])
+    places = _places(rows, ways)
+    across = max(abs(x) for x, _ in places.values()) + WIDE / 2 + 0.1
+    top, bottom = -HIGH / 2 - 0.1, (len(rows) - 1) * (HIGH + GAP) + HIGH / 2 + 0.1
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "layered", "font.family": "sans-serif"}):
+        figure = Figure(figsize=(2 * across, bottom - top))
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(-across, across), ylim=(bottom, top))
+        axes.axis("off")
+        for way in ways:
+            curve = _curve([places[stop] for stop in way])
+            axes.add_patch(FancyArrowPatch(path=curve, arrowstyle="-|>", mutation_scale=9, color=SOFT, lw=1))
+        for node in level:
+            _box(axes, node, words.get(node, ""), *places[node])
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    return file.getvalue()[file.getvalue().index("<svg") :]
 
 
-def _box(node: str, x: float, y: float) -> str:
-    middle = x + WIDTH / 2
-    return (
-        f'<g id="rule-{node}"><rect x="{x:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#dcebf7" '
-        f'stroke="#0072b2"/><text x="{middle:g}" y="{y + 19:g}" text-anchor="middle" font-size="14" font-weight="bold" '
-        f'fill="{INK}">{node}</text><text x="{middle:g}" y="{y + 36:g}" text-anchor="middle" font-size="11.5" '
-        f'fill="{INK}">{escape(WORDS.get(node, ""))}</text></g>'
-    )
+def _places(rows: Sequence[Sequence[str]], ways: Sequence[Sequence[str]]) -> dict[str, Place]:
+    """Centres of boxes and bends: those of a row in the order of what leads to them, and all rows centred."""
+    places: dict[str, Place] = {}
+    for depth, row in enumerate(rows):
+        before = {node: [places[a][0] for way in ways for a, b in pairwise(way) if b == node] for node in row}
+        widths = {node: WIDE if " " not in node else GAP for node in row}
+        left = -(sum(widths.values()) + GAP * (len(row) - 1)) / 2
+        for node in sorted(row, key=lambda node: (fmean(before[node] or [0]), node)):
+            places[node] = (left + widths[node] / 2, depth * (HIGH + GAP))
+            left += widths[node] + GAP
+    return places
 
 
-def _arrow(edge: Edge, places: Mapping[str, tuple[float, float]]) -> str:
-    return (
-        f'<path id="edge-{edge[0]}-{edge[1]}" d="{_path(edge, places)}" fill="none" stroke="{SOFT}" '
-        'stroke-width="1.5" marker-end="url(#head)"/>'
-    )
+def _curve(stops: Sequence[Place]) -> Path:
+    """From below a box, straight through the bends, to the top of another."""
+    points, codes = [(stops[0][0], stops[0][1] + HIGH / 2)], [Path.MOVETO]
+    for (x, y), (to_x, to_y) in pairwise(stops):
+        middle = (y + to_y) / 2
+        points += [(x, y + HIGH / 2), (x, middle), (to_x, middle), (to_x, to_y - HIGH / 2)]
+        codes += [Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
+    return Path(points, codes)
 
 
-def _path(edge: Edge, places: Mapping[str, tuple[float, float]]) -> str:
-    """From box to box; past the boxes of the layers between, if there are any."""
-    (x, y), (to_x, to_y) = (places[node] for node in edge)
-    between = [left for left, top in places.values() if y < top < to_y]
-    side = 1 if to_x > x else -1
-    x, to_x = x + WIDTH / 2, to_x + WIDTH / 2
-    start, end = y + HEIGHT, to_y - 1
-    if not between or x == to_x:
-        return f"M{x:g} {start:g}C{x:g} {start + 25:g} {to_x:g} {end - 25:g} {to_x:g} {end:g}"
-    if not any(left < x < left + WIDTH for left in between):  # straight down, and in from the side
-        middle, edge_x = to_y + HEIGHT / 2, to_x - side * (WIDTH / 2 + 1)
-        return f"M{x:g} {start:g}V{middle - 20:g}Q{x:g} {middle:g} {edge_x:g} {middle:g}"
-    middle, arrival = y + HEIGHT / 2, to_x + side * WIDTH / 4  # out to the side, and straight down
-    return f"M{x + side * WIDTH / 2:g} {middle:g}Q{arrival:g} {middle:g} {arrival:g} {middle + 40:g}V{end:g}"
+def _box(axes: Axes, name: str, words: str, x: float, y: float) -> None:
+    corner, shape = (x - WIDE / 2, y - HIGH / 2), "round,pad=0,rounding_size=0.06"
+    axes.add_patch(FancyBboxPatch(corner, WIDE, HIGH, boxstyle=shape, facecolor="#dcebf7", edgecolor="#0072b2"))
+    axes.text(x, y - 0.08, name, ha="center", va="center", fontsize=10, fontweight="bold", color=INK)
+    axes.text(x, y + 0.1, words, ha="center", va="center", fontsize=8, color=INK)
