@@ -1,11 +1,13 @@
 import base64
 import json
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from brainseg.errors import BrainsegError
+from brainseg.paper.build import inputs as inputs_module
 from brainseg.paper.build.chapters import check_executed, execute_chapter, problems, read_chapter, source_of
 from brainseg.paper.build.inputs import inputs
 
@@ -20,35 +22,50 @@ word = "phantom"
 from brainseg.errors import BrainsegError
 print(word, BrainsegError.__name__)
 """
+FIGURE = """
+# %% mystnb={"figure": {"caption": "A dot.", "name": "fig-dot"}}
+import matplotlib.pyplot as plt
+_ = plt.plot([1], [1], "o")
+"""
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lock, a chapter, and the notebook that was made from it on the data set 01."""
+    folder = tmp_path_factory.mktemp("executed")
+    (folder / "requirements.lock").write_text("numpy==2\n")
+    (folder / "01_chapter.py").write_text(CHAPTER + FIGURE)
+    execute_chapter(folder / "01_chapter.py", folder / "out.ipynb", folder / "requirements.lock", {}, "01")
+    return folder
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "01_chapter.py"
-    path.write_text(CHAPTER)
-    return path
+def folder(executed: Path, tmp_path: Path) -> Path:
+    """A copy of it to change."""
+    return Path(shutil.copytree(executed, tmp_path / "folder"))
 
 
 @pytest.fixture
-def lock(tmp_path: Path) -> Path:
-    path = tmp_path / "requirements.lock"
-    path.write_text("numpy==2\n")
-    return path
+def source(folder: Path) -> Path:
+    return folder / "01_chapter.py"
 
 
-def test_two_executions_give_the_same_bytes_and_no_trace_of_time_or_place(
-    source: Path, lock: Path, tmp_path: Path
-) -> None:
-    first, second = tmp_path / "a" / "one.ipynb", tmp_path / "b" / "two.ipynb"
-    for target in (first, second):
-        execute_chapter(source, target, lock, {})
-    assert first.read_bytes() == second.read_bytes()
-    assert str(tmp_path) not in first.read_text()
-    check_executed(first, source, lock, {})
+@pytest.fixture
+def lock(folder: Path) -> Path:
+    return folder / "requirements.lock"
+
+
+def test_two_executions_give_the_same_bytes_and_no_trace_of_time_or_place(executed: Path, tmp_path: Path) -> None:
+    source, lock, again = executed / "01_chapter.py", executed / "requirements.lock", tmp_path / "again" / "two.ipynb"
+    execute_chapter(source, again, lock, {}, "01")
+    assert again.read_bytes() == (executed / "out.ipynb").read_bytes()
+    assert str(executed) not in again.read_text()
+    check_executed(again, source, lock, {}, "01")
 
 
 def test_a_parameter_reaches_the_chapter_and_its_cells_are_hidden(source: Path, lock: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.ipynb"
+    source.write_text(CHAPTER)
     execute_chapter(source, target, lock, {"word": "real"})
     notebook = nbformat.read(target, as_version=4)
     assert notebook.cells[-1].outputs[0].text == "real BrainsegError\n"
@@ -74,14 +91,13 @@ def test_a_failing_cell_stops_the_build_and_is_named(source: Path, lock: Path, t
     ],
 )
 def test_a_notebook_older_than_its_inputs_is_refused_and_what_changed_is_named(
-    source: Path, lock: Path, tmp_path: Path, change: str, words: str
+    source: Path, lock: Path, change: str, words: str
 ) -> None:
-    target = tmp_path / "out.ipynb"
-    execute_chapter(source, target, lock, {}, "01")
+    target = source.with_name("out.ipynb")
     check_executed(target, source, lock, {}, "01")
     check_executed(target, source, lock, {})
     if change == "source":
-        source.write_text(CHAPTER + "\n# more\n")
+        source.write_text(source.read_text() + "\n# more\n")
     if change == "lock":
         lock.write_text("numpy==3\n")
     parameters = {"word": "real"} if change == "parameters" else {}
@@ -89,65 +105,70 @@ def test_a_notebook_older_than_its_inputs_is_refused_and_what_changed_is_named(
         check_executed(target, source, lock, parameters, "02" if change == "data" else "01")
 
 
-def test_inputs_are_the_modules_that_the_chapter_imports_and_the_results_if_it_reads_any(
-    source: Path, lock: Path, tmp_path: Path
-) -> None:
-    record = tmp_path / "results" / "runs" / "one.json.gz"
-    record.parent.mkdir(parents=True)
-    record.write_bytes(b"1")
+def test_inputs_are_the_modules_that_the_chapter_imports_and_what_these_read(source: Path, lock: Path) -> None:
     files = inputs(source, lock, {})["files"]
-    assert {"01_chapter.py", "requirements.lock", "brainseg/errors.py"} <= set(files)
-    assert "results/runs/one.json.gz" not in files
-    imports = "brainseg.experiments.recorded import BrainsegError"
-    source.write_text(CHAPTER.replace("brainseg.errors import BrainsegError", imports))
-    assert "results/runs/one.json.gz" in inputs(source, lock, {})["files"]
-
-
-def test_inputs_of_a_chapter_that_shows_the_ledger_are_the_claims_too(source: Path, lock: Path, tmp_path: Path) -> None:
-    ledger = tmp_path / "book" / "claims.yml"
-    ledger.parent.mkdir()
-    ledger.touch()
-    assert "book/claims.yml" not in inputs(source, lock, {})["files"]
+    assert set(files) == {"01_chapter.py", "requirements.lock", "brainseg/__init__.py", "brainseg/errors.py"}
+    source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.experiments.recorded"))
+    files = inputs(source, lock, {})["files"]
+    assert {"results/efficiency.json", "results/tumorseg-small-saliency/unet-0.json.gz", "experiments.yml"} <= set(
+        files
+    )
+    assert "book/claims.yml" not in files
     source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.paper.claims.ledger"))
     assert "book/claims.yml" in inputs(source, lock, {})["files"]
 
 
-def test_what_differs_each_time_stands_beside_the_notebook(source: Path, lock: Path, tmp_path: Path) -> None:
-    target = tmp_path / "out.ipynb"
-    execute_chapter(source, target, lock, {}, "01")
-    provenance = json.loads(target.with_suffix(".json").read_text())
+@pytest.mark.parametrize(
+    ("read_by", "words"),
+    [
+        ({"errors.py": "book/moved.yml"}, "book/moved.yml is missing"),
+        ({"moved.py": "book/claims.yml"}, "moved.py is not there to read book/claims.yml: correct READ_BY"),
+    ],
+)
+def test_what_is_read_is_an_error_once_it_has_moved(
+    source: Path, lock: Path, monkeypatch: pytest.MonkeyPatch, read_by: dict[str, str], words: str
+) -> None:
+    monkeypatch.setattr(inputs_module, "READ_BY", read_by)
+    with pytest.raises(BrainsegError, match=words):
+        inputs(source, lock, {})
+
+
+def test_a_module_has_changed_if_it_does_something_else_and_a_chapter_if_it_says_something_else(
+    source: Path, lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = source.with_name("module.py")
+    monkeypatch.setattr(inputs_module, "imported_files", lambda script: [module])
+
+    def digests(comment: str, number: int) -> list[str]:
+        module.write_text(f'"""{comment}"""\nNUMBER = {number}  # {comment}\n')
+        source.write_text(f"# %% [markdown]\n# {comment}\n")
+        files = inputs(source, lock, {})["files"]
+        return [files[path.name] for path in (module, source)]
+
+    before, reworded, changed = digests("One", 1), digests("Another", 1), digests("One", 2)
+    assert before[0] == reworded[0] != changed[0]
+    assert before[1] == changed[1] != reworded[1]
+
+
+def test_what_differs_each_time_stands_beside_the_notebook(source: Path, lock: Path) -> None:
+    provenance = json.loads(source.with_name("out.json").read_text())
     assert provenance["chapter"] == "01_chapter"
     assert provenance["seconds"] > 0
     assert provenance["inputs"] == inputs(source, lock, {}, "01")
     assert {"keras", "backend", "device", "python"} <= set(provenance["made_with"])
 
 
-FIGURE = """
-# %% mystnb={"figure": {"caption": "A dot.", "name": "fig-dot"}}
-import matplotlib.pyplot as plt
-_ = plt.plot([1], [1], "o")
-"""
-
-
-def test_figures_say_where_they_are_from(source: Path, lock: Path, tmp_path: Path) -> None:
-    source.write_text(CHAPTER + FIGURE)
-    target = tmp_path / "out.ipynb"
-    execute_chapter(source, target, lock, {})
-    cell = nbformat.read(target, as_version=4).cells[-1]
+def test_figures_say_where_they_are_from(executed: Path) -> None:
+    notebook = nbformat.read(executed / "out.ipynb", as_version=4)
+    cell = notebook.cells[-1]
     assert cell.metadata.mystnb.figure.caption == "A dot. *01_chapter, cell-04*"
     assert source_of(base64.b64decode(cell.outputs[0].data["image/png"])) == "01_chapter, cell-04"
-    check_executed(target, source, lock, {})
-
-
-def test_a_picture_of_another_cell_is_found(source: Path, lock: Path, tmp_path: Path) -> None:
-    source.write_text(CHAPTER + FIGURE)
-    target = tmp_path / "out.ipynb"
-    execute_chapter(source, target, lock, {})
-    notebook = nbformat.read(target, as_version=4)
+    assert problems(notebook, chapter="01_chapter") == []
     assert problems(notebook, chapter="02_other") == ["cell-04 shows a picture of 01_chapter, cell-04"]
 
 
 def test_what_is_wrong_with_a_notebook_is_said(source: Path) -> None:
+    source.write_text(CHAPTER)
     assert problems(read_chapter(source)) == [
         "cells were not run once each from top to bottom: execution counts are [None, None]",
         "no cell has an output",
@@ -155,6 +176,7 @@ def test_what_is_wrong_with_a_notebook_is_said(source: Path) -> None:
 
 
 def test_errors_and_warnings_in_outputs_are_found(source: Path) -> None:
+    source.write_text(CHAPTER)
     notebook = read_chapter(source)
     error = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
     warning = nbformat.v4.new_output("stream", name="stderr", text="UserWarning: careful")

@@ -5,23 +5,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainseg.fingerprint import PACKAGE, imported_files
+from brainseg.errors import BrainsegError
+from brainseg.fingerprint import PACKAGE, code_fingerprint, imported_files, resource
 
-READ_BY = {"experiments/recorded.py": "results/**/*", "paper/claims/ledger.py": "book/claims.yml"}
-"""Which files of the repository a module of the package reads."""
+READ_BY = {
+    "experiments/matrix.py": "experiments.yml",
+    "experiments/recorded.py": "results",
+    "paper/claims/ledger.py": "book/claims.yml",
+}
+"""Which file or folder of the repository a module of the package reads."""
 
 
 def input_files(source: Path, lock: Path) -> list[Path]:
     """Files that decide a chapter's outputs, apart from the data set.
 
     That is the chapter's script, the locked environment, the modules of the package that the chapter imports, directly
-    or not, all recorded results where these read any, and the claims where they read those.
+    or not, and what these read of the repository: all recorded results, or the claims.
+
+    Raises:
+        BrainsegError: If one of the modules in :data:`READ_BY`, or what it reads, is not there.
     """
     modules = imported_files(source)
-    read = [
-        path for module, pattern in READ_BY.items() if PACKAGE / module in modules for path in lock.parent.glob(pattern)
-    ]
-    return [source, lock, *modules, *sorted(path for path in read if path.is_file())]
+    read = {PACKAGE / module: _read(PACKAGE / module, name) for module, name in READ_BY.items()}
+    return [source, lock, *modules, *sorted(path for module in set(read) & set(modules) for path in read[module])]
 
 
 def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str | None = None) -> dict[str, Any]:
@@ -33,9 +39,10 @@ def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str
         data: Fingerprint of the data set.
 
     Returns:
-        ``files``: 16 hexadecimal digits for the content of each of the :func:`input_files`; ``parameters``; ``data``.
+        ``files``: 16 hexadecimal digits for each of the :func:`input_files`: of a module for what it does, of any other
+        file, the script among them, for all that it says. ``parameters``. ``data``.
     """
-    files = {_label(path, lock.parent): _digest(path.read_bytes()) for path in input_files(source, lock)}
+    files = {_label(path, lock.parent): _digest(path, source) for path in input_files(source, lock)}
     return {"files": files, "parameters": dict(parameters), "data": data}
 
 
@@ -66,5 +73,16 @@ def _label(path: Path, root: Path) -> str:
     return path.name
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+def _read(module: Path, name: str) -> list[Path]:
+    if not module.is_file():
+        raise BrainsegError(f"{module} is not there to read {name}: correct READ_BY in brainseg/paper/build/inputs.py")
+    found = [path for path in (resource(name), *resource(name).rglob("*")) if path.is_file()]
+    if not found:
+        raise BrainsegError(f"received no file in {resource(name)}, expected what {module} reads: check it out again")
+    return found
+
+
+def _digest(path: Path, source: Path) -> str:
+    if path.suffix == ".py" and path != source:
+        return code_fingerprint([path])[:16]
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
