@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +16,18 @@ from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
 from brainseg.data import VALIDATION_SHARE
+from brainseg.data.cases import Case, cases
 from brainseg.data.cheng import Border, read_borders
 from brainseg.data.coco import (
     FOLDER,
     SPLITS,
     Annotation,
     Image,
+    RunLengths,
     Split,
-    encode,
-    pair_by_position,
+    enclosed_area,
     published_mask,
     read_dataset,
-    union,
 )
 from brainseg.errors import BrainsegError
 
@@ -40,7 +39,6 @@ _NOT_CLOSED = "valid"  # the split whose masks the published steps do not close
 _OVERLAPS = ["dice", "iou", "box_is_tumour", "tumour_in_box"]
 
 Finding = tuple[str, int, int, str]
-RunLengths = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,15 +130,13 @@ def check(root: Path, progress: bool = False) -> Report:
         BrainsegError: If the data set cannot be read at all.
     """
     dataset, borders = read_dataset(root), read_borders(root)
-    regions = list(_regions(dataset, borders))
+    found = list(cases(dataset, borders))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        measured = tqdm(
-            pool.map(_measure, regions), total=len(regions), desc="check", unit="image", disable=not progress
-        )
+        measured = tqdm(pool.map(_measure, found), total=len(found), desc="check", unit="image", disable=not progress)
         images = pd.DataFrame(list(measured))
     pairing = _pairing(images)
     agreement = _agreement(images)
-    patients = pd.DataFrame([_leakage(regions, first, second) for first, second in SPLIT_PAIRS])
+    patients = pd.DataFrame([_leakage(found, first, second) for first, second in SPLIT_PAIRS])
     findings = [
         *_file_findings(images, dataset, root),
         *_pairing_findings(images, pairing, dataset),
@@ -161,67 +157,22 @@ def check(root: Path, progress: bool = False) -> Report:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Region:
-    """What one image is checked for."""
-
-    split: str
-    position: int
-    image: Image
-    annotations: tuple[Annotation, ...]
-    published: Annotation | None
-    label_position: int
-    outline: Border | None
-
-    @property
-    def patient(self) -> str | None:
-        return self.outline.patient if self.outline else None
-
-    @cached_property
-    def box(self) -> RunLengths | None:
-        """The image's own label: the union of its annotations."""
-        return union(self.annotations, self.image) if self.annotations else None
-
-    @cached_property
-    def border(self) -> RunLengths | None:
-        if self.outline is None:
-            return None
-        height, width = self.image.height, self.image.width
-        return encode([self.outline.polygon_in(1) * (width, height)], height, width)
-
-
-def _regions(dataset: dict[str, Split], borders: dict[int, Border]) -> Iterator[_Region]:
-    for name, split in dataset.items():
-        positions = {image.id: position for position, image in enumerate(split.images)}
-        for position, (image, published) in enumerate(pair_by_position(split)):
-            yield _Region(
-                split=name,
-                position=position,
-                image=image,
-                annotations=split.annotations_of(image),
-                published=published,
-                label_position=-1 if published is None else positions[published.image_id],
-                outline=borders.get(image.number),
-            )
-
-
-def _measure(region: _Region) -> dict[str, Any]:
-    image, outline, box, border = region.image, region.outline, region.box, region.border
+def _measure(case: Case) -> dict[str, Any]:
+    image, border = case.image, case.border
     return {
-        "split": region.split,
-        "position": region.position,
+        "split": case.split,
+        "position": case.position,
         "number": image.number,
-        "patient": region.patient,
-        "patient_id": outline.patient_id if outline else None,
-        "tumour_type": outline.tumour_type if outline else None,
-        "category": region.annotations[0].category if region.annotations else None,
-        "annotations": len(region.annotations),
-        "label_position": region.label_position,
-        "label_dice": _overlaps(_published_label(region), box)["dice"],
-        "box": _area(box),
-        "border": _area(border),
-        **_published_mask(region),
-        **_overlaps(box, border),
+        "patient": border.patient if border else None,
+        "patient_id": border.patient_id if border else None,
+        "tumour_type": border.tumour_type if border else None,
+        "category": case.annotations[0].category if case.annotations else None,
+        "annotations": len(case.annotations),
+        "label_position": case.label_position,
+        **_published(case),
+        "box": _area(case.box),
+        "border": _area(case.tumour),
+        **_overlaps(case.box, case.tumour),
         "readable": _readable(image),
         "content": hashlib.sha256(image.path.read_bytes()).hexdigest(),
     }
@@ -235,19 +186,17 @@ def _readable(image: Image) -> bool:
     return True
 
 
-def _published_label(region: _Region) -> RunLengths | None:
-    if region.published is None or not region.published.polygons:
-        return None
-    return region.published.encoded(region.image.height, region.image.width)
-
-
-def _published_mask(region: _Region) -> dict[str, float]:
-    if region.published is None or not region.published.polygons:
-        return {"published": np.nan, "closed": np.nan}
-    mask, unclosed = (
-        published_mask(region.published, region.image, PUBLISHED_SIZE, split) for split in (region.split, _NOT_CLOSED)
-    )
-    return {"published": float(mask.mean()), "closed": float(np.count_nonzero(mask != unclosed))}
+def _published(case: Case) -> dict[str, float]:
+    """The published annotation against the image's own label, and the mask that the published steps make of it."""
+    image, label = case.image, case.published
+    if label is None or not label.polygons:
+        return dict.fromkeys(("label_dice", "published", "closed"), np.nan)
+    mask, unclosed = (published_mask(label, image, PUBLISHED_SIZE, split) for split in (case.split, _NOT_CLOSED))
+    return {
+        "label_dice": _overlaps(label.encoded(image.height, image.width), case.box)["dice"],
+        "published": float(mask.mean()),
+        "closed": float(np.count_nonzero(mask != unclosed)),
+    }
 
 
 def _area(mask: RunLengths | None) -> float:
@@ -305,18 +254,18 @@ def _agreement(images: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _leakage(regions: list[_Region], first: str, second: str) -> dict[str, Any]:
-    seen: dict[str | None, list[_Region]] = {}
-    for region in regions:
-        if region.split == first and region.patient:
-            seen.setdefault(region.patient, []).append(region)
-    asked = [region for region in regions if region.split == second]
+def _leakage(images: list[Case], first: str, second: str) -> dict[str, Any]:
+    seen: dict[str, list[Case]] = {}
+    for case in images:
+        if case.split == first and case.border:
+            seen.setdefault(case.border.patient, []).append(case)
+    asked = [case for case in images if case.split == second]
+    patients = {case.border.patient for case in asked if case.border}
     nearest = [
-        (region, min(seen[region.patient], key=lambda other: abs(other.image.number - region.image.number)))
-        for region in asked
-        if region.patient in seen
+        (case, min(seen[case.border.patient], key=lambda other: abs(other.image.number - case.image.number)))
+        for case in asked
+        if case.border and case.border.patient in seen
     ]
-    patients = {region.patient for region in asked if region.patient}
     return {
         "first": first,
         "second": second,
@@ -324,9 +273,9 @@ def _leakage(regions: list[_Region], first: str, second: str) -> dict[str, Any]:
         "shared": len(patients & seen.keys()),
         "images": len(asked),
         "known": len(nearest),
-        "adjacent": sum(abs(region.image.number - other.image.number) == 1 for region, other in nearest),
-        "copied_box": _mean_dice((region.box, other.box) for region, other in nearest),
-        "copied_border": _mean_dice((region.border, other.border) for region, other in nearest),
+        "adjacent": sum(abs(case.image.number - other.image.number) == 1 for case, other in nearest),
+        "copied_box": _mean_dice((case.box, other.box) for case, other in nearest),
+        "copied_border": _mean_dice((case.tumour, other.tumour) for case, other in nearest),
     }
 
 
@@ -416,9 +365,8 @@ def _is_rectangle(annotation: Annotation, image: Image) -> bool:
     if len(annotation.polygons) > 1:
         return False
     (polygon,) = annotation.polygons
-    x, y = (polygon - polygon.min(axis=0)).T
-    enclosed = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
-    return bool(enclosed > 0 and np.isclose(enclosed, x.max() * y.max()))
+    enclosed = enclosed_area(polygon - polygon.min(axis=0))
+    return bool(enclosed > 0 and np.isclose(enclosed, np.ptp(polygon, axis=0).prod()))
 
 
 def _is_outside(annotation: Annotation, image: Image) -> bool:

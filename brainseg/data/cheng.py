@@ -9,7 +9,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainseg.data.coco import decode, encode, read_json
+from brainseg.data.coco import RunLengths, decode, enclosed_area, encode, read_json
 from brainseg.errors import BrainsegError
 
 BORDERS = Path("cheng2017", "annotations.coco.json")
@@ -57,25 +57,19 @@ class Border:
         """
         return re.sub(r"(?<=\d)[A-Z]$", "", self.patient_id)
 
-    def polygon_in(self, size: int) -> NDArray[np.float64]:
-        """The border as x, y in the Kaggle image: transposed, and scaled to size x size pixels.
-
-        >>> triangle = np.array([[512, 0], [512, 256], [0, 256]])
-        >>> Border(1, 512, 512, "100360", "glioma", triangle).polygon_in(640)
-        array([[  0., 640.],
-               [320., 640.],
-               [320.,   0.]])
-        """
-        scale = size / np.array([self.height, self.width])
-        return np.asarray(self.polygon[:, ::-1] * scale, np.float64)
+    def encoded(self, height: int, width: int) -> RunLengths:
+        """The area inside the border in the Kaggle image of that size: transposed, and stretched to it."""
+        points = self.polygon[:, ::-1] / (self.height, self.width) * (width, height)
+        return encode([points], height, width)
 
     def mask(self, size: int) -> NDArray[np.bool_]:
-        """The area inside the border in the Kaggle image of size x size pixels, (size, size)."""
-        return decode(self.encoded(size))
+        """The same as a mask, (size, size).
 
-    def encoded(self, size: int) -> dict[str, Any]:
-        """The same area as pycocotools' compressed run lengths."""
-        return encode([self.polygon_in(size)], size, size)
+        >>> upper_half = np.array([[0, 0], [512, 0], [512, 256], [0, 256]])
+        >>> Border(1, 512, 512, "100360", "glioma", upper_half).mask(4)[0].astype(int)
+        array([1, 1, 0, 0])
+        """
+        return decode(self.encoded(size, size))
 
 
 def read_borders(root: Path) -> dict[int, Border]:
@@ -132,7 +126,16 @@ def import_cheng(sources: Path | Sequence[Path], out: Path) -> pd.DataFrame:
         raise BrainsegError(f"{', '.join(map(str, files))} hold a slice twice: name each zip file or folder once")
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
-    partial.write_text(json.dumps(_border_file(borders), separators=(",", ":")), encoding="utf-8")
+    patients = len({b.patient_id for b in borders})
+    info = {
+        "description": "Tumour borders and patient IDs of Jun Cheng's brain tumor dataset "
+        f"({len(borders)} T1-weighted contrast-enhanced slices, {patients} patient IDs)",
+        "version": "5",
+        "year": 2017,
+        "contributor": "Jun Cheng",
+        "url": "https://doi.org/10.6084/m9.figshare.1512427.v5",
+    }
+    partial.write_text(json.dumps(border_file(borders, info), separators=(",", ":")), encoding="utf-8")
     partial.replace(out)
     return pd.DataFrame(
         {
@@ -179,17 +182,10 @@ def _read_mat(name: str, data: bytes) -> tuple[Border, float]:
     return border, float(2 * (inside & drawn).sum() / max(inside.sum() + drawn.sum(), 1))
 
 
-def _border_file(borders: list[Border]) -> dict[str, Any]:
-    patients = len({b.patient_id for b in borders})
+def border_file(borders: Sequence[Border], info: Mapping[str, Any]) -> dict[str, Any]:
+    """What a border file holds, as JSON can hold it."""
     return {
-        "info": {
-            "description": "Tumour borders and patient IDs of Jun Cheng's brain tumor dataset "
-            f"({len(borders)} T1-weighted contrast-enhanced slices, {patients} patient IDs)",
-            "version": "5",
-            "year": 2017,
-            "contributor": "Jun Cheng",
-            "url": "https://doi.org/10.6084/m9.figshare.1512427.v5",
-        },
+        "info": info,
         "licenses": [_LICENCE],
         "categories": _CATEGORIES,
         "images": [
@@ -213,13 +209,7 @@ def _border_entry(border: Border) -> dict[str, Any]:
         "image_id": border.number,
         "category_id": list(_TYPES.values()).index(border.tumour_type) + 1,
         "segmentation": [border.polygon.round(3).ravel().tolist()],
-        "area": round(_area(border.polygon), 2),
+        "area": round(enclosed_area(border.polygon), 2),
         "bbox": [round(float(v), 3) for v in (*low, *extent)],
         "iscrowd": 0,
     }
-
-
-def _area(polygon: NDArray[np.float64]) -> float:
-    """Area inside a closed polygon, by the shoelace formula."""
-    x, y = polygon.T
-    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2

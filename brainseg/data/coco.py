@@ -24,6 +24,9 @@ SPLITS = ("train", "valid", "test")
 FOLDER = "tumorseg-coco"
 ANNOTATIONS = "_annotations.coco.json"
 
+RunLengths = dict[str, Any]
+"""A mask as pycocotools' compressed run lengths."""
+
 _CLOSING = {
     "train": cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)),
     "test": np.ones((5, 5), np.uint8),
@@ -49,35 +52,21 @@ class Annotation:
     category: str
     bbox: tuple[float, float, float, float]
     polygons: tuple[NDArray[np.float64], ...]
-    rle: dict[str, Any] | None
+    rle: RunLengths | None
     area: float
 
-    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Rasterise the region: the union of all polygons, or the run-length encoding.
-
-        Args:
-            height, width: Size of the image that the annotation belongs to.
-
-        Returns:
-            ndarray of bool, (height, width)
+    def encoded(self, height: int, width: int) -> RunLengths:
+        """The region in its image: the union of all polygons, or the run-length encoding.
 
         Raises:
             BrainsegError: If a run-length encoding is of another size.
 
         >>> square = np.array([[1, 1], [3, 1], [3, 3], [1, 3]], float)
-        >>> Annotation(0, 0, "Tumor", (1, 1, 2, 2), (square,), None, 4).mask(4, 4).astype(int)
+        >>> decode(Annotation(0, 0, "Tumor", (1, 1, 2, 2), (square,), None, 4).encoded(4, 4)).astype(int)
         array([[0, 0, 0, 0],
                [0, 1, 1, 0],
                [0, 1, 1, 0],
                [0, 0, 0, 0]])
-        """
-        return decode(self.encoded(height, width))
-
-    def encoded(self, height: int, width: int) -> dict[str, Any]:
-        """The same region as pycocotools' compressed run lengths.
-
-        Raises:
-            BrainsegError: If a run-length encoding is of another size.
         """
         if self.rle is None:
             return encode(self.polygons, height, width)
@@ -102,10 +91,7 @@ class Image:
     width: int
 
     def read(self) -> NDArray[np.uint8]:
-        """Decode the file.
-
-        Returns:
-            Grey values, equal to each of the three channels that ``cv2.imread`` returns.
+        """Grey values, equal to each of the three channels that ``cv2.imread`` returns.
 
         Raises:
             BrainsegError: If the file cannot be decoded, is coloured, or has another size than its COCO entry says.
@@ -259,13 +245,10 @@ def published_mask(annotation: Annotation, image: Image, size: int, split: str) 
     with a 5x5 square; values / 255 > 0.5.
 
     Args:
-        annotation: The one that the notebook pairs with the image, see :func:`pair_by_position`.
+        annotation: The one that the notebook pairs with the image.
         image: Its size is the size at which the polygon is filled.
         size: Side of the mask in pixels.
         split: ``train``, ``valid`` or ``test``.
-
-    Returns:
-        ndarray of bool, (size, size)
 
     Raises:
         BrainsegError: If the annotation is run-length encoded, which the published steps cannot read.
@@ -288,31 +271,30 @@ def _through_jpeg(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def id_mask(annotations: Iterable[Annotation], image: Image, size: int) -> NDArray[np.bool_]:
-    """Union of an image's annotations at its full size, then shrunk once: see :func:`shrink`.
-
-    Returns:
-        All False where there is no annotation.
-    """
-    return shrink(decode(union(annotations, image)), size)
+def union(annotations: Iterable[Annotation], image: Image) -> RunLengths:
+    """Union of an image's annotations, one or more, at its full size."""
+    return dict(coco_mask.merge([annotation.encoded(image.height, image.width) for annotation in annotations]))
 
 
-def union(annotations: Iterable[Annotation], image: Image) -> dict[str, Any]:
-    """Union of an image's annotations at its full size, as compressed run lengths; empty where there is none."""
-    empty = {"size": [image.height, image.width], "counts": [image.height * image.width]}
-    parts = [annotation.encoded(image.height, image.width) for annotation in annotations]
-    return dict(coco_mask.merge([coco_mask.frPyObjects(empty, image.height, image.width), *parts]))
-
-
-def encode(polygons: Iterable[NDArray[np.float64]], height: int, width: int) -> dict[str, Any]:
-    """Fill polygons of x, y points, pixel (0, 0) covering [0, 1] x [0, 1]: their union as compressed run lengths."""
+def encode(polygons: Iterable[NDArray[np.float64]], height: int, width: int) -> RunLengths:
+    """Fill polygons of x, y points, pixel (0, 0) covering [0, 1] x [0, 1]: their union."""
     parts = coco_mask.frPyObjects([np.ravel(p).tolist() for p in polygons], height, width)
     return dict(coco_mask.merge(parts))
 
 
-def decode(encoded: dict[str, Any]) -> NDArray[np.bool_]:
-    """Turn compressed run lengths into a mask, (height, width)."""
+def decode(encoded: RunLengths) -> NDArray[np.bool_]:
+    """The mask, (height, width)."""
     return np.ascontiguousarray(coco_mask.decode(encoded), np.uint8).view(np.bool_)
+
+
+def enclosed_area(polygon: NDArray[np.float64]) -> float:
+    """Area inside a closed polygon of x, y points, by the shoelace formula.
+
+    >>> enclosed_area(np.array([[0, 0], [4, 0], [4, 3]]))
+    6.0
+    """
+    x, y = polygon.T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
 def resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

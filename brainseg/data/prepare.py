@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,14 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainseg.data.cheng import BORDERS, Border, read_borders
+from brainseg.data.cases import Case, cases
+from brainseg.data.cheng import BORDERS, read_borders
 from brainseg.data.coco import (
     ANNOTATIONS,
     FOLDER,
     SPLITS,
     Annotation,
-    Image,
-    id_mask,
-    pair_by_position,
+    decode,
     published_mask,
     read_dataset,
     resized,
@@ -122,63 +120,31 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
-class _Item:
-    """What one row is made of."""
-
-    row: int
-    split: str
-    image: Image
-    annotations: tuple[Annotation, ...]
-    published: Annotation | None
-    label_number: int
-    border: Border | None
-
-
-def _items(root: Path) -> list[_Item]:
-    borders = read_borders(root)
-    items: list[_Item] = []
-    for name, split in read_dataset(root).items():
-        numbers = {image.id: image.number for image in split.images}
-        for image, published in pair_by_position(split):
-            items.append(
-                _Item(
-                    row=len(items),
-                    split=name,
-                    image=image,
-                    annotations=split.annotations_of(image),
-                    published=published,
-                    label_number=-1 if published is None else numbers[published.image_id],
-                    border=borders.get(image.number),
-                )
-            )
-    return items
-
-
 def _write(root: Path, size: int, folder: Path, progress: bool) -> None:
-    items = _items(root)
+    images = list(cases(read_dataset(root), read_borders(root)))
     arrays = {
         name: np.lib.format.open_memmap(
-            folder / f"{name}.npy", mode="w+", dtype=np.uint8, shape=(len(items), size, size)
+            folder / f"{name}.npy", mode="w+", dtype=np.uint8, shape=(len(images), size, size)
         )
         for name in ("images", *MASKS)
     }
 
-    def fill(item: _Item) -> None:
-        image = item.image
-        arrays["images"][item.row] = resized(image.read(), size)
-        arrays["box"][item.row] = id_mask(item.annotations, image, size)
-        if item.published is not None:
-            arrays["position"][item.row] = published_mask(item.published, image, size, item.split)
-        if item.border is not None:
-            arrays["border"][item.row] = shrink(item.border.mask(image.height), size)
+    def fill(row: int, case: Case) -> None:
+        arrays["images"][row] = resized(case.image.read(), size)
+        if case.box is not None:
+            arrays["box"][row] = shrink(decode(case.box), size)
+        if case.published is not None:
+            arrays["position"][row] = published_mask(case.published, case.image, size, case.split)
+        if case.tumour is not None:
+            arrays["border"][row] = shrink(decode(case.tumour), size)
 
     with _single_threaded_opencv(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in tqdm(pool.map(fill, items), total=len(items), desc="prepare", unit="image", disable=not progress):
+        filled = pool.map(fill, range(len(images)), images)
+        for _ in tqdm(filled, total=len(images), desc="prepare", unit="image", disable=not progress):
             pass
     for array in arrays.values():
         array.flush()
-    pd.DataFrame([_row(item) for item in items]).to_csv(folder / "table.csv", index=False)
+    pd.DataFrame([_row(case) for case in images]).to_csv(folder / "table.csv", index=False)
 
 
 @contextmanager
@@ -191,26 +157,26 @@ def _single_threaded_opencv() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _row(item: _Item) -> dict[str, Any]:
-    border = item.border
-    x, y, width, height = _extent(item.annotations)
+def _row(case: Case) -> dict[str, Any]:
+    border = case.border
+    x, y, width, height = _extent(case.annotations)
     return {
-        "split": item.split,
-        "file": item.image.path.name,
-        "number": item.image.number,
+        "split": case.split,
+        "file": case.image.path.name,
+        "number": case.image.number,
         "patient_id": border.patient_id if border else "",
         "patient": border.patient if border else "",
         "tumour_type": border.tumour_type if border else "",
-        "category": item.annotations[0].category if item.annotations else "",
-        "annotations": len(item.annotations),
+        "category": case.annotations[0].category if case.annotations else "",
+        "annotations": len(case.annotations),
         "box_x": x,
         "box_y": y,
         "box_width": width,
         "box_height": height,
-        "label_number": item.label_number,
+        "label_number": case.label_number,
         "frame_width": border.width if border else 0,
-        "image_size": item.image.width,
-        "flags": " ".join(_flags(item)),
+        "image_size": case.image.width,
+        "flags": " ".join(_flags(case)),
     }
 
 
@@ -230,12 +196,12 @@ def _corners(bbox: tuple[float, float, float, float]) -> NDArray[np.float64]:
     return np.array([[x, y], [x + width, y + height]])
 
 
-def _flags(item: _Item) -> Iterator[str]:
-    if not item.annotations:
+def _flags(case: Case) -> Iterator[str]:
+    if not case.annotations:
         yield "no_annotation"
-    if len(item.annotations) > 1:
+    if len(case.annotations) > 1:
         yield "several_annotations"
-    if item.published is None or item.published.image_id != item.image.id:
+    if case.label_position != case.position:
         yield "shifted"
-    if item.border is None:
+    if case.border is None:
         yield "no_border"

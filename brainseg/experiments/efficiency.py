@@ -24,8 +24,8 @@ QUARTILES = {"q1": 25, "median": 50, "q3": 75}
 BATCH_SIZES = (1, 8)
 
 
-def multiply_adds(model: keras.Model, batch: int = 1) -> int:
-    """Multiplications, each with its addition, that a model needs for a batch of images.
+def multiply_adds(model: keras.Model) -> int:
+    """Multiplications, each with its addition, that a model needs for one image.
 
     Counted are the products with the weights of ``Conv2D`` (of any stride, dilation and number of groups),
     ``Conv2DTranspose`` and ``Dense``, those with the zeros of the padding included. Not counted: biases, normalisation,
@@ -35,7 +35,6 @@ def multiply_adds(model: keras.Model, batch: int = 1) -> int:
 
     Args:
         model: A Keras model with a fixed image size that uses each of its layers once, channels last.
-        batch: Number of images.
 
     Raises:
         BrainsegError: If the image size is open, or a layer with a matrix of weights is of another kind.
@@ -44,31 +43,7 @@ def multiply_adds(model: keras.Model, batch: int = 1) -> int:
     >>> multiply_adds(keras.Model(image, keras.layers.Conv2D(4, 3, padding="same")(image)))
     6912
     """
-    return batch * sum(_multiply_adds(layer) for layer in model.layers)
-
-
-def layer_costs(model: keras.Model) -> pd.DataFrame:
-    """Table of the layers of a model in their order.
-
-    Returns:
-        Columns ``layer``, ``output_shape`` (of one image), ``parameters`` and ``multiply_adds``, see
-        :func:`multiply_adds`.
-
-    >>> layer_costs(build("deeplab", size=16, width=2)).tail(2)
-              layer output_shape  parameters  multiply_adds
-    23       logits  (16, 16, 1)           3            512
-    24  probability  (16, 16, 1)           0              0
-    """
-    rows = [
-        {
-            "layer": layer.name,
-            "output_shape": layer.output.shape[1:],
-            "parameters": layer.count_params(),
-            "multiply_adds": _multiply_adds(layer),
-        }
-        for layer in model.layers
-    ]
-    return pd.DataFrame(rows)
+    return sum(_multiply_adds(layer) for layer in model.layers)
 
 
 def latency(
@@ -85,8 +60,7 @@ def latency(
     Args:
         model: A Keras model with a fixed image size.
         batch_sizes: Images per call.
-        repeats: Timed calls for each batch size.
-        warm_up: Calls before these, for each batch size.
+        repeats, warm_up: Timed calls for each batch size, and calls before these.
 
     Returns:
         One row per batch size: ``batch_size``; quartiles over the calls in milliseconds, ``call_q1_ms``,
@@ -114,13 +88,6 @@ def peak_memory_mb(name: str, size: int = 128, width: int = 64, batch_size: int 
     ``predict_on_batch`` once, and of one that only imports Keras. It holds the weights, what the layers compute, what
     the backend keeps for itself, and all that Keras loads with the first model. The memory of a graphics card is not
     in it.
-
-    Args:
-        name, size, width: As for :func:`brainseg.models.build`.
-        batch_size: Number of images.
-
-    Raises:
-        BrainsegError: If the model cannot be built, or the system does not say how much memory a process had.
     """
     predict = (
         "import numpy\n"
@@ -142,9 +109,6 @@ def peak_resident_mb(statements: str) -> float:
 
     In megabytes (10⁶ bytes). On Linux it is the process's own ``VmHWM``, because ``ru_maxrss`` there begins with the
     peak of the process that started it; elsewhere it is ``ru_maxrss``.
-
-    Raises:
-        BrainsegError: If the process fails.
     """
     code = f"from brainseg.experiments.efficiency import own_peak_mb\n{statements}\nprint(own_peak_mb())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -164,20 +128,11 @@ def measure(
 
     The defaults are the study's size. Other work on the machine makes the times longer and spreads them.
 
-    Args:
-        names: Models, see :data:`brainseg.models.MODELS`.
-        size, width: As for :func:`brainseg.models.build`.
-        repeats: Timed calls, see :func:`latency`.
-        progress: Show a bar.
-
     Returns:
         One row per model: ``model``, ``parameters``, ``multiply_adds`` (of one image), and for one image (1) and for a
         batch of eight (8) the quartiles of a call in milliseconds, ``batch_1_q1_ms``, ``batch_1_median_ms``,
         ``batch_1_q3_ms``, ``batch_8_…``, and the memory, ``batch_1_memory_mb`` and ``batch_8_memory_mb``, see
         :func:`peak_memory_mb`.
-
-    Raises:
-        BrainsegError: If a model does not exist, or the size or the width does not fit it.
     """
     models = {name: build(name, size=size, width=width) for name in names}
     rows = []
@@ -193,11 +148,6 @@ def measure(
 
 def attention_parameters(names: Sequence[str] = MODELS, size: int = 128, width: int = 64) -> pd.DataFrame:
     """Count the parameters of the models with every kind of attention that they can have.
-
-    The defaults are the study's size.
-
-    Args:
-        names, size, width: As for :func:`measure`.
 
     Returns:
         One row per model and kind: ``model``, ``attention`` (``none`` without any), ``parameters``.

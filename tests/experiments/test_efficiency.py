@@ -17,7 +17,6 @@ from brainseg.experiments.efficiency import (
     attention_parameters,
     keras_alone_mb,
     latency,
-    layer_costs,
     measure,
     multiply_adds,
     peak_memory_mb,
@@ -52,9 +51,7 @@ def single(layer: Any, *shape: int | None) -> Any:
     ],
 )
 def test_counts_of_single_layers_by_hand(layer: Any, shape: tuple[int, ...], count: int) -> None:
-    model = single(layer, *shape)
-    assert multiply_adds(model) == count
-    assert multiply_adds(model, batch=8) == 8 * count
+    assert multiply_adds(single(layer, *shape)) == count
 
 
 @pytest.mark.parametrize(("size", "width"), [(16, 2), (32, 6)])
@@ -72,19 +69,6 @@ def test_gates_cost_their_three_pointwise_convolutions(name: str) -> None:
     gated, plain = (build(name, size=32, width=4, attention=kind) for kind in ("published", None))
     gates = sum((32 // 2**level) ** 2 * (2 * c * c // 2 + c // 2) for level, c in enumerate((4, 8, 16, 32)))
     assert multiply_adds(gated) - multiply_adds(plain) == gates
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_the_table_of_layers_adds_up(name: str) -> None:
-    model = build(name, size=32, width=4)
-    table = layer_costs(model)
-    assert table["layer"].tolist() == [layer.name for layer in model.layers]
-    assert table["parameters"].sum() == model.count_params()
-    assert table["multiply_adds"].sum() == multiply_adds(model)
-    rows = {row["layer"]: row for row in table.to_dict("records")}
-    assert rows["image"]["output_shape"] == (32, 32, 3)
-    assert rows["encoder_2_conv_1"]["parameters"] == (9 * 4 + 1) * 8
-    assert rows["encoder_2_conv_1"]["multiply_adds"] == 16 * 16 * 9 * 4 * 8
 
 
 def test_what_cannot_be_counted_is_refused() -> None:
@@ -120,6 +104,7 @@ def test_latency_of_known_times(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(table.to_numpy(), [[1, 2, 3, 4, 2, 3, 4], [4, 80, 80, 80, 20, 20, 20]], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_process_alone() -> None:
     ballast = np.ones(10**8)  # 800 MB in this process, which ru_maxrss of the next ones would hold on Linux
     with_array = peak_resident_mb("import numpy; array = numpy.ones(25_000_000)")
@@ -128,8 +113,9 @@ def test_memory_is_that_of_the_process_alone() -> None:
     assert 60 < weights_mb < peak_memory_mb("deeplab", size=16, width=128) < ballast.nbytes / 1e6
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_says_why() -> None:
-    with pytest.raises(BrainsegError, match=r"cannot be measured \(SyntaxError: .*\); expected that they run"):
+    with pytest.raises(BrainsegError, match=r"cannot be measured \(SyntaxError: .*\)"):
         peak_resident_mb("no Python")
 
 

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from brainseg.data.checksums import write_checksums
+from brainseg.data.cheng import BORDERS, Border, border_file
+from brainseg.data.coco import ANNOTATIONS, FOLDER
 from brainseg.data.phantom.scanner import PLANES, Slice, new_subject, scan_series
 from brainseg.data.phantom.tumours import TYPES
 from brainseg.errors import BrainsegError
@@ -95,8 +97,8 @@ def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640,
     root.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
     try:
-        _write_borders(staging / "cheng2017", records)
-        _write_splits(staging / "tumorseg-coco", images, size, rng)
+        _write_borders(staging / BORDERS, records)
+        _write_splits(staging / FOLDER, images, size, rng)
         write_checksums(staging)
         staging.chmod(0o755)
         staging.replace(root)
@@ -198,22 +200,8 @@ def _is_published(number: int, total: int) -> bool:
 # --- Cheng's borders ------------------------------------------------------------------------------------------
 
 
-def _write_borders(folder: Path, records: list[Record]) -> None:
-    images = [
-        {
-            "id": r.number,
-            "file_name": f"{r.number}.mat",
-            "width": r.slice.frame,
-            "height": r.slice.frame,
-            "patient_id": r.patient_id,
-        }
-        for r in records
-    ]
-    annotations = [_border(r) for r in records]
-    categories = [
-        {"id": i + 1, "name": "pituitary tumor" if kind == "pituitary" else kind, "supercategory": "tumor"}
-        for i, kind in enumerate(TYPES)
-    ]
+def _write_borders(path: Path, records: list[Record]) -> None:
+    borders = [Border(r.number, r.slice.frame, r.slice.frame, r.patient_id, r.kind, r.slice.border) for r in records]
     info = {
         "description": "Synthetic phantom in the layout of Jun Cheng's brain tumor dataset",
         "version": "1",
@@ -221,25 +209,7 @@ def _write_borders(folder: Path, records: list[Record]) -> None:
         "contributor": "brainseg",
         "url": "",
     }
-    licence = {"id": 1, "name": "CC BY 4.0", "url": "https://creativecommons.org/licenses/by/4.0/"}
-    coco = {"info": info, "licenses": [licence], "categories": categories, "images": images, "annotations": annotations}
-    _write_json(folder / "annotations.coco.json", coco)
-
-
-def _border(record: Record) -> dict[str, Any]:
-    border = record.slice.border
-    low, high = border.min(0), border.max(0)
-    x, y = border.T
-    area = 0.5 * abs(float(x @ np.roll(y, 1) - y @ np.roll(x, 1)))
-    return {
-        "id": record.number,
-        "image_id": record.number,
-        "category_id": TYPES.index(record.kind) + 1,
-        "segmentation": [[round(float(v), 3) for v in border.ravel()]],
-        "area": round(area, 2),
-        "bbox": [round(float(v), 3) for v in (*low, *(high - low))],
-        "iscrowd": 0,
-    }
+    _write_json(path, border_file(borders, info))
 
 
 # --- Kaggle's images and boxes --------------------------------------------------------------------------------
@@ -257,7 +227,7 @@ def _write_splits(folder: Path, images: list[Record], size: int, rng: np.random.
         (folder / split).mkdir(parents=True)
         content = _coco(names[part], size)
         content["annotations"] = _annotations(boxes[part], categories[part], size, slips=split == "train")
-        _write_json(folder / split / "_annotations.coco.json", content)
+        _write_json(folder / split / ANNOTATIONS, content)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             paths = [folder / split / name for name in names[part]]
             list(pool.map(lambda path, record: _write_jpeg(path, record.slice.pixels, size), paths, shuffled[part]))
