@@ -142,7 +142,7 @@ class Asked:
 def spread_out(command: Callable[..., None]) -> Callable[..., None]:
     """Let a command take each field of its parameters that are dataclasses as an option of its own."""
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if dataclasses.is_dataclass(kind)}
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if dataclasses.is_dataclass(kind)}
     parameters = []
     for parameter in inspect.signature(command).parameters.values():
         if parameter.name in groups:

@@ -46,7 +46,7 @@ class Examples:
         digest = hashlib.sha256()
         for array in (self.images, self.masks, self.validation_images, self.validation_masks):
             digest.update(str(array.shape).encode())
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:16]
 
 

@@ -150,7 +150,7 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _digest(array: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 @cache

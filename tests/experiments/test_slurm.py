@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.data_fixtures import write_dataset
 
+pytestmark = pytest.mark.slow
+
 SBIN = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
 SYSTEM = Path("/etc/slurm/slurm.conf")
 """Where the jobs look for it: Snakemake's plugin keeps SLURM_CONF from them."""
