@@ -99,7 +99,7 @@ def test_an_unknown_kind_of_map_is_refused_before_anything_is_made(
     brainseg: Brainseg, capsys: Captured, tmp_path: Path
 ) -> None:
     assert brainseg("saliency", "unet", "--method", "guess") == 2
-    assert capsys.readouterr().err.startswith("Error: received the method 'guess', expected one of: gradient, gradient")
+    assert capsys.readouterr().err.startswith("Error: received method 'guess', expected one of: gradient, gradient")
     assert not (tmp_path / "work").exists()
 
 

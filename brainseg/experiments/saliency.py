@@ -29,7 +29,7 @@ from brainseg.saliency.scores import (
     sensitivity,
     stability,
 )
-from brainseg.saliency.target import Array
+from brainseg.saliency.target import Array, Target
 from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
 
@@ -135,16 +135,16 @@ def score_maps(
     sources |= {name: ("control", control(name)) for name in controls(images[:1], region[:1])}
     about = prepared.table.iloc[rows][["number", "patient", "tumour_type"]].reset_index(drop=True)
     about = about.assign(area=border.mean(axis=(1, 2)), dice=dice(region.astype(bool), border))
-    tables = []
+    tables, target = [], Target(run.model, images, region, batch_size)
     for name, (kind, source) in tqdm(sources.items(), desc=f"maps of {run.recipe.model}", disable=not progress):
         maps = source(images)
         scores = {
             "energy": energy_inside(maps, border),
             "pointing": pointing_game(maps, border),
             "auc": localisation_auc(maps, border),
-            "deletion": deletion(run.model, images, maps, region, batch_size),
-            "insertion": insertion(run.model, images, maps, region, batch_size),
-            "sensitivity": sensitivity(run.model, images, maps, region, batch_size),
+            "deletion": deletion(target, maps),
+            "insertion": insertion(target, maps),
+            "sensitivity": sensitivity(target, maps),
             "stability": stability(source, images, copies=COPIES),
         }
         tables.append(about.assign(**scores, map=name, kind=kind))

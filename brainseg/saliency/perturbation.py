@@ -2,79 +2,50 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from brainseg.errors import BrainsegError
-from brainseg.saliency.region import Region, region_weights
-from brainseg.saliency.target import Array, score_of
-
-if TYPE_CHECKING:
-    from brainseg.backend import keras
+from brainseg.saliency.target import Array, Target
 
 Thing = TypeVar("Thing")
 
 
-def occlusion(
-    model: "keras.Model",
-    images: Array,
-    region: Region = "predicted",
-    batch_size: int = 32,
-    *,
-    size: int = 8,
-    stride: int = 4,
-    fill: float = 0.0,
-) -> Array:
+def occlusion(target: Target, *, size: int = 8, stride: int = 4, fill: float = 0.0) -> Array:
     """What the score loses when a patch over the pixel is painted over, mean over patches; in logits, signed.
 
     Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", section 4.2. The region is that of
     the image as it is.
 
     Args:
-        model, images, region, batch_size: As :func:`brainseg.saliency.gradients.input_gradient`.
         size: Side of the patches in pixels.
         stride: Pixels from one patch to the next; at the edges patches are cut off.
         fill: Grey value to paint with.
-
-    Raises:
-        BrainsegError: If the patches leave gaps or are larger than the image.
     """
-    height, width = images.shape[1:3]
+    n, height, width, _ = target.images.shape
     if not 1 <= stride <= size <= min(height, width):
         raise BrainsegError(
             f"received patches of {size} every {stride} pixels, expected 1 ≤ stride ≤ size ≤ {min(height, width)}"
         )
-    weights, score = region_weights(model, images, region, batch_size), score_of(model)
     starts = range(1 - stride, height, stride), range(1 - stride, width, stride)
     patches = [(slice(max(0, y), y + size), slice(max(0, x), x + size)) for y in starts[0] for x in starts[1]]
-    loss, covered = np.zeros((len(images), height, width)), np.zeros((height, width))
-    before = score.value(images, weights, batch_size)
-    for i, image in enumerate(images):
-        for some in _batches(patches, batch_size):
+    loss, covered = np.zeros((n, height, width)), np.zeros((height, width))
+    before = target.score()
+    for i, image in enumerate(target.images):
+        for some in _batches(patches, target.batch_size):
             painted = np.repeat(image[np.newaxis], len(some), axis=0)
             for copy, patch in zip(painted, some, strict=True):
                 copy[patch] = fill
-            after = score.value(painted, np.repeat(weights[i : i + 1], len(some), axis=0), batch_size)
-            for patch, value in zip(some, after, strict=True):
-                loss[i][patch] += before[i] - value
+            for patch, after in zip(some, target.score(painted, [i] * len(some)), strict=True):
+                loss[i][patch] += before[i] - after
     for patch in patches:
         covered[patch] += 1
     return (loss / covered).astype(np.float32)
 
 
-def rise(
-    model: "keras.Model",
-    images: Array,
-    region: Region = "predicted",
-    batch_size: int = 32,
-    *,
-    masks: int = 500,
-    cells: int = 8,
-    keep: float = 0.5,
-    seed: int = 0,
-) -> Array:
+def rise(target: Target, *, masks: int = 500, cells: int = 8, keep: float = 0.5, seed: int = 0) -> Array:
     """Mean score of the images in which a pixel stays visible, less the mean of all; in logits, signed.
 
     Petsiuk, Das and Saenko 2018, "RISE", equation 6 and section 3.2: random coarse masks, enlarged smoothly and
@@ -82,7 +53,6 @@ def rise(
     pixel would get, is taken off.
 
     Args:
-        model, images, region, batch_size: As :func:`brainseg.saliency.gradients.input_gradient`.
         masks: Their number; all images get the same.
         cells: Cells of a coarse mask in each direction.
         keep: Probability that a cell is kept.
@@ -90,15 +60,14 @@ def rise(
     """
     if masks < 2 or not 0 < keep < 1:
         raise BrainsegError(f"received {masks} masks that keep {keep}, expected 2 or more, and a share between 0 and 1")
-    weights, score = region_weights(model, images, region, batch_size), score_of(model)
+    images, random = target.images, np.random.default_rng(seed)
     weighted, total = np.zeros(images.shape[:3]), np.zeros((len(images), 1, 1))
     visible = np.zeros(images.shape[1:3])
-    for some in _batches(_smooth_masks(images.shape[1:3], masks, cells, keep, np.random.default_rng(seed)), batch_size):
+    for some in _batches(_smooth_masks(images.shape[1:3], masks, cells, keep, random), target.batch_size):
         drawn = np.stack(some)
         visible += drawn.sum(axis=0)
         for i, image in enumerate(images):
-            dimmed = image * drawn[..., np.newaxis]
-            values = score.value(dimmed, np.repeat(weights[i : i + 1], len(drawn), axis=0), batch_size).astype(float)
+            values = target.score(image * drawn[..., np.newaxis], [i] * len(drawn)).astype(float)
             weighted[i] += np.tensordot(values, drawn, axes=1)
             total[i] += values.sum()
     return (weighted / visible - total / masks).astype(np.float32)

@@ -29,7 +29,7 @@ def region_weights(
 
     >>> from brainseg.models import build
     >>> images = np.zeros((2, 16, 16, 3), np.float32)
-    >>> region_weights(build("unet", size=16, width=2), images, (3, 5)).nonzero()
+    >>> region_weights(build("deeplab", size=16, width=2), images, (3, 5)).nonzero()
     (array([0, 1]), array([3, 3]), array([5, 5]))
     """
     shape = images.shape[:3]

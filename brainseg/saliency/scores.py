@@ -5,7 +5,6 @@ faithful to a model that looks in the wrong place, and point at a tumour by luck
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,11 +13,8 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from brainseg.errors import BrainsegError
-from brainseg.saliency.target import Array, score_of
+from brainseg.saliency.target import Array, Target
 from brainseg.scores.masks import binary_mask
-
-if TYPE_CHECKING:
-    from brainseg.backend import keras
 
 Scores = NDArray[np.float64]
 
@@ -73,78 +69,57 @@ def localisation_auc(maps: ArrayLike, masks: ArrayLike) -> Scores:
     )
 
 
-def deletion(
-    model: "keras.Model", images: Array, maps: Array, region: Array, batch_size: int = 32, *, steps: int = 32
-) -> Scores:
+def deletion(target: Target, maps: Array, *, steps: int = 32) -> Scores:
     """Mean tumour probability of the region while pixels go black, those with the highest map values first, (n,).
 
     Petsiuk, Das and Saenko 2018, "RISE", section 4.1. The area under the curve over the share of black pixels, 0 to 1:
     the lower, the better did the map name what the answer rests on.
 
     Args:
-        model, images, batch_size: As :func:`brainseg.saliency.explain`.
+        target: What the maps explain.
         maps: (n, h, w); of pixels with equal values the upper, then the left one comes first.
-        region: Which pixels' probability is followed: their weights, (n, h, w).
         steps: Points of the curve after the first.
-
-    >>> from brainseg.models import build
-    >>> x = np.zeros((1, 16, 16, 3), np.float32)
-    >>> deletion(build("unet", size=16, width=2), x, x[..., 0], np.ones((1, 16, 16), np.float32)).shape
-    (1,)
     """
-    return _curve_area(model, images, np.zeros_like(images), maps, region, batch_size, steps)
+    return _curve_area(target, target.images, np.zeros_like(target.images), maps, steps)
 
 
-def insertion(
-    model: "keras.Model", images: Array, maps: Array, region: Array, batch_size: int = 32, *, steps: int = 32
-) -> Scores:
+def insertion(target: Target, maps: Array, *, steps: int = 32) -> Scores:
     """Mean tumour probability of the region while a blurred image becomes sharp, highest map values first, (n,).
 
-    The counterpart of :func:`deletion`, with the same arguments: the higher, the better. The image is blurred by a
-    Gaussian whose standard deviation is an eighth of its width.
+    The counterpart of :func:`deletion`: the higher, the better. The image is blurred by a Gaussian whose standard
+    deviation is an eighth of its width.
     """
-    sigma = images.shape[2] / 8
-    blurred = np.stack([cv2.GaussianBlur(image, (0, 0), sigma).reshape(image.shape) for image in images])
-    return _curve_area(model, blurred, images, maps, region, batch_size, steps)
+    sigma = target.images.shape[2] / 8
+    blurred = [cv2.GaussianBlur(image, (0, 0), sigma).reshape(image.shape) for image in target.images]
+    return _curve_area(target, np.stack(blurred), target.images, maps, steps)
 
 
 def sensitivity(
-    model: "keras.Model",
-    images: Array,
-    maps: Array,
-    region: Array,
-    batch_size: int = 32,
-    *,
-    share: float = 0.2,
-    cell: int = 4,
-    subsets: int = 64,
-    seed: int = 0,
+    target: Target, maps: Array, *, share: float = 0.2, cell: int = 4, subsets: int = 64, seed: int = 0
 ) -> Scores:
     """Correlation between the map values of a random part of the image and what the score loses when it goes black.
 
-    Ancona et al. 2018, "Towards better understanding of gradient-based attribution methods", sensitivity-n, with the
-    logits of the region as score. Between -1 and 1, (n,); 1 where the map is right up to a factor, NaN where the map or
-    the loss is the same for all parts.
+    Ancona et al. 2018, "Towards better understanding of gradient-based attribution methods", sensitivity-n. Between -1
+    and 1, (n,); 1 where the map is right up to a factor, NaN where the map or the loss is the same for all parts.
 
     Args:
-        model, images, maps, region, batch_size: As :func:`deletion`.
+        target, maps: As :func:`deletion`.
         share: Share of the image's cells that go black together.
         cell: Side of the cells in pixels.
         subsets: Random parts of each image.
         seed: Of the parts.
     """
-    height, width = images.shape[1:3]
+    height, width = target.images.shape[1:3]
     rows, columns = -(-height // cell), -(-width // cell)
     number = max(1, round(share * rows * columns))
-    random, score = np.random.default_rng(seed), score_of(model)
-    before = score.value(images, region, batch_size)
-    scores = np.empty(len(images))
-    for i, image in enumerate(images):
+    random, before = np.random.default_rng(seed), target.score()
+    scores = np.empty(len(maps))
+    for i, image in enumerate(target.images):
         parts = np.zeros((subsets, rows * columns), bool)
         for part in parts:
             part[random.choice(rows * columns, number, replace=False)] = True
         black = parts.reshape(subsets, rows, columns).repeat(cell, 1).repeat(cell, 2)[:, :height, :width]
-        after = score.value(image * ~black[..., np.newaxis], np.repeat(region[i : i + 1], subsets, axis=0), batch_size)
+        after = target.score(image * ~black[..., np.newaxis], [i] * subsets)
         scores[i] = _correlation(before[i] - after.astype(np.float64), (maps[i] * black).sum(axis=(1, 2)))
     return scores
 
@@ -226,13 +201,11 @@ def _map_and_mask(maps: ArrayLike, masks: ArrayLike) -> tuple[NDArray[np.float64
     return values, inside
 
 
-def _curve_area(
-    model: "keras.Model", start: Array, end: Array, maps: Array, region: Array, batch_size: int, steps: int
-) -> Scores:
+def _curve_area(target: Target, start: Array, end: Array, maps: Array, steps: int) -> Scores:
     """Area under the region's mean probability while pixels change from one image to the other, by their map values."""
     if steps < 1:
         raise BrainsegError(f"received steps={steps}, expected 1 or more")
-    score = score_of(model, output="probability")
+    probability = target.mean_probability()
     shares = np.linspace(0, 1, steps + 1)
     areas = np.empty(len(maps))
     for i, values in enumerate(maps):
@@ -241,8 +214,7 @@ def _curve_area(
         place[order] = np.arange(values.size)
         changed = place.reshape(values.shape) < np.rint(shares * values.size)[:, np.newaxis, np.newaxis]
         path = np.where(changed[..., np.newaxis], end[i], start[i])
-        weights = np.repeat(region[i : i + 1] / region[i].sum(), len(path), axis=0)
-        areas[i] = np.trapezoid(score.value(path, weights, batch_size), shares)
+        areas[i] = np.trapezoid(probability.score(path, [i] * len(path)), shares)
     return areas
 
 

@@ -1,130 +1,120 @@
-"""What is explained, the sum of a model's logits over a region, and its gradient: here alone the backends differ."""
+"""What is explained, the sum of a model's output over a region, and its gradient: here alone the backends differ."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainseg.backend import keras
-from brainseg.errors import BrainsegError
+from brainseg.errors import known
+from brainseg.saliency.region import Region, region_weights
 
 Array = NDArray[np.float32]
 
 
-class Gradient(NamedTuple):
-    """Scores of images, features that they follow from, and how the scores change with them.
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What is explained: a score of each image, the sum of a model's output over a region.
 
     Attributes:
-        score: (n,).
-        features: The output of a layer, or the images themselves: (n, h, w, channels).
-        gradient: Derivatives of an image's score with respect to its features, of the same shape.
-    """
-
-    score: Array
-    features: Array
-    gradient: Array
-
-
-class Score:
-    """The sum of a model's output over a region of each image, and its gradient.
-
-    Args:
         model: One of the book's models: its layer ``logits`` has the shape (batch, h, w, 1).
-        layer: The gradient is with respect to the output of the layer of that name; None: with respect to the images. A
-            layer's output may reach the logits on several ways, through skip connections too; all of them count.
+        images: What the model takes, (n, h, w, channels), 0 to 1.
+        region: Over which pixels the sum is, see :data:`brainseg.saliency.region.Region`; or their weights, (n, h, w).
+        batch_size: Images that are computed at once; more take more memory.
         output: ``"logits"``, or ``"probability"``.
-
-    Raises:
-        BrainsegError: If there is no such layer, or its output is no map.
     """
 
-    def __init__(self, model: "keras.Model", layer: str | None = None, output: str = "logits") -> None:
-        explained = model.get_layer(output).output
-        self._score = keras.Model([model.input], explained)
-        if layer is None:
-            self._features = None
-            self._derive = _derivative(self._score, 0)
-        else:
-            features = model.get_layer(_known(layer, model)).output
-            self._features = keras.Model([model.input], features)
-            self._derive = _derivative(keras.Model([model.input, features], explained), 1)
+    model: "keras.Model"
+    images: Array
+    region: Region = "predicted"
+    batch_size: int = 32
+    output: str = "logits"
 
-    def value(self, images: Array, region: Array, batch_size: int = 32) -> Array:
+    @cached_property
+    def weights(self) -> Array:
+        """Weight of each pixel in the sum, (n, h, w)."""
+        return region_weights(self.model, self.images, self.region, self.batch_size)
+
+    def mean_probability(self) -> "Target":
+        """The same with the mean tumour probability of the region as score."""
+        weights = self.weights / self.weights.sum(axis=(1, 2), keepdims=True)
+        return replace(self, region=weights, output="probability")
+
+    def score(self, images: Array | None = None, rows: Any = slice(None)) -> Array:
         """Score of each image, (n,).
 
         Args:
-            images: What the model takes, (n, h, w, channels).
-            region: Weight of each pixel in the sum, (n, h, w).
-            batch_size: Images that are computed at once; more take more memory.
+            images: Others than the target's own, for instance changed ones.
+            rows: For each of them, the target's image whose region counts.
         """
-        scores = []
-        for x, weight in _chunks(images, region, batch_size):
-            outputs = keras.ops.convert_to_numpy(self._score.predict_on_batch([x]))
-            scores.append((outputs * weight).sum(axis=(1, 2, 3)))
-        return np.concatenate(scores)
+        answer = _once(self.model, self.output, lambda: _submodel(self.model, self.output))
+        answers = ((_predicted(answer, x), weight) for x, weight in self._batches(images, rows))
+        return np.concatenate([(outputs * weight).sum(axis=(1, 2, 3)) for outputs, weight in answers])
 
-    def gradient(self, images: Array, region: Array, batch_size: int = 32) -> Gradient:
-        """Score of each image and its gradient; parameters as for :meth:`value`."""
-        parts = []
-        for x, weight in _chunks(images, region, batch_size):
-            if self._features is None:
-                features, inputs = x, [x]
-            else:
-                features = keras.ops.convert_to_numpy(self._features.predict_on_batch([x]))
-                inputs = [x, features]
-            score, derivative = self._derive(inputs, weight)
-            parts.append((score, features, derivative))
-        return Gradient(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    def gradient(self, images: Array | None = None, rows: Any = slice(None)) -> Array:
+        """Derivatives of each image's score with respect to its values, (n, h, w, channels), as :meth:`score`."""
+        derive = _once(
+            self.model, ("gradient", self.output), lambda: _derivative(_submodel(self.model, self.output), 0)
+        )
+        return np.concatenate([derive([x], weight) for x, weight in self._batches(images, rows)])
 
+    def features(self, layer: str) -> tuple[Array, Array]:
+        """Output of the layer of that name for each image, and the derivatives of its score with respect to it.
 
-_SCORES: WeakKeyDictionary[Any, dict[tuple[str | None, str], Score]] = WeakKeyDictionary()
+        The output may reach the answer on several ways, through skip connections too; all of them count.
+        """
+        before, derive = _once(self.model, (layer, self.output), lambda: _split(self.model, layer, self.output))
+        features = [_predicted(before, x) for x, _ in self._batches()]
+        batches = zip(features, self._batches(), strict=True)
+        gradient = [derive([x, values], weight) for values, (x, weight) in batches]
+        return np.concatenate(features), np.concatenate(gradient)
 
-
-def score_of(model: "keras.Model", layer: str | None = None, output: str = "logits") -> Score:
-    """The :class:`Score` of a model: made once, because tracing a model takes seconds."""
-    known = _SCORES.setdefault(model, {})
-    if (layer, output) not in known:
-        known[layer, output] = Score(model, layer, output)
-    return known[layer, output]
-
-
-_FINITE: WeakKeyDictionary[Any, Callable[[], NDArray[np.bool_]]] = WeakKeyDictionary()
+    def _batches(self, images: Array | None = None, rows: Any = slice(None)) -> Iterator[tuple[Array, Array]]:
+        images, weights = self.images if images is None else images, self.weights[rows][..., np.newaxis]
+        for i in range(0, len(images), self.batch_size):
+            yield images[i : i + self.batch_size], weights[i : i + self.batch_size]
 
 
 def weights_not_finite(model: "keras.Model") -> list[str]:
-    """Names of the weights of a model that are not finite, in the order of its layers.
-
-    >>> from brainseg.models import build
-    >>> weights_not_finite(build("deeplab", size=32, width=4))
-    []
-    """
-    if model not in _FINITE:
-        _FINITE[model] = _finite(model.weights)
-    return [weights.path for weights, finite in zip(model.weights, _FINITE[model](), strict=True) if not finite]
+    """Names of the weights of a model that are not finite, in the order of its layers."""
+    finite = _once(model, "finite", lambda: _finite(model.weights))
+    return [weights.path for weights, known in zip(model.weights, finite(), strict=True) if not known]
 
 
 def layers(model: "keras.Model") -> list[str]:
-    """Names of the layers before the logits that give maps, in the order of computation.
-
-    >>> from brainseg.models import build
-    >>> layers(build("deeplab", size=32, width=4))[-3:]
-    ['decoder_1_conv_1', 'decoder_1_up', 'decoder_1_conv_2']
-    """
+    """Names of the layers before the logits that give maps, in the order of computation."""
     names = [layer.name for layer in model.layers[1:] if len(layer.output.shape) == 4 and layer.output.shape[1] > 1]
     return names[: names.index("logits")]
 
 
-def _known(layer: str, model: "keras.Model") -> str:
-    if layer not in (names := layers(model)):
-        raise BrainsegError(f"received the layer {layer!r}, expected one of: {', '.join(names)}")
-    return layer
+_MADE: WeakKeyDictionary[Any, dict[Hashable, Any]] = WeakKeyDictionary()
 
 
-def _chunks(images: Array, region: Array, batch_size: int) -> Iterator[tuple[Array, Array]]:
-    for i in range(0, len(images), batch_size):
-        yield images[i : i + batch_size], region[i : i + batch_size, ..., np.newaxis]
+def _once(model: "keras.Model", key: Hashable, make: Callable[[], Any]) -> Any:
+    """What is made of a model, made once, because tracing one takes seconds."""
+    made = _MADE.setdefault(model, {})
+    if key not in made:
+        made[key] = make()
+    return made[key]
+
+
+def _submodel(model: "keras.Model", layer: str) -> "keras.Model":
+    return keras.Model([model.input], model.get_layer(layer).output)
+
+
+def _split(model: "keras.Model", layer: str, output: str) -> tuple["keras.Model", "Derivative"]:
+    """The model up to a layer, and the derivative of its output with respect to that layer's."""
+    before = _submodel(model, known(layer, layers(model), "layer"))
+    after = keras.Model([model.input, before.output], model.get_layer(output).output)
+    return before, _derivative(after, 1)
+
+
+def _predicted(model: "keras.Model", images: Array) -> Array:
+    return np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch([images])))
 
 
 def _finite(weights: list[Any]) -> Callable[[], NDArray[np.bool_]]:
@@ -138,32 +128,33 @@ def _finite(weights: list[Any]) -> Callable[[], NDArray[np.bool_]]:
     return lambda: np.stack([np.isfinite(keras.ops.convert_to_numpy(one)).all() for one in weights])
 
 
-Derivative = Callable[[list[Array], Array], tuple[Array, Array]]
+Derivative = Callable[[list[Array], Array], Array]
 
 
 def _derivative(head: "keras.Model", wanted: int) -> Derivative:
-    """A function of the inputs of `head` and a region: scores, and their derivatives by the input `wanted`."""
+    """A function of the inputs of `head` and a region: derivatives of the scores with respect to the input `wanted`."""
     backends = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
     return backends[keras.backend.backend()](head, wanted)
 
 
 def _sum_over(outputs: Any, region: Any) -> Any:
-    return keras.ops.sum(outputs * region, axis=(1, 2, 3))
+    """Over all images at once: none has a part in the gradient of another."""
+    return keras.ops.sum(outputs * region)
 
 
 def _tensorflow(head: "keras.Model", wanted: int) -> Derivative:
     import tensorflow as tf
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def both(inputs: list[Any], region: Any) -> tuple[Any, Any]:
+    def gradient(inputs: list[Any], region: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(inputs[wanted])
             score = _sum_over(head(inputs, training=False), region)
-        return score, tape.gradient(score, inputs[wanted])
+        return tape.gradient(score, inputs[wanted])
 
-    def derivative(inputs: list[Array], region: Array) -> tuple[Array, Array]:
-        score, gradient = both([tf.convert_to_tensor(x) for x in inputs], tf.convert_to_tensor(region))
-        return score.numpy(), gradient.numpy()
+    def derivative(inputs: list[Array], region: Array) -> Array:
+        found = gradient([tf.convert_to_tensor(x) for x in inputs], tf.convert_to_tensor(region))
+        return np.asarray(found.numpy())
 
     return derivative
 
@@ -171,18 +162,16 @@ def _tensorflow(head: "keras.Model", wanted: int) -> Derivative:
 def _jax(head: "keras.Model", wanted: int) -> Derivative:
     import jax
 
-    def total(x: Any, others: list[Any], region: Any, variables: tuple[Any, Any]) -> tuple[Any, Any]:
+    def score(x: Any, others: list[Any], region: Any, variables: tuple[Any, Any]) -> Any:
         outputs, _ = head.stateless_call(*variables, [*others[:wanted], x, *others[wanted:]], training=False)
-        score = _sum_over(outputs, region)
-        return score.sum(), score
+        return _sum_over(outputs, region)
 
-    both = jax.jit(jax.grad(total, has_aux=True))
+    gradient = jax.jit(jax.grad(score))
 
-    def derivative(inputs: list[Array], region: Array) -> tuple[Array, Array]:
+    def derivative(inputs: list[Array], region: Array) -> Array:
         variables = tuple([v.value for v in kind] for kind in (head.trainable_variables, head.non_trainable_variables))
         others = [*inputs[:wanted], *inputs[wanted + 1 :]]
-        gradient, score = both(inputs[wanted], others, region, variables)
-        return np.asarray(score), np.asarray(gradient)
+        return np.asarray(gradient(inputs[wanted], others, region, variables))
 
     return derivative
 
@@ -190,11 +179,11 @@ def _jax(head: "keras.Model", wanted: int) -> Derivative:
 def _torch(head: "keras.Model", wanted: int) -> Derivative:
     import torch
 
-    def derivative(inputs: list[Array], region: Array) -> tuple[Array, Array]:
+    def derivative(inputs: list[Array], region: Array) -> Array:
         tensors = [keras.ops.convert_to_tensor(x) for x in inputs]
         tensors[wanted].requires_grad_()
         score = _sum_over(head(tensors, training=False), keras.ops.convert_to_tensor(region))
-        (gradient,) = torch.autograd.grad(score.sum(), tensors[wanted])
-        return keras.ops.convert_to_numpy(score), keras.ops.convert_to_numpy(gradient)
+        (gradient,) = torch.autograd.grad(score, tensors[wanted])
+        return np.asarray(keras.ops.convert_to_numpy(gradient))
 
     return derivative

@@ -102,7 +102,7 @@ def test_networks_that_mark_the_same_images_are_explained_in_the_same_images(run
 def test_only_the_methods_that_are_asked_for_are_scored(run: Any, data: Any) -> None:
     table = score_maps(run, data, 1, methods=["gradient", "attention"])
     assert set(table.loc[table["kind"] == "method", "map"]) == {"gradient"}
-    with pytest.raises(BrainsegError, match="received the method 'guess', expected one of: gradient"):
+    with pytest.raises(BrainsegError, match="received method 'guess', expected one of: gradient"):
         score_maps(run, data, 1, methods=["guess"])
 
 
