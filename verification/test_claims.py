@@ -14,7 +14,7 @@ from brainseg.paper.claims.ledger import evaluate, failures, read_claims
 @pytest.fixture(scope="module")
 def evidence() -> Evidence:
     """Recorded results, and the runs of this copy of the book."""
-    return Evidence(experiment=Workspace())
+    return Evidence(workspace=Workspace())
 
 
 @pytest.mark.parametrize("claim", read_claims(), ids=lambda claim: claim.id)

@@ -1,10 +1,10 @@
 """The claims ledger: what it refuses, that it is complete, and that every test can give each of its verdicts."""
 
 import dataclasses
-import gzip
 import json
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,14 @@ from brainseg import cli
 from brainseg.errors import BrainsegError
 from brainseg.experiments import recorded as results
 from brainseg.experiments.ladder import recipe_at
-from brainseg.experiments.recipe import SCALES, published
+from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.recorded import SaliencyRecord
 from brainseg.experiments.run import Record
 from brainseg.models import MODELS, resolve_attention
-from brainseg.paper.claims import evidence as evidence_module
+from brainseg.paper.claims import ledger as ledger_module
 from brainseg.paper.claims.claim import (
     ARTEFACT,
     CANNOT_BE_TESTED,
-    CLAIMS,
     NOT_REPRODUCED,
     REPRODUCED,
     VERDICTS,
@@ -80,7 +79,7 @@ def claim(test: str, published: float | None = None, tolerance: float = 0.0, **a
 
 
 def outcome(claim: Claim, evidence: Evidence) -> Outcome:
-    return TESTS[claim.test].run(claim, evidence, **claim.arguments)
+    return TESTS[claim.test](claim, evidence, **claim.arguments)
 
 
 class MadeUp(Evidence):
@@ -105,14 +104,15 @@ def test_a_claim_is_read_as_it_is_written(tmp_path: Path) -> None:
         ({"colour": "red"}, r"claim 1 \(a-claim\): received the unknown field colour, expected id, maker"),
         ({"reason": None}, "received reason None, expected a text"),
         ({"reason": " "}, "expected a text"),
-        ({"test": "guess"}, "received the unknown test guess, expected one of: agreement, alike"),
+        ({"test": "guess"}, "received test 'guess', expected one of: agreement, alike"),
         ({"arguments": {"splits": "train"}}, r"for the test blank_mask, which takes \(split"),
+        ({"arguments": 3}, "received arguments 3, expected a mapping"),
         ({"tolerance": "5e-05"}, "received tolerance '5e-05', expected a number"),
-        ({"tolerance": -1}, "expected 0 or more"),
+        ({"tolerance": -1}, "expected a number, 0 or more"),
         ({"published": True}, "received published True, expected a number"),
-        ({"maker": "me"}, "received the maker 'me', expected study or book"),
-        ({"id": "A claim"}, "expected an id of small letters"),
-        ({"shown_in": "01_data"}, "expected NN_name: Heading"),
+        ({"maker": "me"}, "received maker 'me', expected one of: study, book"),
+        ({"id": "A claim"}, "received id 'A claim', expected small letters"),
+        ({"shown_in": "01_data"}, "expected a section, as NN_name: Heading"),
     ],
 )
 def test_a_wrong_field_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
@@ -131,7 +131,7 @@ def test_an_id_stands_once(tmp_path: Path) -> None:
         read_claims(write(tmp_path, ENTRY, ENTRY))
 
 
-@pytest.mark.parametrize("text", ["a: [", "a: 1", "- 3"])
+@pytest.mark.parametrize("text", ["a: [", "a: 1", "- 3", "[]"])
 def test_what_is_no_ledger_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "claims.yml").write_text(text)
     with pytest.raises(BrainsegError, match=r"claims\.yml"):
@@ -247,6 +247,7 @@ def test_the_table_of_verdicts_says_why_and_from_what(table: pd.DataFrame) -> No
     assert as_published(table, "published").loc["U-Net", ("Dice", "with")] == 0.3624
 
 
+@pytest.mark.slow
 def test_the_images_give_the_verdicts_that_their_record_gives(ledger: list[Claim], real_data: Path) -> None:
     claims = [claim for claim in ledger if claim.test in ("found", "pairing", "agreement", "leakage", "blank_mask")]
     anew = evaluate(claims, Evidence(data=real_data))
@@ -257,12 +258,10 @@ def test_the_images_give_the_verdicts_that_their_record_gives(ledger: list[Claim
 def test_a_failing_claim_of_the_book_fails_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from brainseg.paper.claims import ledger as ledger_module
-
     own = ENTRY | {"maker": "book"}
     for value, status in ((0.9628, 0), (0.5, 1)):
         path = write(tmp_path, own | {"published": value})
-        monkeypatch.setattr(ledger_module.read_claims, "__defaults__", (path,))
+        monkeypatch.setattr(ledger_module, "read_claims", partial(read_claims, path))
         arguments = ["brainseg", "claims", "--json", str(tmp_path / "verdicts.json")]
         monkeypatch.setattr("sys.argv", arguments)
         with pytest.raises(SystemExit) as stopped:
@@ -279,7 +278,9 @@ def test_a_failing_claim_of_the_book_fails_the_command(
 def full_run(model: str, value: float, seed: int = 0, baseline: bool = False, scale: str = "full") -> Record:
     attention = None if baseline else resolve_attention(model)
     history = pd.DataFrame({metric: [0.0, value] for metric in MEASURES})
-    return Record(f"{model}-{seed}", published(model, SCALES[scale], seed, attention), history, pd.DataFrame(), {})
+    return Record(
+        f"{model}-{seed}", recipe_at("published", model, SCALES[scale], seed, attention), history, pd.DataFrame(), {}
+    )
 
 
 def entry(model: str, metric: str, baseline: bool = False, tolerance: float = 0.0045) -> Claim:
@@ -343,26 +344,28 @@ def test_an_entry_that_is_not_the_table_s_is_refused() -> None:
         outcome(wrong, MadeUp(full=[]))
 
 
-def test_runs_at_the_study_s_size_are_found_in_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, runs in {
-        "tumorseg-full-ladder": [full_run("unet", 0.9, seed) for seed in (0, 1)],
-        "tumorseg-full-attention": [full_run("unet", 0.8, baseline=True)],
-        "tumorseg-small-ladder": [full_run("unet", 0.7, scale="small")],
-    }.items():
-        (tmp_path / name).mkdir()
-        for place, run in enumerate(runs):
-            scored = dataclasses.replace(run, scores=pd.DataFrame({"split": ["test"]}))
-            (tmp_path / name / f"{place}.json.gz").write_bytes(gzip.compress(scored.to_json().encode()))
-    monkeypatch.setattr(results, "RESULTS", tmp_path)
-    results.recorded_runs.cache_clear()
-    try:
-        evidence = Evidence()
-        assert [run.recipe.seed for run in evidence.full("unet", "gate")] == [0, 1]
-        assert [run.history["dice"].iloc[-1] for run in evidence.full("unet", None)] == [0.8]
-        assert evidence.full("linknet", "gate") == []
-        assert list(evidence.used) == [evidence_module.FULL]
-    finally:
-        results.recorded_runs.cache_clear()
+def test_runs_at_the_study_s_size_are_read_once_they_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Evidence().full("unet", "gate") == []
+    runs = [full_run("unet", 0.9, seed) for seed in (0, 1)] + [full_run("unet", 0.8, baseline=True)]
+    monkeypatch.setattr(results, "recorded_runs", {"full": runs}.__getitem__)
+    evidence = Evidence()
+    evidence.matrix["full"] = dataclasses.replace(evidence.matrix["full"], recorded=True)
+    assert [run.recipe.seed for run in evidence.full("unet", "gate")] == [0, 1]
+    assert [run.history["dice"].iloc[-1] for run in evidence.full("unet", None)] == [0.8]
+    assert evidence.full("linknet", "gate") == []
+    assert list(evidence.used) == ["tumorseg-full-full"]
+
+
+@pytest.mark.parametrize("name", ["ladder", "attention", "guided_runs", "guided_maps", "saliency", "published_runs"])
+def test_a_recorded_experiment_that_is_missing_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(path: str) -> Path:
+        raise BrainsegError(f"{path} is missing")
+
+    monkeypatch.setattr(results, "resource", gone)
+    for reader in (results.recorded_runs, results.recorded_saliency):
+        reader.cache_clear()
+    with pytest.raises(BrainsegError, match=r"results/tumorseg-.* is missing"):
+        getattr(Evidence(), name)()
 
 
 # The tests of what is claimed in words
@@ -473,21 +476,6 @@ def test_guidance_is_judged_by_its_largest_weight(gain: float, verdict: str) -> 
         outcome(words, MadeUp(guided_maps=plain))
 
 
-def test_guidance_is_read_from_records_of_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "RESULTS", tmp_path)
-    assert Evidence().guided_runs() == []
-    with pytest.raises(UntestableError, match="No maps of networks that were trained with saliency are recorded"):
-        Evidence().guided_maps()
-    recipe = recipe_at("corrected", "unet", SCALES["quick"], seed=3, guidance=0.5)
-    tables = {"scores": {"map": ["gradient"], "energy": [0.4]}, "randomisation": {"map": []}}
-    content = {"name": "unet-0", "recipe": recipe.to_dict(), "provenance": {}, **tables}
-    monkeypatch.setattr(evidence_module, "GUIDED_MAPS", "made-up")  # what was read once is not read again
-    (tmp_path / "made-up").mkdir()
-    (tmp_path / "made-up" / "unet.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
-    (row,) = Evidence().guided_maps().to_dict("records")
-    assert row == {"map": "gradient", "energy": 0.4, "model": "unet", "guidance": 0.5, "seed": 3}
-
-
 def gap_run(training: float, test: float, guidance: float = 0.0) -> Record:
     run = full_run("unet", 0.5)
     scores = pd.DataFrame({"split": ["train", "test"], "patient": ["a", "b"], "number": [1, 2]})
@@ -558,7 +546,7 @@ def test_a_measurement_is_compared_within_the_tolerance() -> None:
         outcome(claim("blank_mask", split="train", score="accuracy"), Evidence())
 
 
-def test_what_is_shown_live_needs_an_experiment() -> None:
+def test_what_is_shown_live_needs_a_workspace() -> None:
     row = evaluate([claim("live_mean_iou_spread", 0.0)], Evidence()).to_dict("records")[0]
     assert (row["verdict"], row["measured"], row["difference"]) == (CANNOT_BE_TESTED, None, None)
     assert "brainseg claims --live" in row["why"]
@@ -572,11 +560,11 @@ def test_live_measurements_on_drawn_labels() -> None:
             return slice(None)
 
     class Live:
-        data = Drawn()
+        prepared = Drawn()
 
     for image, (top, left) in enumerate(((1, 2), (2, 2), (3, 4))):
-        Live.data.masks["box"][image, top : top + 3, left : left + 4] = 1
-    evidence = Evidence(experiment=Live())  # type: ignore[arg-type]
+        Live.prepared.masks["box"][image, top : top + 3, left : left + 4] = 1
+    evidence = Evidence(workspace=Live())  # type: ignore[arg-type]
     for name in ("live_mean_iou_spread", "live_half_the_background", "live_stretched_pairs"):
         assert outcome(claim(name, 0.0, 1e-9), evidence).verdict == REPRODUCED
         assert outcome(claim(name, 0.1, 1e-9), evidence).verdict == NOT_REPRODUCED
@@ -607,7 +595,3 @@ def test_counts_of_cells_are_those_of_the_study() -> None:
     trained = table[table["cell"] == "trained"].set_index("part")["count"]
     assert trained.to_dict() == {"unet": 74, "linknet": 63, "segnet": 69, "deeplab": 54}
     assert set(table["part"]) == {"data", "gate", *MODELS}
-
-
-def test_the_ledger_lies_beside_the_book() -> None:
-    assert CLAIMS.is_file()

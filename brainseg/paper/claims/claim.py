@@ -4,12 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from brainseg.fingerprint import PACKAGE
-
-CLAIMS = PACKAGE.parent / "book" / "claims.yml"
-"""The ledger of this book."""
-
-MAKERS = ("study", "book")
 GROUPS = ("table", "words", "book")
 
 REPRODUCED = "reproduced"

@@ -76,7 +76,8 @@ def validations_at_half_the_background(evidence: Evidence) -> float:
 def mean_ious_repeated(evidence: Evidence) -> float:
     """Number of networks that, trained as published with fewer filters, end with the logged validation mean IoU."""
     logged = evidence.logged("val_mean_iou")
-    return sum(round(value, DIGITS) == logged[model] for model, value in evidence.recorded_log("val_mean_iou").items())
+    last = {run.recipe.model: run.history["val_mean_iou"].iloc[-1] for run in evidence.published_runs()}
+    return sum(round(float(value), DIGITS) == logged[model] for model, value in last.items())
 
 
 @measurement
@@ -237,7 +238,7 @@ def live_stretched_pairs(evidence: Evidence) -> float:
 
 
 def _test_labels(evidence: Evidence, mask: str) -> np.ndarray:
-    prepared = evidence.live().data
+    prepared = evidence.live().prepared
     return np.asarray(prepared.masks[mask][prepared.rows("test")])
 
 

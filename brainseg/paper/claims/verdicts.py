@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from brainseg.errors import BrainsegError
@@ -33,21 +34,13 @@ class Outcome:
     mechanism: str = ""
 
 
-@dataclass(frozen=True)
-class Registered:
-    """A test: what runs it, and which arguments it takes from the ledger."""
-
-    run: Callable[..., Outcome]
-    signature: inspect.Signature
-
-
-TESTS: dict[str, Registered] = {}
-"""All tests by the names that the ledger uses."""
+TESTS: dict[str, Callable[..., Outcome]] = {}
+"""All tests by the names that the ledger uses: functions of the claim, the evidence, and arguments of the ledger."""
 
 
 def judgement(test: Callable[..., Outcome]) -> Callable[..., Outcome]:
-    """Register a test that gives an outcome: a function of the claim, the evidence, and arguments of the ledger."""
-    _register(test, test, given=2)
+    """Register a test that gives an outcome."""
+    TESTS[test.__name__] = test
     return test
 
 
@@ -57,11 +50,18 @@ def measurement(measure: Callable[..., float]) -> Callable[..., float]:
     The claim is reproduced if the number is within its tolerance of the published one.
     """
 
-    def run(claim: Claim, evidence: Evidence, **arguments: Any) -> Outcome:
+    @wraps(measure)
+    def test(claim: Claim, evidence: Evidence, **arguments: Any) -> Outcome:
         return compared(claim, measure(evidence, **arguments))
 
-    _register(measure, run, given=1)
+    TESTS[measure.__name__] = test
     return measure
+
+
+def takes(test: str) -> inspect.Signature:
+    """Which arguments of the ledger a test takes."""
+    parameters = inspect.signature(TESTS[test]).parameters.values()
+    return inspect.Signature([one for one in parameters if one.name not in ("claim", "evidence")])
 
 
 def compared(claim: Claim, measured: float, what: str = "Measured") -> Outcome:
@@ -70,8 +70,3 @@ def compared(claim: Claim, measured: float, what: str = "Measured") -> Outcome:
         raise BrainsegError(f"claim {claim.id}: its test {claim.test} measures a number, and none is published")
     verdict = REPRODUCED if abs(measured - claim.published) <= claim.tolerance else NOT_REPRODUCED
     return Outcome(verdict, measured, f"{what}: {measured:.4g}; claimed: {claim.published:.4g}.")
-
-
-def _register(function: Callable[..., Any], run: Callable[..., Outcome], given: int) -> None:
-    arguments = list(inspect.signature(function).parameters.values())[given:]
-    TESTS[function.__name__] = Registered(run, inspect.Signature(arguments))
