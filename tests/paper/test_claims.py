@@ -42,13 +42,14 @@ from brainseg.scores.metrics import dice as dice_of_images
 from brainseg.scores.published import broadcast_scores
 from tests.conftest import REPOSITORY
 
+BLANK = {"table": "areas", "row": {"split": "train", "mask": "published"}, "column": "background_accuracy"}
 ENTRY: dict[str, Any] = {
     "id": "a-claim",
     "maker": "study",
     "quote": "Everything is fine.",
     "place": "README",
-    "test": "blank_mask",
-    "arguments": {"split": "train", "score": "accuracy"},
+    "test": "checked",
+    "arguments": BLANK,
     "published": 0.96,
     "tolerance": 0.01,
     "reason": "A hundredth is small.",
@@ -104,8 +105,8 @@ def test_a_claim_is_read_as_it_is_written(tmp_path: Path) -> None:
         ({"colour": "red"}, r"claim 1 \(a-claim\): received the unknown field colour, expected id, maker"),
         ({"reason": None}, "received reason None, expected a text"),
         ({"reason": " "}, "expected a text"),
-        ({"test": "guess"}, "received test 'guess', expected one of: agreement, alike"),
-        ({"arguments": {"splits": "train"}}, r"for the test blank_mask, which takes \(split"),
+        ({"test": "guess"}, "received test 'guess', expected one of: alike_after_destruction, attention"),
+        ({"arguments": {"tables": "areas"}}, r"for the test checked, which takes \(table"),
         ({"arguments": 3}, "received arguments 3, expected a mapping"),
         ({"tolerance": "5e-05"}, "received tolerance '5e-05', expected a number"),
         ({"tolerance": -1}, "expected a number, 0 or more"),
@@ -249,7 +250,7 @@ def test_the_table_of_verdicts_says_why_and_from_what(table: pd.DataFrame) -> No
 
 @pytest.mark.slow
 def test_the_images_give_the_verdicts_that_their_record_gives(ledger: list[Claim], real_data: Path) -> None:
-    claims = [claim for claim in ledger if claim.test in ("found", "pairing", "agreement", "leakage", "blank_mask")]
+    claims = [claim for claim in ledger if claim.test == "checked"]
     anew = evaluate(claims, Evidence(data=real_data))
     assert set(anew["verdict"]) == {REPRODUCED}
     assert {name for sources in anew["sources"] for name in sources} == {"the study's images"}
@@ -539,11 +540,11 @@ def test_the_kind_of_attention_is_told_by_the_number_of_parameters(kind: str, ve
 
 def test_a_measurement_is_compared_within_the_tolerance() -> None:
     for value, verdict in ((0.963, REPRODUCED), (0.97, NOT_REPRODUCED)):
-        words = claim("blank_mask", value, 0.0005, split="train", score="accuracy")
+        words = claim("checked", value, 0.0005, **BLANK)
         found = outcome(words, Evidence())
         assert (found.verdict, round(found.measured or 0, 4)) == (verdict, 0.9628)
     with pytest.raises(BrainsegError, match="measures a number, and none is published"):
-        outcome(claim("blank_mask", split="train", score="accuracy"), Evidence())
+        outcome(claim("checked", **BLANK), Evidence())
 
 
 def test_what_is_shown_live_needs_a_workspace() -> None:

@@ -1,5 +1,8 @@
 """Measurements behind what this book itself claims: each gives one number, from records or live."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 
@@ -21,16 +24,25 @@ DIGITS = 4
 
 
 @measurement
-def found(evidence: Evidence, finding: str, field: str = "count") -> float:
-    """A finding of ``brainseg data check``: its ``count``, or the ``total`` that it is of."""
-    return evidence.finding(finding)[field]
+def checked(evidence: Evidence, table: str, column: str, row: Mapping[str, str] = MappingProxyType({})) -> float:
+    """A number in a table of ``brainseg data check``; the row is named by its values in some of the columns."""
+    rows = evidence.check(table)
+    (found,) = rows[(rows[list(row)] == pd.Series(row, dtype=str)).all(axis=1)].to_dict("records")
+    return float(found[column])
 
 
 @measurement
-def pairing(evidence: Evidence, field: str) -> float:
-    """A column of the only stretch of the study's lists in which labels slip."""
-    (row,) = evidence.check("pairing").to_dict("records")
-    return float(row[field])
+def of_table(evidence: Evidence, table: str, column: str, how: str) -> float:
+    """The ``mean`` or ``max`` of a column of a table of recorded results, by the name of the evidence's method."""
+    return float(getattr(evidence, table)()[column].agg(how))
+
+
+@measurement
+def intervals_beside_zero(evidence: Evidence, table: str, sides: list[str]) -> float:
+    """Number of differences in such a table whose interval lies ``above`` zero, ``below`` it, or either."""
+    differences = getattr(evidence, table)()
+    counts = beside_zero(differences["low"], differences["high"])
+    return float(sum(counts[("above", "below").index(side)] for side in sides))
 
 
 @measurement
@@ -41,24 +53,6 @@ def shifted_in_validation(evidence: Evidence) -> float:
     first = int(images * (1 - VALIDATION_SHARE))
     held = images - first
     return float((row["last"] - max(first, row["first"]) + 1) / held)
-
-
-@measurement
-def agreement(evidence: Evidence, field: str) -> float:
-    """Box against border, mean over all images."""
-    return evidence.agreement(field)
-
-
-@measurement
-def leakage(evidence: Evidence, first: str, second: str, field: str) -> float:
-    """What a split knows of another one, see :attr:`brainseg.data.check.Report.patients`."""
-    return float(evidence.check("patients").set_index(["first", "second"])[field].to_dict()[first, second])
-
-
-@measurement
-def blank_mask(evidence: Evidence, split: str, score: str) -> float:
-    """What a mask without any tumour scores on the published labels: ``accuracy`` or ``mean_iou``."""
-    return evidence.blank_mask(split, score)
 
 
 @measurement
@@ -152,42 +146,6 @@ def ladder_change(evidence: Evidence, step: str, column: str) -> float:
 
 
 @measurement
-def differences_between_networks(evidence: Evidence) -> float:
-    """Number of pairs of networks whose Dice differs by an interval that excludes zero."""
-    return float(sum(_beside_zero(evidence.differences())))
-
-
-@measurement
-def largest_range_of_seeds(evidence: Evidence) -> float:
-    """How far trainings of one corrected network that differ in their seed only lie apart in Dice, at most."""
-    return float(evidence.seeds()["range"].max())
-
-
-@measurement
-def dice_at_scale(evidence: Evidence, scale: str) -> float:
-    """Mean Dice of the corrected networks that were recorded at two scales: ``smaller`` or ``larger``."""
-    return float(evidence.scale_effects()[scale].mean())
-
-
-@measurement
-def gains_of_scale(evidence: Evidence) -> float:
-    """Number of networks whose Dice is higher at the larger scale, by an interval above zero."""
-    return float(_beside_zero(evidence.scale_effects())[0])
-
-
-@measurement
-def effects_of_attention(evidence: Evidence, side: str) -> float:
-    """Number of differences from no attention whose interval lies ``above`` or ``below`` zero."""
-    return float(_beside_zero(evidence.attention_effects())[("above", "below").index(side)])
-
-
-@measurement
-def gains_of_postprocessing(evidence: Evidence) -> float:
-    """Largest gain in Dice by post-processing."""
-    return float(evidence.processing()["change"].max())
-
-
-@measurement
 def methods_beating_controls(evidence: Evidence) -> float:
     """Number of pairs of network and saliency method with more energy inside the border than the best control."""
     return float((evidence.against_controls()["verdict"] == "better").sum())
@@ -240,7 +198,3 @@ def live_stretched_pairs(evidence: Evidence) -> float:
 def _test_labels(evidence: Evidence, mask: str) -> np.ndarray:
     prepared = evidence.live().prepared
     return np.asarray(prepared.masks[mask][prepared.rows("test")])
-
-
-def _beside_zero(table: pd.DataFrame) -> tuple[int, int]:
-    return beside_zero(table["low"], table["high"])
