@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
@@ -54,9 +55,8 @@ class Report:
             this image, -1 if none), ``label_dice`` (that annotation against the image's own label), ``box`` and
             ``border`` (areas), ``published`` (area of the mask that the published steps make, 128 pixels wide),
             ``closed`` (number of its pixels that the closing among these steps changes), ``dice`` and ``iou`` of box
-            and border, ``box_is_tumour`` (share of the box inside the border), ``tumour_in_box`` (share of the area
-            inside the border that the box covers), ``readable``, ``content`` (digest of the file). Numbers are NaN
-            where a mask that they need does not exist.
+            and border, ``box_is_tumour`` and ``tumour_in_box`` (share of the one inside the other), ``readable``,
+            ``content`` (digest of the file). Numbers are NaN where a mask that they need does not exist.
         pairing: Runs of images that the published pairing gives another image's annotation: ``split``, ``first`` and
             ``last`` position, ``images``, ``offset`` (position of the label minus that of the image), mean
             ``label_dice``, and ``apart``, how many of these labels do not touch the image's own. An image without a
@@ -118,17 +118,7 @@ class Report:
 
 
 def check(root: Path, progress: bool = False) -> Report:
-    """Look for what is odd in the data set at ``root``.
-
-    Overlaps are measured at the size of the stored images.
-
-    Args:
-        root: Folder with ``tumorseg-coco`` and ``cheng2017``.
-        progress: Whether to show a progress bar.
-
-    Raises:
-        BrainsegError: If the data set cannot be read at all.
-    """
+    """Look for what is odd in the data set at ``root``; overlaps are measured at the size of the stored images."""
     dataset, borders = read_dataset(root), read_borders(root)
     found = list(cases(dataset, borders))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -304,16 +294,13 @@ def _areas(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def _file_findings(images: pd.DataFrame, dataset: dict[str, Split], root: Path) -> Iterator[Finding]:
-    total = len(images)
-    broken = images[~images["readable"]]
-    yield "images that cannot be read, or are coloured or of another size", len(broken), total, _numbers(broken)
-    copies = images[images.duplicated("content")]
-    yield "image files identical to an earlier one", len(copies), total, _numbers(copies)
-    repeated = images[images.duplicated("number")]
-    yield "images of a slice that another image shows", len(repeated), total, _numbers(repeated)
+    unreadable = "images that cannot be read, or are coloured or of another size"
+    yield _images(unreadable, images, ~images["readable"])
+    yield _images("image files identical to an earlier one", images, images.duplicated("content"))
+    yield _images("images of a slice that another image shows", images, images.duplicated("number"))
     listed = {image.path for split in dataset.values() for image in split.images}
     unlisted = [path.name for path in sorted((root / FOLDER).glob("*/*.jpg")) if path not in listed]
-    yield "image files that no annotation file lists", len(unlisted), total + len(unlisted), _some(unlisted)
+    yield "image files that no annotation file lists", len(unlisted), len(images) + len(unlisted), _some(unlisted)
 
 
 def _pairing_findings(images: pd.DataFrame, pairing: pd.DataFrame, dataset: dict[str, Split]) -> Iterator[Finding]:
@@ -324,17 +311,15 @@ def _pairing_findings(images: pd.DataFrame, pairing: pd.DataFrame, dataset: dict
     ]
     shifted = int(pairing["images"].sum())
     yield "images given another image's label by the published pairing", shifted, len(images), _some(runs, "; ")
-    without = images[images["label_position"] < 0]
-    yield "images given no label by the published pairing", len(without), len(images), _numbers(without)
+    yield _images("images given no label by the published pairing", images, images["label_position"] < 0)
     surplus = sum(max(0, len(split.annotations) - len(split.images)) for split in dataset.values())
     total = sum(len(split.annotations) for split in dataset.values())
     yield "annotations that the published pairing drops", surplus, total, ""
 
 
 def _label_findings(images: pd.DataFrame, dataset: dict[str, Split]) -> Iterator[Finding]:
-    without, several = images[images["annotations"] == 0], images[images["annotations"] > 1]
-    yield "images without an annotation", len(without), len(images), _numbers(without)
-    yield "images with several annotations", len(several), len(images), _numbers(several)
+    yield _images("images without an annotation", images, images["annotations"] == 0)
+    yield _images("images with several annotations", images, images["annotations"] > 1)
     tests: dict[str, Callable[[Annotation, Image], bool]] = {
         "labels that are axis-parallel rectangles, not outlines": _is_rectangle,
         "labels of which the published steps read only a part, or nothing": lambda a, _: len(a.polygons) != 1,
@@ -347,8 +332,8 @@ def _label_findings(images: pd.DataFrame, dataset: dict[str, Split]) -> Iterator
         found = [(image, split) for split, image, annotation in labels if holds(annotation, image)]
         named = [f"{split} {image.number}" for image, split in found]
         yield finding, len(found), len(labels), "" if len(found) == len(labels) else _some(named)
-    changed = images[images["closed"] > 0]
-    yield "labels that the published closing changes", len(changed), int(images["closed"].count()), _numbers(changed)
+    closed = images.dropna(subset="closed")
+    yield _images("labels that the published closing changes", closed, closed["closed"] > 0)
 
 
 def _labels(dataset: dict[str, Split]) -> Iterator[tuple[str, Image, Annotation]]:
@@ -370,8 +355,11 @@ def _is_rectangle(annotation: Annotation, image: Image) -> bool:
 
 
 def _is_outside(annotation: Annotation, image: Image) -> bool:
-    points = np.concatenate([*annotation.polygons, np.zeros((1, 2))])
-    return bool((points < 0).any() or (points > (image.width, image.height)).any())
+    return any(_leaves(polygon, (image.width, image.height)) for polygon in annotation.polygons)
+
+
+def _leaves(polygon: NDArray[np.float64], size: tuple[int, int]) -> bool:
+    return bool((polygon < 0).any() or (polygon > size).any())
 
 
 def _is_misdescribed(annotation: Annotation, image: Image) -> bool:
@@ -384,14 +372,13 @@ def _is_misdescribed(annotation: Annotation, image: Image) -> bool:
 
 
 def _border_findings(images: pd.DataFrame, borders: dict[int, Border]) -> Iterator[Finding]:
-    without = images[images["border"].isna()]
-    yield "images without a border", len(without), len(images), _numbers(without)
-    empty = images[images["border"] == 0]
-    yield "images whose border encloses no pixel", len(empty), len(images), _numbers(empty)
+    yield _images("images without a border", images, images["border"].isna())
+    yield _images("images whose border encloses no pixel", images, images["border"] == 0)
     unused = sorted(borders.keys() - set(images["number"]))
     types = pd.Series([borders[number].tumour_type for number in unused], dtype=str)
     yield "borders without an image", len(unused), len(borders), _counts(types)
-    outside = [str(number) for number, border in borders.items() if _leaves_its_frame(border)]
+    frames = ((number, border.polygon, (border.width, border.height)) for number, border in borders.items())
+    outside = [str(number) for number, polygon, size in frames if _leaves(polygon, size)]
     yield "borders that reach outside of their slice", len(outside), len(borders), _some(outside)
     widths = pd.Series([border.width for border in borders.values()])
     odd = widths[widths != widths.mode()[0]] if len(widths) else widths
@@ -399,22 +386,18 @@ def _border_findings(images: pd.DataFrame, borders: dict[int, Border]) -> Iterat
     yield "borders drawn on slices of another width than most", len(odd), len(widths), detail
 
 
-def _leaves_its_frame(border: Border) -> bool:
-    return bool((border.polygon < 0).any() or (border.polygon > (border.width, border.height)).any())
-
-
 def _agreement_findings(images: pd.DataFrame, agreement: pd.DataFrame) -> Iterator[Finding]:
     both = images[images["dice"].notna()]
     mean = agreement.set_index("split").loc["all"]
-    apart, half, cut = both[both["dice"] == 0], both[both["iou"] < 0.5], both[both["tumour_in_box"] < 0.9]
+    half, cut = both["iou"] < 0.5, both["tumour_in_box"] < 0.9
     overlaps = (
         f"on average over all, Dice {mean['dice']:.3f}, IoU {mean['iou']:.3f}, "
         f"{mean['box_is_tumour']:.0%} of the label is tumour"
     )
     cover = f"on average over all, they cover {mean['tumour_in_box']:.0%} of it"
-    yield "labels that do not touch the border", len(apart), len(both), _numbers(apart)
-    yield "labels that agree with the border by less than half (IoU)", len(half), len(both), overlaps
-    yield "labels that leave out more than a tenth of the tumour", len(cut), len(both), cover
+    yield _images("labels that do not touch the border", both, both["dice"] == 0)
+    yield "labels that agree with the border by less than half (IoU)", int(half.sum()), len(both), overlaps
+    yield "labels that leave out more than a tenth of the tumour", int(cut.sum()), len(both), cover
 
 
 def _category_findings(images: pd.DataFrame, dataset: dict[str, Split]) -> Iterator[Finding]:
@@ -448,12 +431,15 @@ def _patient_findings(images: pd.DataFrame, patients: pd.DataFrame) -> Iterator[
         yield finding, int(holds.sum()), len(holds), _some([str(patient) for patient in holds.index[holds]])
 
 
+def _images(finding: str, images: pd.DataFrame, holds: pd.Series) -> Finding:
+    """The finding that something holds for some of the images."""
+    found = images[holds]
+    names = [f"{split} {number}" for split, number in zip(found["split"], found["number"], strict=True)]
+    return finding, len(found), len(images), _some(names)
+
+
 def _counts(values: pd.Series) -> str:
     return ", ".join(f"{count} {value}" for value, count in values.value_counts().items())
-
-
-def _numbers(images: pd.DataFrame) -> str:
-    return _some([f"{split} {number}" for split, number in zip(images["split"], images["number"], strict=True)])
 
 
 def _some(names: list[str], separator: str = ", ") -> str:

@@ -20,9 +20,6 @@ def changed_files(root: Path) -> list[str]:
 
     Hidden files, whose names begin with a dot, are not looked at.
 
-    Raises:
-        BrainsegError: If there is no list.
-
     >>> root = getfixture("tmp_path")
     >>> _ = (root / "a").write_text("one"), (root / "b").write_text("two")
     >>> write_checksums(root)

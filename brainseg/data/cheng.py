@@ -73,11 +73,7 @@ class Border:
 
 
 def read_borders(root: Path) -> dict[int, Border]:
-    """Read ``root/cheng2017/annotations.coco.json``: borders by slice number.
-
-    Raises:
-        BrainsegError: If the file is missing or is not a border file.
-    """
+    """Read ``root/cheng2017/annotations.coco.json``: borders by slice number."""
     path = root / BORDERS
     content = read_json(path)
     try:
@@ -113,9 +109,6 @@ def import_cheng(sources: Path | Sequence[Path], out: Path) -> pd.DataFrame:
     Returns:
         One row per slice: ``number``, ``width``, ``patient_id``, ``tumour_type`` and ``dice``, the overlap between the
         area inside the border and the ``tumorMask`` that the same file holds, between 0 and 1.
-
-    Raises:
-        BrainsegError: If there are no ``.mat`` files, or one of them is not as the data set describes it.
     """
     files = [sources] if isinstance(sources, Path) else sources
     slices = sorted((_read_mat(name, data) for name, data in _mat_files(files)), key=lambda s: s[0].number)

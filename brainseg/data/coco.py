@@ -58,9 +58,6 @@ class Annotation:
     def encoded(self, height: int, width: int) -> RunLengths:
         """The region in its image: the union of all polygons, or the run-length encoding.
 
-        Raises:
-            BrainsegError: If a run-length encoding is of another size.
-
         >>> square = np.array([[1, 1], [3, 1], [3, 3], [1, 3]], float)
         >>> decode(Annotation(0, 0, "Tumor", (1, 1, 2, 2), (square,), None, 4).encoded(4, 4)).astype(int)
         array([[0, 0, 0, 0],
@@ -91,11 +88,7 @@ class Image:
     width: int
 
     def read(self) -> NDArray[np.uint8]:
-        """Grey values, equal to each of the three channels that ``cv2.imread`` returns.
-
-        Raises:
-            BrainsegError: If the file cannot be decoded, is coloured, or has another size than its COCO entry says.
-        """
+        """Grey values, equal to each of the three channels that ``cv2.imread`` returns; refuses any other image."""
         pixels = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
         if pixels is None:
             raise BrainsegError(f"{self.path} cannot be decoded as an image: fetch the data set again")
@@ -137,11 +130,7 @@ def read_dataset(root: Path) -> dict[str, Split]:
 
 
 def read_split(folder: Path) -> Split:
-    """Read one split: ``_annotations.coco.json`` and the names of the images beside it.
-
-    Raises:
-        BrainsegError: If the file is missing, is not COCO, or names images, categories or image ids that are not there.
-    """
+    """Read one split: ``_annotations.coco.json`` and the names of the images beside it, which all must be there."""
     path = folder / ANNOTATIONS
     content = read_json(path)
     try:
@@ -158,11 +147,7 @@ def read_split(folder: Path) -> Split:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file in UTF-8, with or without byte order mark.
-
-    Raises:
-        BrainsegError: If the file is missing or malformed.
-    """
+    """Read a JSON file in UTF-8, with or without byte order mark."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:

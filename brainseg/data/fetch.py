@@ -43,9 +43,6 @@ def fetch(
         progress: Whether to show progress bars of the zip files; kagglehub shows its own.
         figshare: Address that the file ids are appended to.
         kaggle: Takes the handle of a Kaggle data set, returns the folder that it was downloaded to.
-
-    Raises:
-        BrainsegError: If something cannot be downloaded, or is not what it should be.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -51,9 +51,6 @@ def prepare(root: Path, size: int, cache: Path, progress: bool = False) -> Prepa
         size: Side of the images and masks in pixels.
         cache: Folder for prepared data sets.
         progress: Whether to show a progress bar.
-
-    Raises:
-        BrainsegError: If a file of the data set is missing or unreadable.
     """
     cache.mkdir(parents=True, exist_ok=True)
     digest = fingerprint(root, cache)
@@ -73,9 +70,6 @@ def fingerprint(root: Path, cache: Path) -> str:
     """Name the content of a data set's files: 16 hexadecimal digits that change whenever a file does.
 
     Digests of single files are kept in ``cache`` and used again while size and time of change stay the same.
-
-    Raises:
-        BrainsegError: If a split or the border file is missing.
     """
     memory = cache / f"digests-{_short(str(root.resolve()))}.json"
     known = json.loads(memory.read_text()) if memory.exists() else {}

@@ -27,9 +27,6 @@ def patient_split(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     Returns:
         ``"train"``, ``"valid"`` or ``"test"``, or "" where the patient is unknown; index as in ``table``.
 
-    Raises:
-        BrainsegError: If there are fewer than six patients.
-
     >>> table = pd.DataFrame({"patient": list("aabbccddeeffgghhiijj"), "tumour_type": ["glioma"] * 20})
     >>> table.groupby(patient_split(table))["patient"].nunique().to_dict()
     {'test': 2, 'train': 6, 'valid': 2}

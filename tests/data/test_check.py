@@ -426,6 +426,7 @@ def real_report(real_data: Path) -> Report:
     return check(real_data)
 
 
+@pytest.mark.slow
 def test_pairing_and_labels_of_the_real_set(real_report: Report) -> None:
     (run,) = real_report.pairing.to_dict("records")
     assert (run["split"], run["first"], run["last"], run["images"], run["offset"]) == ("train", 1006, 1380, 375, -1)
@@ -437,6 +438,7 @@ def test_pairing_and_labels_of_the_real_set(real_report: Report) -> None:
     assert "labels that the published closing changes" in set(real_report.findings["finding"]) - set(found)
 
 
+@pytest.mark.slow
 def test_agreement_of_the_real_set(real_report: Report) -> None:
     overall = row(real_report.agreement, split="all")
     assert (overall["images"], overall["apart"]) == (2145, 10)
@@ -444,6 +446,7 @@ def test_agreement_of_the_real_set(real_report: Report) -> None:
     assert {name: overall[name] for name in OVERLAPS} == pytest.approx(expected, abs=0.001)
 
 
+@pytest.mark.slow
 def test_patients_and_categories_of_the_real_set(real_report: Report) -> None:
     columns = ["patients", "shared", "images", "known", "adjacent"]
     assert real_report.patients[columns].to_numpy().tolist() == [
@@ -459,6 +462,7 @@ def test_patients_and_categories_of_the_real_set(real_report: Report) -> None:
     }
 
 
+@pytest.mark.slow
 def test_background_alone_scores_what_was_published(real_report: Report) -> None:
     """Validation accuracy and mean IoU of the study's logs, against an empty prediction on the same masks."""
     segnet = row(real_report.areas, split="last fifth of train", mask="published")

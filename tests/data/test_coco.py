@@ -11,13 +11,14 @@ from brainseg.data.coco import (
     SPLITS,
     Annotation,
     Image,
-    id_mask,
+    decode,
     pair_by_id,
     pair_by_position,
     published_mask,
     read_dataset,
     read_split,
     shrink,
+    union,
 )
 from brainseg.errors import BrainsegError
 from tests.data_fixtures import Slice, box, pixels, write_dataset, write_split
@@ -107,8 +108,7 @@ def test_a_mask_is_the_union_of_all_polygons_of_all_annotations(tmp_path: Path) 
     ((image, annotations),) = pair_by_id(read_split(tmp_path))
     expected = np.zeros((160, 160), bool)
     expected[10:30, 10:30] = expected[10:30, 60:90] = expected[20:60, 80:120] = True
-    np.testing.assert_array_equal(id_mask(annotations, image, 160), expected)
-    assert not id_mask((), image, 40).any()
+    np.testing.assert_array_equal(decode(union(annotations, image)), expected)
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -124,9 +124,9 @@ def test_run_length_encodings_are_read(tmp_path: Path, compressed: bool) -> None
     write_split(tmp_path, [Slice(1, [rle], height=96, width=160)])
     (annotation,) = read_split(tmp_path).annotations
     assert annotation.polygons == ()
-    np.testing.assert_array_equal(annotation.mask(96, 160), drawn)
+    np.testing.assert_array_equal(decode(annotation.encoded(96, 160)), drawn)
     with pytest.raises(BrainsegError, match=r"\[96, 160\].*\[96, 100\]"):
-        annotation.mask(96, 100)
+        annotation.encoded(96, 100)
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:

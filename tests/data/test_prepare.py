@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from brainseg.data import prepare as module
+from brainseg.data.cases import cases
 from brainseg.data.cheng import read_borders
-from brainseg.data.coco import Image, id_mask, pair_by_position, published_mask, read_dataset, shrink
+from brainseg.data.coco import Image, decode, pair_by_position, published_mask, read_dataset, shrink, union
 from brainseg.data.prepare import fingerprint, prepare
 from brainseg.errors import BrainsegError
 from tests.data_fixtures import Slice, pixels, write_dataset, write_split
@@ -44,7 +44,7 @@ def test_arrays_are_what_the_readers_give(root: Path, cache: Path) -> None:
             np.testing.assert_array_equal(prepared.images[row], cv2.resize(colour, (32, 32))[..., 1])
             masks = {
                 "position": annotation is not None and published_mask(annotation, image, 32, name),
-                "box": id_mask(split.annotations_of(image), image, 32),
+                "box": bool(own := split.annotations_of(image)) and shrink(decode(union(own, image)), 32),
                 "border": shrink(borders[image.number].mask(160), 32),
             }
             for kind, mask in masks.items():
@@ -223,8 +223,8 @@ def test_opencv_keeps_its_number_of_threads(root: Path, cache: Path) -> None:
 
 
 def test_the_real_set(real_data: Path, tmp_path: Path) -> None:
-    assert module.fingerprint(real_data, tmp_path) == module.fingerprint(real_data, tmp_path)
-    items = module._items(real_data)
-    assert [sum(i.split == s for i in items) for s in ("train", "valid", "test")] == [1502, 429, 215]
-    assert [(i.image.id, len(i.annotations)) for i in items if len(i.annotations) != 1] == [(1005, 2), (1380, 0)]
-    assert [i.row for i in items if i.label_number != i.image.number] == list(range(1006, 1381))
+    assert fingerprint(real_data, tmp_path) == fingerprint(real_data, tmp_path)
+    images = list(cases(read_dataset(real_data), read_borders(real_data)))
+    assert [sum(i.split == s for i in images) for s in ("train", "valid", "test")] == [1502, 429, 215]
+    assert [(i.image.id, len(i.annotations)) for i in images if len(i.annotations) != 1] == [(1005, 2), (1380, 0)]
+    assert [row for row, i in enumerate(images) if i.label_number != i.image.number] == list(range(1006, 1381))

@@ -73,17 +73,11 @@ def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640,
     value differently.
 
     Args:
-        root: Folder to make; it must not exist yet, or be empty.
+        root: Folder to make, and what is returned; it must not exist yet, or be empty.
         patients: Number of people, at least 8; about ten images each.
         seed: Another seed is another group of people.
         size: Height and width of the images in pixels.
         progress: Show a progress bar on stderr.
-
-    Returns:
-        `root`.
-
-    Raises:
-        BrainsegError: If an argument is out of range, or `root` is not empty.
 
     >>> make_phantom(Path("phantom"), patients=2)
     Traceback (most recent call last):
