@@ -44,28 +44,17 @@ def attention_improves(claim: Claim, evidence: Evidence, kind: str = "gate") -> 
 @judgement
 def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
     """Reproduced if the network's Dice is above that of each other one, with intervals above the tolerance."""
-    pairs = evidence.differences()
-    margins = pd.concat(
-        [
-            _oriented(pairs, TITLES[model], f"{TITLES[model]} − ", 1),
-            _oriented(pairs, TITLES[model], f" − {TITLES[model]}", -1),
-        ]
-    )
+    title, pairs = TITLES[model], evidence.differences().set_index("label")[["mean", "low", "high"]]
+    ahead, behind = pairs[pairs.index.str.startswith(f"{title} − ")], pairs[pairs.index.str.endswith(f" − {title}")]
+    margins = pd.concat([ahead, -behind.rename(columns={"low": "high", "high": "low"})])
     if margins.empty:
-        raise UntestableError(f"{TITLES[model]} and another network are not both recorded.")
+        raise UntestableError(f"{title} and another network are not both recorded.")
     clear = int((margins["low"] > claim.tolerance).sum())
     why = (
         f"Its mean Dice minus that of the best other network is {margins['mean'].min():+.3f}. Of {len(margins)} "
         f"differences from another network, {clear} have an interval above zero."
     )
     return Outcome(_verdict(clear == len(margins)), float(margins["mean"].min()), why)
-
-
-def _oriented(pairs: pd.DataFrame, title: str, mark: str, sign: int) -> pd.DataFrame:
-    """Differences of one network from the others: those in which it stands on the side that the mark says."""
-    found = pairs[pairs["label"].str.startswith(mark) if sign > 0 else pairs["label"].str.endswith(mark)]
-    ends = ("low", "high") if sign > 0 else ("high", "low")
-    return pd.DataFrame({"mean": sign * found["mean"], "low": sign * found[ends[0]], "high": sign * found[ends[1]]})
 
 
 @judgement
@@ -105,9 +94,8 @@ def maps_follow_tumours(
 ) -> Outcome:
     """Reproduced if the maps of each network named first score higher than those of each named second.
 
-    The 95 % intervals of two networks must be apart by more than the tolerance, and the mean over the smallest third of
-    the tumours must be higher, too. Networks were scored on test images in which they mark something; these are not the
-    same for all, so differences are not taken image by image.
+    Their 95 % intervals must be apart by more than the tolerance, and the mean over the smallest third of the tumours
+    must be higher, too. Networks were scored where they mark something, so differences are not taken image by image.
     """
     scores = evidence.saliency().scores
     own = scores[scores["map"] == method].assign(value=lambda table: table[score], seed=0)
@@ -136,25 +124,22 @@ def guidance_draws_maps_to_tumours(claim: Claim, evidence: Evidence, method: str
     maps = scores[scores["map"] == method].assign(value=lambda table: table["energy"])
     gains, prices = {}, {}
     for model, of_model in maps.groupby("model"):
-        weights = of_model["guidance"]
-        if weights.min() != 0 or weights.max() == 0:
+        largest = of_model["guidance"].max()
+        runs = {run.recipe.guidance: run for run in evidence.guided_runs() if run.recipe.model == model}
+        with_it, without = (of_model[of_model["guidance"] == weight] for weight in (largest, 0))
+        if largest == 0 or without.empty or not {0, largest} <= set(runs):
             title = TITLES[str(model)]
             raise UntestableError(f"Runs of {title} with and without saliency in training are not both recorded.")
-        gains[model] = paired_difference(of_model[weights == weights.max()], of_model[weights == 0])
-        runs = {run.recipe.guidance: run for run in evidence.guided_runs() if run.recipe.model == model}
-        if {0, weights.max()} <= set(runs):
-            guided, plain = (collect([runs[weight]], "border_dice") for weight in (weights.max(), 0))
-            prices[model] = paired_difference(guided, plain)
+        gains[model] = paired_difference(with_it, without)
+        prices[model] = paired_difference(*(collect([runs[weight]], "border_dice") for weight in (largest, 0)))
     above = sum(gain.low > claim.tolerance for gain in gains.values())
     mean = sum(gain.mean for gain in gains.values()) / len(gains)
+    changes = ", ".join(f"{TITLES[str(model)]} {price.mean:+.2f}" for model, price in prices.items())
     why = (
         f"{_in_part(above, len(gains))}"
         f"Energy of the {method} inside the border, with minus without: mean {mean:+.2f}; the intervals of {above} of "
-        f"{len(gains)} networks lie above zero."
+        f"{len(gains)} networks lie above zero. Dice on all test images changes at the same time: {changes}."
     )
-    if prices:
-        changes = ", ".join(f"{TITLES[str(model)]} {price.mean:+.2f}" for model, price in prices.items())
-        why += f" Dice on all test images changes at the same time: {changes}."
     return Outcome(_verdict(above == len(gains)), mean, why)
 
 
