@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from brainseg.paper.build.status import PACKAGES, status
+from tests.conftest import REPOSITORY
 
 MADE = {
     "python": "3.12.1",
@@ -57,7 +58,7 @@ def test_the_page_says_when_how_long_on_what_and_from_what(folder: Path, tmp_pat
     assert chapter.startswith("| [](/notebooks/01_data) | 2026-01-02 03:04 | 12 | cell-07, 4 s | 2 files, `")
 
 
-def test_the_packages_that_are_shown_are_all_in_the_lock(folder: Path, tmp_path: Path) -> None:
-    lock = Path(__file__).resolve().parents[1] / "requirements.lock"
-    locked = {line.partition("==")[0] for line in lock.read_text().splitlines() if "==" in line}
+def test_the_packages_that_are_shown_are_all_in_the_lock() -> None:
+    lines = (REPOSITORY / "requirements.lock").read_text().splitlines()
+    locked = {line.partition("==")[0] for line in lines if "==" in line}
     assert set(PACKAGES) <= locked

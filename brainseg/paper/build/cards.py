@@ -4,21 +4,23 @@ After Mitchell et al. 2019, "Model cards for model reporting". Every number on t
 that are shipped with the weights; its prose is ``cards.md``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from string import Template
 
 import numpy as np
 import pandas as pd
 
-from brainseg.paper import narrate
-from brainseg.experiments.select import collect
-from brainseg.paper.tables import on_borders
-from brainseg.models import MODELS, TITLES
-from brainseg.scores.statistics import Interval, bootstrap_mean
 from brainseg.app.weights import SHIPPED, Weights, shipped
+from brainseg.experiments.select import collect
+from brainseg.models import MODELS, TITLES
+from brainseg.paper import narrate
+from brainseg.paper.build.markdown import table
+from brainseg.paper.saliency_tables import SIZES
+from brainseg.paper.tables import on_borders
+from brainseg.scores.statistics import Interval, bootstrap_mean
 
-SIZES = ("smallest third", "middle third", "largest third")
+TYPES = ("meningioma", "glioma", "pituitary")
 
 
 def page(networks: Sequence[Weights]) -> str:
@@ -27,7 +29,7 @@ def page(networks: Sequence[Weights]) -> str:
     Args:
         networks: In the order in which they are to stand.
     """
-    template = Template(files("brainseg.paper.build").joinpath("cards.md").read_text(encoding="utf-8"))
+    template = Template(Path(__file__).with_suffix(".md").read_text(encoding="utf-8"))
     cards = "\n\n".join(map(card, networks))
     return template.substitute(overview=_overview(networks), splits=_splits(networks[0]), cards=cards)
 
@@ -41,69 +43,65 @@ def card(network: Weights) -> str:
     """The card of one network: how it was trained, how well it does and for what, and where it comes from."""
     scores = on_borders([network])
     scores.loc["missed", "median"] = np.nan  # of zeros and ones it says nothing
-    rows = {
-        str(title): [_interval(row), _or_blank(row["median"]), f"{row['images']:.0f}"]
+    rows = [
+        (
+            str(title),
+            str(Interval(row["mean"], row["low"], row["high"])),
+            "" if np.isnan(row["median"]) else f"{row['median']:.2f}",
+            f"{row['images']:.0f}",
+        )
         for title, row in scores.iterrows()
-    }
+    ]
     parts = [
         f"## {TITLES[network.recipe.model]}",
         _list(narrate.protocol(network.recipe)),
         "Scores of single test images against the tumours' borders, with 95 % {term}`intervals <confidence interval>` "
         "over patients and images; *missed* is the share of images whose tumour is not touched. Distances are in "
         "pixels of the size above:",
-        _table(["score", "mean [95 % interval]", "median", "images"], rows),
+        table(["score", "mean [95 % interval]", "median", "images"], rows),
         "Dice by type and size of the tumour:",
-        _table(["images", "mean Dice [95 % interval]", "number", "patients"], _groups(network)),
+        table(["images", "mean Dice [95 % interval]", "number", "patients"], _groups(network)),
         _list(_made(network)),
     ]
     return "\n\n".join(parts)
 
 
 def _overview(networks: Iterable[Weights]) -> str:
-    rows = {
-        TITLES[network.recipe.model]: [
+    rows = [
+        (
+            TITLES[network.recipe.model],
             f"`{network.name}`",
             f"{network.recipe.size} × {network.recipe.size}",
             f"{network.model.count_params():,}",
             f"{network.file.stat().st_size / 1e6:.2f} MB",
             str(bootstrap_mean(collect([network], "border_dice"))),
-        ]
+        )
         for network in networks
-    }
-    return _table(["network", "run", "pixels", "parameters", "file", "test Dice [95 % interval]"], rows)
+    ]
+    return table(["network", "run", "pixels", "parameters", "file", "test Dice [95 % interval]"], rows)
 
 
 def _splits(network: Weights) -> str:
-    names = {"train": "training", "valid": "validation", "test": "test"}
-    rows = {}
-    for split, title in names.items():
+    rows = []
+    for split, title in {"train": "training", "valid": "validation", "test": "test"}.items():
         own = network.scores[network.scores["split"] == split]
-        rows[title] = [f"{own['patient'].nunique()}", f"{len(own)}", *(f"{n}" for n in _types(own).values())]
-    return _table(["", "patients", "images", *_types(network.scores)], rows)
+        counts = own["patient"].nunique(), len(own), *((own["tumour_type"] == kind).sum() for kind in TYPES)
+        rows.append((title, *map(str, counts)))
+    return table(["", "patients", "images", *TYPES], rows)
 
 
-def _types(scores: pd.DataFrame) -> dict[str, int]:
-    kinds = ("meningioma", "glioma", "pituitary")
-    return {kind: int((scores["tumour_type"] == kind).sum()) for kind in kinds}
-
-
-def _groups(network: Weights) -> dict[str, list[str]]:
+def _groups(network: Weights) -> Iterator[tuple[str, ...]]:
     """Dice of groups of test images, by the type of tumour and by thirds of its area."""
     test = network.scores[(network.scores["split"] == "test") & network.scores["border_dice"].notna()]
     area = 100 * test["labelled"]
     third = pd.qcut(area, len(SIZES), labels=SIZES)
-    groups = {kind: test[test["tumour_type"] == kind] for kind in _types(test)}
+    groups = {kind: test[test["tumour_type"] == kind] for kind in TYPES}
     for size in SIZES:
         within = area[third == size]
         groups[f"{size}: {within.min():.1f} to {within.max():.1f} % of the image"] = test.loc[within.index]
-    return {
-        name: [
-            str(bootstrap_mean(group.assign(seed=network.recipe.seed, value=group["border_dice"]))),
-            f"{len(group)}",
-            f"{group['patient'].nunique()}",
-        ]
-        for name, group in groups.items()
-    }
+    for name, group in groups.items():
+        mean = bootstrap_mean(group.assign(seed=network.recipe.seed, value=group["border_dice"]))
+        yield name, str(mean), str(len(group)), str(group["patient"].nunique())
 
 
 def _made(network: Weights) -> Iterator[str]:
@@ -122,18 +120,5 @@ def _made(network: Weights) -> Iterator[str]:
     yield f"Shown the test images upright, without transposing them, it reaches a mean Dice of {about['upright']:.2f}."
 
 
-def _or_blank(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.2f}"
-
-
-def _interval(row: pd.Series) -> str:
-    return str(Interval(row["mean"], row["low"], row["high"]))
-
-
 def _list(sentences: Iterable[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
-
-
-def _table(head: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([name, *values] for name, values in rows.items())]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

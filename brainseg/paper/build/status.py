@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from brainseg.paper.build.markdown import table
 
 PACKAGES = (
     "tensorflow",
@@ -40,13 +42,11 @@ def status(folder: Path, prepared: Path, lock: Path) -> str:
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "runs").glob("*.json"))]
     parts = {
         "This copy": _copy(folder.name, json.loads(prepared.read_text()), chapters, lock),
-        "Chapters": _table(
+        "Chapters": table(
             ("Chapter", "Executed, UTC", "Seconds", "Slowest cell", "Made from"), map(_chapter, chapters)
         ),
-        "Training runs": _table(
-            ("Run", "Epochs", "Seconds", "Finished, UTC", "Computed on", "Commit"), map(_run, runs)
-        ),
-        "Versions": _table(("Package", "Version"), ((name, version(name)) for name in PACKAGES)),
+        "Training runs": table(("Run", "Epochs", "Seconds", "Finished, UTC", "Computed on", "Commit"), map(_run, runs)),
+        "Versions": table(("Package", "Version"), ((name, version(name)) for name in PACKAGES)),
     }
     return "\n".join(f"## {title}\n\n{text}\n" for title, text in parts.items())
 
@@ -71,7 +71,7 @@ def _copy(name: str, prepared: Mapping[str, Any], chapters: Sequence[Mapping[str
         "Keras": f"{made['keras']}, backend {made['backend']}",
         "Processor": f"{made['device']}; {made['threads']} thread, oneDNN {'on' if made['onednn'] == '1' else 'off'}",
     }
-    return _table(("", ""), rows.items())
+    return table(("", ""), rows.items())
 
 
 def _chapter(chapter: Mapping[str, Any]) -> Iterator[str]:
@@ -100,9 +100,3 @@ def _commit(name: str) -> str:
 
 def _time(text: str) -> str:
     return text[:16].replace("T", " ")
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = [list(head), *map(list, rows)]
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
