@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from brainseg.fingerprint import PACKAGE
-from brainseg.paper.build.architecture import FLOORS, imports, room
+from brainseg.paper.build.architecture import FLOORS, WORDS, arrows, imports, room
+from brainseg.paper.build.graph import layered
+from tests.conftest import REPOSITORY
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
@@ -27,6 +29,12 @@ def test_nothing_but_the_door_and_what_all_rooms_need_stands_at_the_top() -> Non
     packages = [path for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
     assert len(modules) <= 6
     assert len(packages) <= 8
+
+
+def test_the_picture_in_the_book_shows_the_rooms_as_they_are() -> None:
+    """If not: python -m brainseg.paper.build pictures"""
+    drawn = (REPOSITORY / "book" / "_static" / "architecture.svg").read_text(encoding="utf-8")
+    assert drawn == layered(arrows(), WORDS)
 
 
 def test_an_import_anywhere_in_a_module_counts(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_an_experiment_on_real_images_wants_their_folder(tmp_path: Path) -> None
 
 
 def test_the_picture_in_the_book_shows_the_rules_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If not: python -m brainseg.paper.build graph book/_static/workflow.svg"""
+    """If not: python -m brainseg.paper.build pictures"""
     monkeypatch.chdir(REPOSITORY)
     drawn = (REPOSITORY / "book" / "_static" / "workflow.svg").read_text(encoding="utf-8")
     edges = rule_graph()

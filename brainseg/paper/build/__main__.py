@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
+from brainseg.errors import BrainsegError
+from brainseg.paper.build.architecture import WORDS, arrows
 from brainseg.paper.build.chapters import check_executed, execute_chapter
 from brainseg.paper.build.graph import RULES, layered, rule_graph
 from brainseg.paper.build.site import broken_links, missing_pages
 from brainseg.paper.build.status import status
-from brainseg.errors import BrainsegError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -55,9 +56,18 @@ def manifests() -> None:
 
 
 @app.command()
-def graph(target: Path) -> None:
-    """Draw the rules of the Snakefile, as Snakemake tells them, to the SVG file TARGET."""
-    target.write_text(layered(rule_graph(), RULES), encoding="utf-8")
+def pictures(folder: Path = Path("book/_static")) -> None:
+    """Draw into FOLDER what pages show: the workflow, the rooms of the code, and a box with a border."""
+    from brainseg.data.dataset import open_dataset
+    from brainseg.plotting import box_against_border
+
+    (folder / "workflow.svg").write_text(layered(rule_graph(), RULES), encoding="utf-8")
+    (folder / "architecture.svg").write_text(layered(arrows(), WORDS), encoding="utf-8")
+    phantom = open_dataset("phantom").prepared(256)
+    row = int(phantom.masks["border"].sum(axis=(1, 2)).argsort(kind="stable")[-len(phantom.table) // 3])
+    masks = (phantom.masks[kind][row] for kind in ("box", "border"))
+    picture = box_against_border(phantom.images[row], *masks)
+    picture.savefig(folder / "box-and-border.png", bbox_inches="tight", metadata={"Software": None})
 
 
 @app.command()

@@ -1,7 +1,6 @@
 """The rooms of the package, which of them import which, and the picture of that."""
 
 import ast
-from collections import Counter
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,7 @@ WORDS: Final = {
     "backend": "Keras and beneath",
     "scores": "what an answer is worth",
     "data": "files → arrays",
-    "models": "networks, losses, answers",
+    "models": "networks and losses",
     "morphology": "clean masks",
     "saliency": "why this answer?",
     "plotting": "arrays → pictures",
@@ -58,12 +57,20 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def arrows() -> Counter[tuple[str, str]]:
-    """Which rooms import from which others: pairs (from, to), with the number of modules that do."""
-    return Counter(
-        (room(path), other)
-        for path in PACKAGE.rglob("*.py")
-        if path != PACKAGE / "__init__.py"
-        for other in imports(path)
-        if other != room(path)
+def arrows() -> list[tuple[str, str]]:
+    """Which rooms import from which others, (from, to), sorted; without those that a longer way shows too.
+
+    >>> ("saliency", "models") in arrows(), ("saliency", "backend") in arrows()
+    (True, False)
+    """
+    modules = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+    below = {name: set().union(*(imports(path) for path in modules if room(path) == name)) - {name} for name in FLOORS}
+    reached: dict[str, set[str]] = {}
+    for name in FLOORS:  # from the ground up, so that what a room imports from is known already
+        reached[name] = below[name].union(*(reached[other] for other in below[name]))
+    return sorted(
+        (name, other)
+        for name, others in below.items()
+        for other in others
+        if not any(other in reached[between] for between in others - {other})
     )
