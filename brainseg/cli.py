@@ -82,7 +82,7 @@ class Chosen(Guided):
     """A network at any step of the ladder."""
 
     step: Annotated[
-        str, typer.Option("--step", help="How far from published to corrected; the comparison says what each is.")
+        str, typer.Option("--step", help="How far from published to corrected; chapter 7 says what each is.")
     ] = "published"
     attention: Annotated[str, typer.Option("--attention", help="published, gate, channel, spatial or none.")] = (
         "published"

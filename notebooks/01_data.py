@@ -31,22 +31,20 @@ data = None
 scale = "quick"
 seed = 0
 
-# %%
+# %% tags=["hide-input"]
 import pandas as pd
-from IPython.display import Markdown
 
 from brainseg import plotting
-from brainseg.data.check import check
-from brainseg.data.coco import pair_by_id, pair_by_position, published_mask
+from brainseg.data import check, coco
 from brainseg.data.dataset import open_dataset
 from brainseg.experiments.recorded import recorded
-from brainseg.paper.display import count, items, percent, source
+from brainseg.paper.display import Markdown, items, source
 from brainseg.paper.study import published_table
 
 pd.set_option("display.max_colwidth", None)
 
 images = open_dataset(dataset, data, progress=True)
-report = check(images.root)
+report = check.check(images.root)
 prepared = images.prepared(256)
 table = prepared.table
 
@@ -154,14 +152,14 @@ Markdown(
 
 # %% tags=["hide-input"]
 numbers = table.loc[train].groupby("annotations").size()
-shifted = findings.loc["images given another image's label by the published pairing"]
+n, total = findings.loc["images given another image's label by the published pairing", ["count", "total"]]
 Markdown(
     "In the training list "
     + ", ".join(
-        f"{n} image{'s have' if n > 1 else ' has'} {k} annotation{'' if k == 1 else 's'}" for k, n in numbers.items()
+        f"{m} image{'s have' if m > 1 else ' has'} {k} annotation{'' if k == 1 else 's'}" for k, m in numbers.items()
     )
     + f". The lists are of the same length, so nothing looks wrong; but from the image with two annotations to the image with none, every "
-    f"image is trained with the label of the image before it: **{count(int(shifted['count']), int(shifted['total']), 'images')}**."
+    f"image is trained with the label of the image before it: **{n:,} of {total:,} images ({100 * n / total:.1f} %)**."
 )
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Four training images from the shifted stretch. Above, the label that the published pairing gives them; below, their own. The label above marks the tumour of another patient or another slice.", "name": "fig-pairing"}, "image": {"alt": "Four slices twice: above with a wrong label beside the tumour, below with the right one around it."}}
@@ -185,13 +183,13 @@ report.pairing.round(3).rename(columns={"label_dice": "mean Dice with own label"
 # This is the whole difference in code. As published:
 
 # %% tags=["hide-input"]
-source(pair_by_position)
+source(coco.pair_by_position)
 
 # %% [markdown]
 # and by id, as the format means it:
 
 # %% tags=["hide-input"]
-source(pair_by_id)
+source(coco.pair_by_id)
 
 # %% [markdown]
 # On its way from polygon to mask, the published label goes through a few more steps, all repeated here one by one so that the study can be
@@ -199,7 +197,7 @@ source(pair_by_id)
 # training and test.
 
 # %% tags=["hide-input"]
-source(published_mask)
+source(coco.published_mask)
 
 # %% [markdown]
 # ## Who is in which split
@@ -274,7 +272,7 @@ plotting.tumour_area(report.images)
 
 # %% tags=["hide-input"]
 areas = report.areas.set_index(["split", "mask"])
-percent(areas[["mean", "median", "background_accuracy"]], 2).assign(
+(100 * areas[["mean", "median", "background_accuracy"]]).map("{:.2f} %".format).assign(
     **{"background mean IoU": areas["background_mean_iou"].round(4)}
 ).rename(columns={"mean": "mean area", "median": "median area", "background_accuracy": "background accuracy"})
 
@@ -282,8 +280,8 @@ percent(areas[["mean", "median", "background_accuracy"]], 2).assign(
 # Keep these numbers in mind for the next chapters. The study published these accuracies and mean IoUs:
 
 # %% tags=["hide-input"]
-published = published_table()[["accuracy", "mean_iou"]]
-percent(published[["accuracy"]], 2).assign(**{"mean IoU": published["mean_iou"]})
+published = published_table()
+(100 * published[["accuracy"]]).map("{:.2f} %".format).assign(**{"mean IoU": published["mean_iou"]})
 
 # %% [markdown]
 # ## On the study's images
@@ -318,7 +316,7 @@ items(
         f"with the label of the image before them. {real_shift['apart']} of these labels do not touch the right one.",
         f"{real_leak['known']} of {real_leak['images']} test images show a patient of the training split. Copying the label of the nearest "
         f"training slice scores a Dice of **{real_leak['copied_box']:.2f}**. (The best Dice in the study's table is "
-        f"{published_table()['dice'].max():.2f}, but that is of training images, their pixels pooled; [chapter 6](06_comparison) has networks on test images.)",
+        f"{published_table()['dice'].max():.2f}, but that is of training images, their pixels pooled; [chapter 6](06_table) has networks on test images.)",
         *(
             f"Category `{row['category']}`: "
             + ", ".join(f"{row[kind]:,} {kind}" for kind in ("glioma", "meningioma", "pituitary"))

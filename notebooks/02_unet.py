@@ -27,22 +27,17 @@ data = None
 scale = "quick"
 seed = 0
 
-# %%
+# %% tags=["hide-input"]
 from brainseg import plotting
-from brainseg.experiments.recorded import log_and_recorded, recorded_and_live, recorded_at_every_scale
-from brainseg.experiments.workspace import Experiment
+from brainseg.experiments.recorded import recorded_at_every_scale
+from brainseg.experiments.workspace import Workspace
 from brainseg.models import blocks, build, unet
-from brainseg.models.attention import attention_maps
-from brainseg.models.predict import as_input
-from brainseg.paper import narrate
-from brainseg.paper import tables as evaluate
+from brainseg.paper import narrate, tables
 from brainseg.paper.display import items, source
-from brainseg.paper.tables import background, scores_on_test, summary
-from brainseg.scores.metrics import THRESHOLD
 
-experiment = Experiment(dataset, scale, seed, data)
-recipe = experiment.recipe("unet")
-prepared = experiment.data
+workspace = Workspace(dataset, scale, seed, data)
+prepared = workspace.prepared
+recipe = workspace.recipe("unet")
 
 # %% [markdown]
 # ## The idea
@@ -89,10 +84,10 @@ items(narrate.protocol(recipe))
 # it takes minutes. That changes how good the scores are, not what they mean.
 
 # %%
-run = experiment.run("unet")
+run = workspace.run(recipe)
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Four measures, epoch by epoch, on training images (grey) and validation images (blue). The dashed lines are what a network gets that never finds a tumour. Accuracy starts there, and mean IoU stays there.", "name": "fig-unet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
-empty = background(prepared, recipe.mask, "valid")
+empty = tables.blank(recipe, prepared)
 plotting.learning_curves(run.history, empty["accuracy"], "unet")
 
 # %% tags=["hide-input", "trained"]
@@ -102,14 +97,14 @@ items(narrate.training(run, empty["accuracy"]))
 # Look at the first epochs. The loss falls steeply and accuracy jumps above 95 %, and all that the network has learnt is to answer
 # "no tumour" everywhere. The study's log shows the same: a Dice of 0.0076 in epoch 1 and of 0.0004 in epoch 2. Only
 # Dice, of the four curves, tells when the network begins to find tumours. Why the mean IoU does not is a story of its own, told in
-# [the comparison](06_comparison).
+# [chapter 6](06_table).
 #
 # ## What it finds
 #
 # The scores below are of the test images. The study shows a few test images but reports no score on the whole test split.
 
 # %% tags=["hide-input", "trained"]
-items(narrate.test(run, prepared))
+items(narrate.found(run))
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images on which the network does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-unet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
@@ -125,21 +120,21 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # Each gate can be read out as a map: 0 where it closes the skip connection, 1 where it leaves it open. One good, one middling and one bad case:
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over three test images, from the finest resolution (gate 1) to the coarsest (gate 4). A gate that pointed at the tumour would be bright inside the orange outline and dark elsewhere.", "name": "fig-unet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
-maps = attention_maps(run.model, as_input(prepared.images[test]))
-plotting.attention_maps(prepared.images[test], prepared.masks[recipe.mask][test], maps, dice, recipe.mask)
+figure, sentence = narrate.gates(run, prepared)
+figure
 
 # %% tags=["hide-input", "trained"]
-items([narrate.gate(maps, prepared.masks[recipe.mask][test])])
+items([sentence])
 
 # %% [markdown]
 # An attention map is a part of the computation, so it shows truly what the gate does. It is not an explanation of the answer: what a gate
 # closes may still reach the output through the levels below. How far maps can explain a network is a question for measurements, not for looking;
-# [chapter 8](08_saliency) has them.
+# [chapter 10](10_saliency) has them.
 #
 # ## Published, and here
 
 # %% tags=["hide-input", "trained"]
-summary(run).round(4)
+tables.summary(run).round(4)
 
 # %% [markdown]
 # The columns from left to right: the table of the study's README; the last line of its training log, on training and on validation images; the
@@ -148,7 +143,7 @@ summary(run).round(4)
 # study's slide the same number reads 0.9624, probably a slip of typing. The log has 0.3624, as the README does.)
 
 # %% tags=["hide-input", "trained"]
-on_test = scores_on_test(run, prepared)
+on_test = tables.scores_on_test(run, prepared)
 items(
     [
         f"On the test images, the study's measures of this run are: accuracy {on_test['accuracy']:.3f}, mean IoU {on_test['mean_iou']:.4f}, "
@@ -163,39 +158,32 @@ items(
 # of the study's pixels, at `laptop` they have all of them.
 
 # %% tags=["hide-input"]
-log_and_recorded("unet", recorded_at_every_scale()).round(4)
+tables.log_and_recorded("unet", recorded_at_every_scale()).round(4)
 
 # %% [markdown]
-# At the study's number of pixels, the validation mean IoU is the study's to the last digit, although this is another network with other weights. [Chapter 6](06_comparison) shows why it had to be. Accuracy and Dice do depend on the network. Here they are higher than in the study's log; with so many
+# At the study's number of pixels, the validation mean IoU is the study's to the last digit, although this is another network with other weights. [Chapter 6](06_table) shows why it had to be. Accuracy and Dice do depend on the network. Here they are higher than in the study's log; with so many
 # differences, in filters, batches and software, this book cannot say why.
 #
 # ## The same network, trained with care
 #
 # What the network was given decides what it can learn: boxes instead of borders, some of them of other images, and test patients whom it has met. With the true borders, patients
-# kept apart, and a training as it is usual today (batch normalisation, a loss that counts overlap, images varied at random, a learning rate that falls), the same graph does different work. [Chapter 6](06_comparison) takes these corrections one at a time. Here are both ends of the road.
+# kept apart, and a training as it is usual today (batch normalisation, a loss that counts overlap, images varied at random, a learning rate that falls), the same graph does different work. [Chapter 7](07_ladder) takes these corrections one at a time. Here are both ends of the road.
 
 # %% tags=["hide-input"]
-items(narrate.protocol(experiment.recipe("unet", "corrected")))
+items(narrate.protocol(workspace.recipe("unet", "corrected")))
 
 # %%
-corrected = experiment.run("unet", "corrected")
+corrected = workspace.run(workspace.recipe("unet", "corrected"))
 
 # %% [markdown]
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
 # on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input", "corrected"]
-recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
+tables.recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by U-Net trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
-common, both = evaluate.common_test(prepared), {"as published": run, "corrected": corrected}
-plotting.side_by_side(
-    prepared.images[common],
-    prepared.masks["border"][common],
-    {name: one.probability[common] > THRESHOLD for name, one in both.items()},
-    evaluate.spread(corrected.scores["border_dice"].to_numpy()[common], 5),
-    {name: one.scores["border_dice"].to_numpy()[common] for name, one in both.items()},
-)
+narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]
 # ## Summary
@@ -207,7 +195,7 @@ plotting.side_by_side(
 #
 # ## Exercises
 #
-# 1. Train without gates: `experiment.run("unet", attention=None)`. Is the difference in Dice larger than that
+# 1. Train without gates: `workspace.run(workspace.recipe("unet", attention=None))`. Is the difference in Dice larger than that
 #    between two seeds?
 # 2. The network hedges at the corners of a box. Plot the mean of `run.probability` over the test images after shifting each so that its label is in the
 #    middle. What shape do you get?

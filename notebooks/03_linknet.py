@@ -26,22 +26,17 @@ data = None
 scale = "quick"
 seed = 0
 
-# %%
+# %% tags=["hide-input"]
 from brainseg import plotting
-from brainseg.experiments.recorded import log_and_recorded, recorded_and_live, recorded_at_every_scale
-from brainseg.experiments.workspace import Experiment
+from brainseg.experiments.recorded import recorded_at_every_scale
+from brainseg.experiments.workspace import Workspace
 from brainseg.models import build, linknet
-from brainseg.models.attention import attention_maps
-from brainseg.models.predict import as_input
-from brainseg.paper import narrate
-from brainseg.paper import tables as evaluate
+from brainseg.paper import narrate, tables
 from brainseg.paper.display import items, source
-from brainseg.paper.tables import background, scores_on_test, summary
-from brainseg.scores.metrics import THRESHOLD
 
-experiment = Experiment(dataset, scale, seed, data)
-recipe = experiment.recipe("linknet")
-prepared = experiment.data
+workspace = Workspace(dataset, scale, seed, data)
+prepared = workspace.prepared
+recipe = workspace.recipe("linknet")
 
 # %% [markdown]
 # ## The idea
@@ -81,10 +76,10 @@ items(
 items(narrate.protocol(recipe))
 
 # %%
-run = experiment.run("linknet")
+run = workspace.run(recipe)
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (orange). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-linknet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
-empty = background(prepared, recipe.mask, "valid")
+empty = tables.blank(recipe, prepared)
 plotting.learning_curves(run.history, empty["accuracy"], "linknet")
 
 # %% tags=["hide-input", "trained"]
@@ -96,7 +91,7 @@ items(narrate.training(run, empty["accuracy"]))
 # ## What it finds
 
 # %% tags=["hide-input", "trained"]
-items(narrate.test(run, prepared))
+items(narrate.found(run))
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images on which LinkNet does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-linknet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
@@ -110,17 +105,17 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # channels are zero. Do LinkNet's maps look different from U-Net's?
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over a good, a middling and a bad test image, from the finest resolution (gate 1) to the coarsest (gate 4): 0 closes the skip connection, 1 leaves it open.", "name": "fig-linknet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
-maps = attention_maps(run.model, as_input(prepared.images[test]))
-plotting.attention_maps(prepared.images[test], prepared.masks[recipe.mask][test], maps, dice, recipe.mask)
+figure, sentence = narrate.gates(run, prepared)
+figure
 
 # %% tags=["hide-input", "trained"]
-items([narrate.gate(maps, prepared.masks[recipe.mask][test])])
+items([sentence])
 
 # %% [markdown]
 # ## Published, and here
 
 # %% tags=["hide-input", "trained"]
-summary(run).round(4)
+tables.summary(run).round(4)
 
 # %% [markdown]
 # The published Dice of 0.5740 is the training value of the last epoch, to the last digit; on validation images the same log reads 0.5106. The gap
@@ -128,49 +123,36 @@ summary(run).round(4)
 # patients as the training images, as [chapter 1](01_data) counts, so they test less than they seem to.
 
 # %% tags=["hide-input", "trained"]
-on_test = scores_on_test(run, prepared)
-items(
-    [
-        f"On the test images, the study's measures of this run are: accuracy {on_test['accuracy']:.3f}, mean IoU {on_test['mean_iou']:.4f}, "
-        f"Dice pooled over batches {on_test['dice']:.2f}; Dice per image is {on_test['dice_per_image']:.2f} on average."
-    ]
-)
+items([narrate.on_test(run, prepared)])
 
 # %% [markdown]
 # On the study's own images, as {ref}`recorded <recorded-results>`, with fewer filters and smaller batches:
 
 # %% tags=["hide-input"]
-log_and_recorded("linknet", recorded_at_every_scale()).round(4)
+tables.log_and_recorded("linknet", recorded_at_every_scale()).round(4)
 
 # %% [markdown]
 # With a quarter of the filters, the training Dice comes close to the study's. The validation mean IoU is the same to the last digit, as it is for U-Net.
 #
 # ## The same network, trained with care
 #
-# As in [chapter 2](02_unet): true borders for labels, patients kept apart, and the training that is usual today. [Chapter 6](06_comparison) takes these corrections one at a time. Here are both ends of the road.
+# As in [chapter 2](02_unet): true borders for labels, patients kept apart, and the training that is usual today. [Chapter 7](07_ladder) takes these corrections one at a time. Here are both ends of the road.
 
 # %% tags=["hide-input"]
-items(narrate.protocol(experiment.recipe("linknet", "corrected")))
+items(narrate.protocol(workspace.recipe("linknet", "corrected")))
 
 # %%
-corrected = experiment.run("linknet", "corrected")
+corrected = workspace.run(workspace.recipe("linknet", "corrected"))
 
 # %% [markdown]
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
 # on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input", "corrected"]
-recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
+tables.recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by LinkNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-linknet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
-common, both = evaluate.common_test(prepared), {"as published": run, "corrected": corrected}
-plotting.side_by_side(
-    prepared.images[common],
-    prepared.masks["border"][common],
-    {name: one.probability[common] > THRESHOLD for name, one in both.items()},
-    evaluate.spread(corrected.scores["border_dice"].to_numpy()[common], 5),
-    {name: one.scores["border_dice"].to_numpy()[common] for name, one in both.items()},
-)
+narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]
 # ## Summary

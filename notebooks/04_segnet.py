@@ -27,25 +27,18 @@ data = None
 scale = "quick"
 seed = 0
 
-# %%
+# %% tags=["hide-input"]
 from brainseg import plotting
-from brainseg.experiments.recorded import log_and_recorded, recorded, recorded_and_live, recorded_at_every_scale
-from brainseg.experiments.train import split_rows
-from brainseg.experiments.workspace import Experiment
+from brainseg.experiments import select
+from brainseg.experiments.recorded import recorded, recorded_at_every_scale
+from brainseg.experiments.workspace import Workspace
 from brainseg.models import build, segnet
-from brainseg.models.attention import attention_maps
-from brainseg.models.predict import as_input
-from brainseg.paper import narrate
-from brainseg.paper import tables as evaluate
+from brainseg.paper import narrate, study, tables
 from brainseg.paper.display import items, source
-from brainseg.paper.study import published_last_epoch
-from brainseg.paper.tables import scores_on_test, summary
-from brainseg.scores.metrics import THRESHOLD
-from brainseg.scores.published import background_scores
 
-experiment = Experiment(dataset, scale, seed, data)
-recipe = experiment.recipe("segnet")
-prepared = experiment.data
+workspace = Workspace(dataset, scale, seed, data)
+prepared = workspace.prepared
+recipe = workspace.recipe("segnet")
 
 # %% [markdown]
 # ## The idea
@@ -75,11 +68,10 @@ items([narrate.parameters("segnet", published_size, trained)])
 items(narrate.protocol(recipe))
 
 # %%
-run = experiment.run("segnet")
+run = workspace.run(recipe)
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (green). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-segnet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
-validation = split_rows(recipe, prepared)[1]
-empty = background_scores(prepared.masks[recipe.mask][validation])
+empty = tables.blank(recipe, prepared)
 plotting.learning_curves(run.history, empty["accuracy"], "segnet")
 
 # %% tags=["hide-input", "trained"]
@@ -97,6 +89,7 @@ items(narrate.training(run, empty["accuracy"]))
 # in which labels belong to other images ([chapter 1](01_data) shows how it comes about).
 
 # %% tags=["hide-input"]
+validation = select.split_rows(recipe, prepared)[1]
 wrong = int(prepared.table["flags"].str.contains("shifted").iloc[validation].sum())
 shift = recorded("tumorseg-check")["pairing"].iloc[0]
 train_images = int(recorded("tumorseg-check")["agreement"].set_index("split").loc["train", "images"]) + 1
@@ -113,7 +106,7 @@ items(
 # than usual. The last line of the study's log reads:
 
 # %% tags=["hide-input"]
-log = published_last_epoch().loc["segnet"]
+log = study.published_last_epoch().loc["segnet"]
 area = recorded("tumorseg-check")["areas"].set_index(["split", "mask"]).loc[("last fifth of train", "published")]
 items(
     [
@@ -130,7 +123,7 @@ items(
 # ## What it finds
 
 # %% tags=["hide-input", "trained"]
-items(narrate.test(run, prepared))
+items(narrate.found(run))
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images on which SegNet does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-segnet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
@@ -141,62 +134,49 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # ## What its gates let through
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over a good, a middling and a bad test image, from the finest resolution (gate 1) to the coarsest (gate 4): 0 closes the skip connection, 1 leaves it open.", "name": "fig-segnet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
-maps = attention_maps(run.model, as_input(prepared.images[test]))
-plotting.attention_maps(prepared.images[test], prepared.masks[recipe.mask][test], maps, dice, recipe.mask)
+figure, sentence = narrate.gates(run, prepared)
+figure
 
 # %% tags=["hide-input", "trained"]
-items([narrate.gate(maps, prepared.masks[recipe.mask][test])])
+items([sentence])
 
 # %% [markdown]
 # ## Published, and here
 
 # %% tags=["hide-input", "trained"]
-summary(run).round(4)
+tables.summary(run).round(4)
 
 # %% tags=["hide-input", "trained"]
-on_test = scores_on_test(run, prepared)
-items(
-    [
-        f"On the test images, the study's measures of this run are: accuracy {on_test['accuracy']:.3f}, mean IoU {on_test['mean_iou']:.4f}, "
-        f"Dice pooled over batches {on_test['dice']:.2f}; Dice per image is {on_test['dice_per_image']:.2f} on average."
-    ]
-)
+items([narrate.on_test(run, prepared)])
 
 # %% [markdown]
 # On the study's own images, as {ref}`recorded <recorded-results>`, with fewer filters and smaller batches:
 
 # %% tags=["hide-input"]
-log_and_recorded("segnet", recorded_at_every_scale()).round(4)
+tables.log_and_recorded("segnet", recorded_at_every_scale()).round(4)
 
 # %% [markdown]
 # As in the study's log, validation Dice stays far below training Dice. Validation accuracy is even below that of a blank sheet: much of this validation set has labels of other images, so that what a network finds is mostly counted as wrong.
 #
 # ## The same network, trained with care
 #
-# As in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 6](06_comparison) takes these corrections one at a time. Here are both ends of the road.
+# As in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 7](07_ladder) takes these corrections one at a time. Here are both ends of the road.
 
 # %% tags=["hide-input"]
-items(narrate.protocol(experiment.recipe("segnet", "corrected")))
+items(narrate.protocol(workspace.recipe("segnet", "corrected")))
 
 # %%
-corrected = experiment.run("segnet", "corrected")
+corrected = workspace.run(workspace.recipe("segnet", "corrected"))
 
 # %% [markdown]
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
 # on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input", "corrected"]
-recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
+tables.recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by SegNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-segnet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
-common, both = evaluate.common_test(prepared), {"as published": run, "corrected": corrected}
-plotting.side_by_side(
-    prepared.images[common],
-    prepared.masks["border"][common],
-    {name: one.probability[common] > THRESHOLD for name, one in both.items()},
-    evaluate.spread(corrected.scores["border_dice"].to_numpy()[common], 5),
-    {name: one.scores["border_dice"].to_numpy()[common] for name, one in both.items()},
-)
+narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]
 # ## Summary
@@ -208,5 +188,5 @@ plotting.side_by_side(
 # ## Exercises
 #
 # 1. Validate on the split `valid` instead (the field `validation` of the training preset). How do the validation curves change?
-# 2. Count with `check(experiment.dataset.root)` of `brainseg.data.check`: how many images of the last fifth show a patient who is also in the first four fifths?
+# 2. Count with `check(workspace.dataset.root)` of `brainseg.data.check`: how many images of the last fifth show a patient who is also in the first four fifths?
 # 3. Where do running averages of batch normalisation start, and how many batches does it take at momentum 0.99 until they have forgotten half of it?

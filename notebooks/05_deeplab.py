@@ -27,22 +27,17 @@ data = None
 scale = "quick"
 seed = 0
 
-# %%
+# %% tags=["hide-input"]
 from brainseg import plotting
-from brainseg.experiments.recorded import log_and_recorded, recorded_and_live, recorded_at_every_scale
-from brainseg.experiments.train import split_rows
-from brainseg.experiments.workspace import Experiment
+from brainseg.experiments.recorded import recorded_at_every_scale
+from brainseg.experiments.workspace import Workspace
 from brainseg.models import build, deeplab
-from brainseg.paper import narrate
-from brainseg.paper import tables as evaluate
+from brainseg.paper import narrate, tables
 from brainseg.paper.display import items, source
-from brainseg.paper.tables import scores_on_test, summary
-from brainseg.scores.metrics import THRESHOLD
-from brainseg.scores.published import background_scores
 
-experiment = Experiment(dataset, scale, seed, data)
-recipe = experiment.recipe("deeplab")
-prepared = experiment.data
+workspace = Workspace(dataset, scale, seed, data)
+prepared = workspace.prepared
+recipe = workspace.recipe("deeplab")
 
 # %% [markdown]
 # ## The idea
@@ -80,11 +75,10 @@ items([narrate.parameters("deeplab", published_size, trained)])
 items(narrate.protocol(recipe))
 
 # %%
-run = experiment.run("deeplab")
+run = workspace.run(recipe)
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (purple). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-deeplab-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
-validation = split_rows(recipe, prepared)[1]
-empty = background_scores(prepared.masks[recipe.mask][validation])
+empty = tables.blank(recipe, prepared)
 plotting.learning_curves(run.history, empty["accuracy"], "deeplab")
 
 # %% tags=["hide-input", "trained"]
@@ -97,7 +91,7 @@ items(narrate.training(run, empty["accuracy"]))
 # ## What it finds
 
 # %% tags=["hide-input", "trained"]
-items(narrate.test(run, prepared))
+items(narrate.found(run))
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images on which the modified DeepLab does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-deeplab-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
@@ -108,56 +102,43 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # ## Published, and here
 
 # %% tags=["hide-input", "trained"]
-summary(run).round(4)
+tables.summary(run).round(4)
 
 # %% [markdown]
 # The published Dice of 0.5756, the best of the four, is again the training value of the last epoch. On validation images the same log has 0.3344. Published
 # accuracy and mean IoU, 0.9772 and 0.4817, are a little above what the log of this run of the notebook ends with; they may come from another one.
 
 # %% tags=["hide-input", "trained"]
-on_test = scores_on_test(run, prepared)
-items(
-    [
-        f"On the test images, the study's measures of this run are: accuracy {on_test['accuracy']:.3f}, mean IoU {on_test['mean_iou']:.4f}, "
-        f"Dice pooled over batches {on_test['dice']:.2f}; Dice per image is {on_test['dice_per_image']:.2f} on average."
-    ]
-)
+items([narrate.on_test(run, prepared)])
 
 # %% [markdown]
 # On the study's own images, as {ref}`recorded <recorded-results>`, with fewer filters and smaller batches:
 
 # %% tags=["hide-input"]
-log_and_recorded("deeplab", recorded_at_every_scale()).round(4)
+tables.log_and_recorded("deeplab", recorded_at_every_scale()).round(4)
 
 # %% [markdown]
 # The smaller networks repeat the study's log closely here: a validation Dice of about a third, far below the training Dice, and the same validation mean IoU to the last digit.
 #
 # ## The same network, trained with care
 #
-# As in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 6](06_comparison) takes these corrections one at a time. Here are both ends of the road.
+# As in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 7](07_ladder) takes these corrections one at a time. Here are both ends of the road.
 
 # %% tags=["hide-input"]
-items(narrate.protocol(experiment.recipe("deeplab", "corrected")))
+items(narrate.protocol(workspace.recipe("deeplab", "corrected")))
 
 # %%
-corrected = experiment.run("deeplab", "corrected")
+corrected = workspace.run(workspace.recipe("deeplab", "corrected"))
 
 # %% [markdown]
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
 # on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input", "corrected"]
-recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
+tables.recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by the modified DeepLab trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-deeplab-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
-common, both = evaluate.common_test(prepared), {"as published": run, "corrected": corrected}
-plotting.side_by_side(
-    prepared.images[common],
-    prepared.masks["border"][common],
-    {name: one.probability[common] > THRESHOLD for name, one in both.items()},
-    evaluate.spread(corrected.scores["border_dice"].to_numpy()[common], 5),
-    {name: one.scores["border_dice"].to_numpy()[common] for name, one in both.items()},
-)
+narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]
 # ## Summary

@@ -26,23 +26,22 @@ data = None
 scale = "quick"
 seed = 0
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
 
 from brainseg import morphology, plotting
+from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded_runs
-from brainseg.experiments.train import split_rows
-from brainseg.experiments.workspace import Experiment
+from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES
-from brainseg.paper import narrate
-from brainseg.paper import tables as evaluate
+from brainseg.paper import narrate, tables
 from brainseg.paper.display import items, source
-from brainseg.scores.metrics import THRESHOLD, dice
+from brainseg.scores import THRESHOLD, metrics
 
-experiment = Experiment(dataset, scale, seed, data)
-prepared = experiment.data
-runs = {name: experiment.run(name, "corrected") for name in MODELS}
+workspace = Workspace(dataset, scale, seed, data)
+prepared = workspace.prepared
+runs = {name: workspace.run(workspace.recipe(name, "corrected")) for name in MODELS}
 
 # %% [markdown]
 # ## Five tools and what they do
@@ -103,13 +102,13 @@ items([f"Of {len(labels)} labels, {int((changed > 0).sum())} change, in at most 
 source(morphology.choose)
 
 # %% tags=["hide-input", "corrected"]
-chosen, tables = {}, {}
+chosen, compared = {}, {}
 for name, run in runs.items():
-    rows = split_rows(run.recipe, prepared)[1]
-    chosen[name], tables[TITLES[name]] = morphology.choose(
+    rows = select.split_rows(run.recipe, prepared)[1]
+    chosen[name], compared[TITLES[name]] = morphology.choose(
         run.probability[rows] > THRESHOLD, np.asarray(prepared.masks["border"][rows])
     )
-pd.concat({title: table.set_index("candidate")["dice"] for title, table in tables.items()}, axis=1).round(3)
+pd.concat({title: table.set_index("candidate")["dice"] for title, table in compared.items()}, axis=1).round(3)
 
 # %% [markdown]
 # One row is one candidate, one column one network, each number a mean Dice over validation images. The first row is doing nothing.
@@ -117,9 +116,9 @@ pd.concat({title: table.set_index("candidate")["dice"] for title, table in table
 # ## What it does to test images
 
 # %% tags=["hide-input", "corrected"]
-results = {name: [experiment.result(name, "processed")] for name in MODELS}
+results = {name: [workspace.result(workspace.recipe(name, "processed"))] for name in MODELS}
 before = {name: [run] for name, run in runs.items()}
-effect = evaluate.processing_table(before, results)
+effect = tables.processing_table(before, results)
 effect[["before", "after", "change", "low", "high"]].round(3)
 
 # %% [markdown]
@@ -142,8 +141,9 @@ plotting.before_after(old, new)
 # The largest component is the wrong one when the network saw the tumour and something larger beside it. A small tumour is removed with the specks. These are the test images that lost most, in the answers of the network with the largest loss:
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images before (upper row) and after (lower row) post-processing, those that lose most to the left. Blue: the tumour's border; pink: the answer.", "name": "fig-harmed"}, "image": {"alt": "Slices in two rows with outlines of border and answer before and after post-processing."}}
-worst = min(MODELS, key=lambda name: evaluate.change(before[name][0], results[name][0]).min())
-lost = evaluate.change(before[worst][0], results[worst][0]).nsmallest(3)
+changes = {name: select.change(before[name][0], results[name][0]) for name in MODELS}
+worst = min(MODELS, key=lambda name: changes[name].min())
+lost = changes[worst].nsmallest(3)
 answers = {"before": runs[worst].probability > THRESHOLD}
 answers["after"] = morphology.apply(chosen[worst], answers["before"])
 plotting.side_by_side(
@@ -151,7 +151,7 @@ plotting.side_by_side(
     prepared.masks["border"],
     answers,
     list(lost.index),
-    {name: dice(mask, np.asarray(prepared.masks["border"])) for name, mask in answers.items()},
+    {name: metrics.dice(mask, np.asarray(prepared.masks["border"])) for name, mask in answers.items()},
 )
 
 # %% tags=["hide-input", "nbval-ignore-output"]
@@ -163,23 +163,29 @@ items([f"{TITLES[worst]}, pipeline: {chosen[worst]}. The largest loss of a test 
 # As recorded, with the pipeline that was best on the validation images of each network:
 
 # %% tags=["hide-input"]
-study_runs = recorded_runs("tumorseg-small-ladder")
-study = evaluate.by_step(study_runs)
+study_runs = recorded_runs("ladder")
+study = select.by_step(study_runs)
 items(narrate.recorded(study_runs))
 
 # %% tags=["hide-input"]
 study = {name: steps for name, steps in study.items() if "processed" in steps}
-study_effect = evaluate.processing_table(
+study_effect = tables.processing_table(
     {name: steps["corrected"] for name, steps in study.items()},
     {name: steps["processed"] for name, steps in study.items()},
 )
 study_effect.round(4)
 
 # %% tags=["hide-input"]
-items([narrate.processing(study_effect)])
+gain = study_effect["change"]
+items(
+    [
+        f"Mean changes in Dice: {gain.min():+.4f} to {gain.max():+.4f}. Of {len(gain)} intervals, "
+        f"{(study_effect['low'] > 0).sum()} lie above zero, {(study_effect['high'] < 0).sum()} below."
+    ]
+)
 
 # %% [markdown]
-# Did it help? A little, where it did. The gains are smaller than what training a network a second time changes ([chapter 6](06_comparison)), and in some images the score falls.
+# Did it help? A little, where it did. The gains are smaller than what training a network a second time changes ([chapter 8](08_attention)), and in some images the score falls.
 #
 # ## Summary
 #

@@ -26,31 +26,26 @@ data = None
 scale = "quick"
 seed = 0
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 
-from brainseg import plotting
-from brainseg.experiments import saliency as evaluation
+from brainseg import plotting, saliency
 from brainseg.experiments.recorded import recorded_labels, recorded_runs, recorded_saliency
-from brainseg.experiments.saliency import SCORES
-from brainseg.experiments.workspace import Experiment
-from brainseg.models import MODELS, TITLES, build
-from brainseg.models.guidance import energy_outside
-from brainseg.models.predict import as_input
+from brainseg.experiments.saliency import OPTIONS, SCORES, methods_of
+from brainseg.experiments.select import collect
+from brainseg.experiments.workspace import Workspace
+from brainseg.models import MODELS, TITLES, as_input, build, guidance
 from brainseg.paper import narrate
 from brainseg.paper import saliency_tables as tables
 from brainseg.paper.display import items, source
 from brainseg.plotting.viewer import viewer
-from brainseg.saliency import explain
-from brainseg.saliency.cam import coarsest_layer
-from brainseg.saliency.gradients import input_gradient
-from brainseg.saliency.randomisation import randomised
-from brainseg.saliency.region import marked_or_whole
+from brainseg.saliency import cam, gradients, randomisation, region
 from brainseg.saliency.scores import controls, deletion, energy_inside
+from brainseg.scores import THRESHOLD, statistics
 
-experiment = Experiment(dataset, scale, seed, data)
-prepared = experiment.data
-runs = {name: experiment.run(name, "corrected") for name in MODELS}
+workspace = Workspace(dataset, scale, seed, data)
+prepared = workspace.prepared
+runs = {name: workspace.run(workspace.recipe(name, "corrected")) for name in MODELS}
 
 # %% [markdown]
 # ## What is explained
@@ -62,7 +57,7 @@ runs = {name: experiment.run(name, "corrected") for name in MODELS}
 # The simplest map asks: if this pixel were a little brighter, how much would the sum change? That is a {term}`gradient`:
 
 # %% tags=["hide-input"]
-source(input_gradient)
+source(gradients.input_gradient)
 
 # %% [markdown]
 # ## One answer, thirteen maps
@@ -94,14 +89,14 @@ cases = {name: rows[0] for name, rows in plotting.best_middle_worst(scores, 1).i
 rows = np.array(list(cases.values()))
 first = rows[:1]
 images = as_input(prepared.images[rows])
-marked = {name: runs[name].probability[rows] > 0.5 for name in MODELS}
+marked = {name: runs[name].probability[rows] > THRESHOLD for name in MODELS}
 
 
 def maps_of(run):
-    region = marked_or_whole(run.probability[rows])
+    asked = {"region": region.marked_or_whole(run.probability[rows])}
     return {
-        method: explain(method, run.model, images, **{"region": region, **evaluation.OPTIONS.get(method, {})})
-        for method in evaluation.methods_of(run, images)
+        method: saliency.explain(method, run.model, images, **{**asked, **OPTIONS.get(method, {})})
+        for method in methods_of(run, images)
     }
 
 
@@ -185,8 +180,17 @@ plotting.saliency_maps(
 # ## The scores, on the study's images
 
 # %% tags=["hide-input"]
-record = recorded_saliency("tumorseg-small-saliency")
-items(narrate.saliency_recorded(record))
+record = recorded_saliency("saliency")
+pixels = sorted({f"{run['recipe']['size']} × {run['recipe']['size']} pixels" for run in record.runs})
+explained = record.scores.groupby("model")["number"].nunique()
+marks = record.scores.drop_duplicates(["model", "number"])["dice"]
+items(
+    [
+        f"Recorded: the study's images, {', '.join(pixels)}, corrected training, {len(record.runs)} networks, "
+        f"{explained.min()} test images of each in which it marks something.",
+        f"The mean Dice of the masks that are explained is {marks.mean():.2f}.",
+    ]
+)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Three scores of every map on the study's images, one mark a network; grey: the controls. Of deletion, less is better.", "name": "fig-map-scores"}, "image": {"alt": "Dot plot of localisation, deletion and insertion scores for thirteen methods and four controls."}}
 plotting.map_scores(record.scores, {name: SCORES[name] for name in ("energy", "deletion", "insertion")})
@@ -195,17 +199,38 @@ plotting.map_scores(record.scores, {name: SCORES[name] for name in ("energy", "d
 # All seven scores, means over the images of a network and then over the four networks; the last four lines are the controls:
 
 # %% tags=["hide-input"]
-tables.averages(record.scores).droplevel("kind").rename(columns=dict(SCORES)).round(2)
+by_network = record.scores.groupby(["kind", "map", "model"], sort=False)[list(SCORES)].mean()
+averages = by_network.groupby(["kind", "map"], sort=False).mean()
+averages = averages.sort_index(level="kind", ascending=False, sort_remaining=False)
+averages.droplevel("kind").rename(columns=dict(SCORES)).round(2)
 
 # %% [markdown]
 # Which methods beat the best of the four controls? Each is compared with it on the same images of the same network. *Better* or *worse* is counted where the 95 % interval of the difference excludes zero:
 
 # %% tags=["hide-input"]
 compared = tables.against_controls(record.scores)
-tables.verdicts(compared)
+
+
+def in_words(found):
+    counts = found.value_counts()
+    return ", ".join(f"{counts[word]} {word}" for word in ("better", "worse") if word in counts) or "–"
+
+
+verdicts = compared.groupby(["map", "score"], sort=False)["verdict"].agg(in_words).unstack()
+verdicts.loc[compared["map"].unique(), compared["score"].unique()].rename(columns=dict(SCORES))
+
 
 # %% tags=["hide-input"]
-items(narrate.against_controls(compared))
+def in_most(rows, word):
+    share = rows["verdict"].eq(word).groupby(rows["map"], sort=False).mean()
+    return ", ".join(share.index[share > 1 / 2]) or "no method"
+
+
+items(
+    f"*{SCORES[score]}* (strongest control: {rows.drop_duplicates('model')['control'].value_counts().index[0]}): "
+    f"better in more than half of the networks: {in_most(rows, 'better')}; beaten: {in_most(rows, 'worse')}."
+    for score, rows in compared.groupby("score", sort=False)
+)
 
 # %% [markdown]
 # A map that is beaten by a control is not useless, but it cannot be used for what the control does better. There is also a limit that no method passes: maps explain the network's mask, and where the mask is wrong a faithful map must point beside the tumour.
@@ -217,13 +242,22 @@ items(narrate.against_controls(compared))
 
 # %% tags=["hide-input"]
 own = record.scores[record.scores["map"] == "Grad-CAM as published"]
-tables.by_tumour(own, "energy", by="model").round(2)
+
+
+def by_tumour(scores, by):
+    table = scores.assign(size=scores["number"].map(tables.sizes(scores)))
+    kinds = table.pivot_table("energy", by, "tumour_type", sort=False).sort_index(axis="columns")
+    thirds = table.pivot_table("energy", by, "size", sort=False)[list(tables.SIZES)]
+    return kinds.join(thirds).loc[scores[by].unique()].rename(index=TITLES).round(2)
+
+
+by_tumour(own, by="model")
 
 # %% tags=["hide-input"]
 places = {}
 for recipe in (run["recipe"] for run in record.runs):
     network = build(recipe["model"], size=recipe["size"], width=recipe["width"])
-    places[TITLES[recipe["model"]]] = network.get_layer(coarsest_layer(network)).output.shape[1]
+    places[TITLES[recipe["model"]]] = network.get_layer(cam.coarsest_layer(network)).output.shape[1]
 items(
     [
         f"Places of these maps: {', '.join(f'{name} {n} × {n}' for name, n in places.items())}.",
@@ -238,7 +272,7 @@ items(
 # And for all maps, as a mean over the networks:
 
 # %% tags=["hide-input"]
-tables.by_tumour(record.scores, "energy").round(2)
+by_tumour(record.scores, by="map")
 
 # %% [markdown]
 # Read the last rows first. A map that is the same for every image has more energy inside large tumours, because they are larger. So a table like this needs its controls in it as well.
@@ -250,11 +284,11 @@ tables.by_tumour(record.scores, "energy").round(2)
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Maps of U-Net's answer while its parts are destroyed one after another, from the answer up. A row that stays the same does not show what the network has learned.", "name": "fig-cascade"}, "image": {"alt": "Rows of maps for five methods; in each, the network is destroyed further from left to right."}}
 tested = ("gradient", "integrated gradients", "guided backpropagation", "Seg-Grad-CAM", "HiResCAM")
-region = marked_or_whole(unet.probability[first])
+asked = region.marked_or_whole(unet.probability[first])
 cascade = {"learned": [maps["unet"][method][0] for method in tested]}
-for part, model in randomised(unet.model):
+for part, model in randomisation.randomised(unet.model):
     if part in ("logits", "decoder_2", "decoder_4", "bottleneck", "encoder_1"):
-        cascade[part.replace("_", " ")] = [explain(method, model, images[:1], region)[0] for method in tested]
+        cascade[part.replace("_", " ")] = [saliency.explain(method, model, images[:1], asked)[0] for method in tested]
 plotting.saliency_maps(
     np.repeat(prepared.images[first], len(tested), axis=0),
     cascade,
@@ -286,22 +320,53 @@ destroyed.round(2)
 # learned must then be another. How much another? Two trainings on the *true* labels that differ in nothing but their seed do not have the same maps either, so they are the yardstick. Explained are the same pixels in all three.
 
 # %% tags=["hide-input"]
-dealt = recorded_labels("tumorseg-quick-labels")
-items(narrate.labels(dealt))
+dealt = recorded_labels("labels")
+names = ("another seed", "shuffled labels")
+marks = dealt.drop_duplicates(["model", "network", "number"]).pivot_table("dice", "model", "network")
+values = dealt.assign(seed=0, value=dealt["correlation"])
+differences = statistics.labelled_differences(
+    {
+        key: tuple(found[found["network"] == name] for name in names)
+        for key, found in values.groupby(["model", "map"], sort=False)
+    }
+)
+differences[["model", "map"]] = differences["label"].tolist()
+
+
+def alike(model):
+    found = differences[differences["model"] == model]
+    same = found[found["low"] <= 0].sort_values("mean")["map"]
+    return (
+        f"{TITLES[model]}: of {len(found)} kinds of map, {len(found) - len(same)} are less alike with shuffled "
+        f"labels than with another seed; the interval of the difference does not lie above zero for: {', '.join(same) or 'none'}."
+    )
+
+
+networks = dealt["model"].unique()
+items(
+    [
+        *(
+            f"{TITLES[model]}: mean Dice on these test images {marks.loc[model, names[0]]:.2f} with another seed, "
+            f"{marks.loc[model, names[1]]:.2f} with shuffled labels."
+            for model in networks
+        ),
+        *map(alike, networks),
+    ]
+)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Rank correlation with the maps of a network with another seed, minus that with the maps of a network that learned shuffled labels; test images of the study. At zero: a map that does not depend on the labels.", "name": "fig-labels"}, "image": {"alt": "Forest plot, one line a method: how much less alike maps are after training on shuffled labels."}}
-differences = tables.labels(dealt)
 plotting.forest(
-    differences.assign(label=differences["map"], group=differences["model"].map(TITLES))
-    .sort_values("difference", kind="stable")
-    .rename(columns={"difference": "mean"}),
+    differences.assign(label=differences["map"], group=differences["model"].map(TITLES)).sort_values(
+        "mean", kind="stable"
+    ),
     xlabel="rank correlation lost by shuffled labels",
 )
 
 # %% tags=["hide-input"]
-differences.assign(model=differences["model"].map(TITLES)).set_index(["model", "map"])[
-    ["another seed", "shuffled labels", "difference", "low", "high"]
-].round(2)
+means = dealt.pivot_table("correlation", ["model", "map"], "network", sort=False)[list(names)]
+both = means.join(differences.set_index(["model", "map"])[["mean", "low", "high"]])
+both = both.rename(index=TITLES, level="model").rename(columns={"mean": "difference"})
+both.rename_axis(columns=None).round(2)
 
 # %% [markdown]
 # A line at zero, or beyond, does not say that a map is worthless. It says that what the map shows is not what the labels have taught: the image itself, the pixels that were asked about, or what any network of this build would do. It is one network of each kind, so a
@@ -313,32 +378,59 @@ differences.assign(model=differences["model"].map(TITLES)).set_index(["model", "
 # punishes gradients at pixels that should not matter {cite:p}`ross2017`. In this package it is the share of the gradient's energy that lies outside the tumour's border, where energy is the sum of squares (in the scores above it is the sum of what is positive in a map):
 
 # %% tags=["hide-input"]
-source(energy_outside)
+source(guidance.energy_outside)
 
 # %% [markdown]
 # `brainseg train unet --step corrected --guidance 0.1` trains with it, and 0.1 is the weight of the term. A network that must not use what lies around a tumour cannot compare the tumour with its surroundings, so there may be a price.
 # Here are both, gain and price, on the study's images, for several weights; everything else in the training is the same:
 
 # %% tags=["hide-input"]
-guided = recorded_runs("tumorseg-quick-guidance")
+guided = recorded_runs("guidance")
 items(narrate.recorded(guided))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "What the weight of the guidance term changes: Dice on all test images, and four scores of gradient maps on the test images that are explained. Filled marks differ from no guidance: the interval of the paired difference excludes zero. Of deletion, less is better.", "name": "fig-guidance"}, "image": {"alt": "Five small charts over the weight of the guidance term: Dice, energy inside the border, pointing game, deletion, insertion."}}
-guided_maps = recorded_saliency("tumorseg-quick-guided-maps").scores
+guided_maps = recorded_saliency("guided-maps").scores
 effect = tables.guidance(guided, guided_maps)
 plotting.guidance(effect, tables.ABLATED)
 
+
 # %% tags=["hide-input"]
-tables.guidance_shown(effect)
+def as_text(what, low, high, sign=""):
+    ends = effect[[what, low, high]].map(f"{{:{sign}.2f}}".format)
+    texts = ends[what] + " [" + ends[low] + ", " + ends[high] + "]"
+    table = effect.assign(text=texts, network=effect["model"].map(TITLES)).dropna(subset=what)
+    wide = table.pivot(index=["network", "weight"], columns="score", values="text")
+    return (
+        wide.loc[table["network"].unique(), list(tables.ABLATED)]
+        .rename(columns=tables.ABLATED)
+        .rename_axis(columns=None)
+    )
+
+
+as_text("mean", "low", "high")
 
 # %% [markdown]
 # The differences from no guidance, on the same images, with their 95 % intervals:
 
 # %% tags=["hide-input"]
-tables.guidance_shown(effect, "difference")
+as_text("difference", "difference_low", "difference_high", sign="+")
+
 
 # %% tags=["hide-input"]
-items(narrate.guidance(effect))
+def changed(score, rows):
+    heaviest = f"with weight {rows['weight'].max():g}"
+    ends = [
+        f"{TITLES[model]} {one['mean'].iloc[0]:.2f} without, {one['mean'].iloc[-1]:.2f} {heaviest}"
+        for model, one in rows.groupby("model", sort=False)
+    ]
+    above, below = statistics.beside_zero(rows["difference_low"], rows["difference_high"])
+    return (
+        f"*{tables.ABLATED[score]}*: {'; '.join(ends)}. Of {rows['difference'].notna().sum()} differences from no guidance, the intervals "
+        f"of {above} lie above zero, those of {below} below."
+    )
+
+
+items(changed(score, rows) for score, rows in effect.groupby("score", sort=False))
 
 # %% [markdown]
 # Two readings have to be kept apart. *Deletion* becomes worse with guidance, but so it does for the controls, noise among them, as the first table below shows: the guided network holds on to its answer longer when pixels go black, whichever they are. That is a change of the network, not of its maps.
@@ -356,11 +448,23 @@ by_weight.pivot_table("energy", ["model", "guidance"], "map")[compared_maps].rou
 # How much do such numbers differ without any guidance? The same recipe with the same seed had been trained before, for the table on attention. In the first epoch the two trainings hardly differ; the small difference, most likely of rounding on another processor, grows:
 
 # %% tags=["hide-input"]
-items(narrate.retrained(guided, recorded_runs("tumorseg-quick-attention")))
+earlier = {run.recipe: run for run in recorded_runs("attention")}
+pairs = [(earlier[run.recipe], run) for run in guided if run.recipe in earlier]
+
+
+def dice_of(run):
+    return collect([run], "border_dice")["value"].mean()
+
+
+items(
+    f"{TITLES[now.recipe.model]}, seed {now.recipe.seed}: loss in the first epoch {then.history['loss'].iloc[0]:.4f} then, "
+    f"{now.history['loss'].iloc[0]:.4f} now; mean Dice on test images at the end {dice_of(then):.2f} then, {dice_of(now):.2f} now."
+    for then, now in pairs
+)
 
 # %% [markdown]
 # The study's sixth claim is that saliency in training makes a network rely on tumour regions. The gradient maps of DeepLab move to the tumour, with intervals above zero, and with the larger weight it pays for that in Dice. But energy inside the border is close to what the term rewards, so this
-# shows that maps can be moved, and not that the network relies more on the tumour; the ledger of [chapter 9](09_audit) says *not reproduced*. Those of U-Net
+# shows that maps can be moved, and not that the network relies more on the tumour; the ledger of [chapter 11](11_audit) says *not reproduced*. Those of U-Net
 # rise too, but so does the mask that they explain, and the intervals include zero. Its changes in Dice are smaller than the difference between two trainings of one recipe. Everything rests on one seed for each weight: the intervals are over patients and images, and say nothing of what another training
 # would have given. For that, several seeds of every weight would have to be trained.
 #
@@ -375,6 +479,6 @@ items(narrate.retrained(guided, recorded_runs("tumorseg-quick-attention")))
 # ## Exercises
 #
 # 1. A map is the same everywhere. Which values do its energy inside the border, its pointing game and its localisation AUC have, for a tumour that covers a tenth of the image?
-# 2. Explain the four corners of the image in place of the marked pixels: `explain("gradient", unet.model, images, mask_of_corners)`. What do you expect to see, and what do you see?
+# 2. Explain the four corners of the image in place of the marked pixels: `saliency.explain("gradient", unet.model, images, mask_of_corners)`. What do you expect to see, and what do you see?
 # 3. Which control would you add for images in which most tumours lie on the left?
-# 4. Seg-Grad-CAM with another layer: `explain(..., layer="encoder_1_conv_2_relu")`. Does it point better or worse, and is it more or less faithful?
+# 4. Seg-Grad-CAM with another layer: `saliency.explain(..., layer="encoder_1_conv_2_relu")`. Does it point better or worse, and is it more or less faithful?

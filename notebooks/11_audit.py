@@ -29,7 +29,7 @@ data = None
 scale = "quick"
 seed = 0
 
-# %%
+# %% tags=["hide-input"]
 import nbformat
 import numpy as np
 import pandas as pd
@@ -37,23 +37,19 @@ import pandas as pd
 from brainseg import morphology, plotting
 from brainseg.data.check import check
 from brainseg.experiments.recorded import recorded
-from brainseg.experiments.workspace import Experiment
+from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES
+from brainseg.paper import study
 from brainseg.paper.build.chapters import problems
-from brainseg.paper.claims.consistency import implied_mean_iou
-from brainseg.paper.claims.evidence import Evidence
-from brainseg.paper.claims.ledger import as_published, counts, evaluate, failures, read_claims
-from brainseg.paper.claims.order import UNDEFINED, cells, shown_before_trained
+from brainseg.paper.claims import consistency, evidence, ledger, order
 from brainseg.paper.display import items, source
-from brainseg.paper.study import PARAMETERS, published_last_epoch, published_table
-from brainseg.scores.metrics import THRESHOLD
-from brainseg.scores.published import broadcast_scores, published_scores
+from brainseg.scores import THRESHOLD, published
 
-experiment = Experiment(dataset, scale, seed, data)
-prepared = experiment.data
-runs = {name: experiment.run(name) for name in MODELS}
-report = check(experiment.dataset.root)
-study = recorded("tumorseg-check")
+workspace = Workspace(dataset, scale, seed, data)
+prepared = workspace.prepared
+runs = {name: workspace.run(workspace.recipe(name)) for name in MODELS}
+report = check(workspace.dataset.root)
+checked = recorded("tumorseg-check")
 
 # %% [markdown]
 # ## How a number comes to mean something else
@@ -69,7 +65,7 @@ answers = {
     "the opposite, at 99 %": np.where(labels, 0.01, 0.99),
     "a blank sheet": np.zeros(labels.shape),
 }
-pd.DataFrame({name: published_scores(answer, labels) for name, answer in answers.items()}).T.rename(
+pd.DataFrame({name: published.published_scores(answer, labels) for name, answer in answers.items()}).T.rename(
     columns={"mean_iou": "mean IoU", "dice": "Dice"}
 ).round(4)
 
@@ -77,10 +73,10 @@ pd.DataFrame({name: published_scores(answer, labels) for name, answer in answers
 # All three have the same mean IoU, half the share of background. On the study's training images and labels this is:
 
 # %% tags=["hide-input"]
-half = study["areas"].set_index(["split", "mask"]).loc[("train", "published"), "background_mean_iou"]
+half = checked["areas"].set_index(["split", "mask"]).loc[("train", "published"), "background_mean_iou"]
 items(
     [
-        f"Half the share of background: **{half:.4f}**. The published values with gates: {', '.join(map(str, published_table()['mean_iou']))}."
+        f"Half the share of background: **{half:.4f}**. The published values with gates: {', '.join(map(str, study.published_table()['mean_iou']))}."
     ]
 )
 
@@ -93,16 +89,16 @@ items(
 # No data are needed to go one step further. For pooled pixels, accuracy and {term}`Dice` of the same answer leave no choice for its mean IoU: the first says how many pixels are wrong, the second how many are rightly called tumour, and the rest is arithmetic.
 
 # %% tags=["hide-input"]
-source(implied_mean_iou)
+source(consistency.implied_mean_iou)
 
 # %% tags=["hide-input"]
-published = published_table()
+printed = study.published_table()
 columns = {
     (TITLES[model], side): {
         "published": row[f"mean_iou{end}"],
-        "implied": implied_mean_iou(row[f"accuracy{end}"], row[f"dice{end}"]),
+        "implied": consistency.implied_mean_iou(row[f"accuracy{end}"], row[f"dice{end}"]),
     }
-    for model, row in published.iterrows()
+    for model, row in printed.iterrows()
     for side, end in {"without gates": "_baseline", "with gates": ""}.items()
 }
 mean_ious = pd.DataFrame(columns).T.rename_axis(["network", ""])
@@ -124,10 +120,10 @@ trained_on = np.asarray(prepared.masks["position"][prepared.rows("train")])
 spoilt = {}
 for name, run in runs.items():
     probability = np.asarray(run.probability[prepared.rows("train")])
-    averaged = published_scores(probability, trained_on, run.recipe.batch_size)
+    averaged = published.published_scores(probability, trained_on, run.recipe.batch_size)
     spoilt[TITLES[name]] = {
-        "implied": implied_mean_iou(averaged["accuracy"], averaged["dice"]),
-        "of the masks": published_scores((probability > THRESHOLD).astype(float), trained_on)["mean_iou"],
+        "implied": consistency.implied_mean_iou(averaged["accuracy"], averaged["dice"]),
+        "of the masks": published.published_scores((probability > THRESHOLD).astype(float), trained_on)["mean_iou"],
     }
 pd.DataFrame(spoilt).T.round(3)
 
@@ -156,8 +152,8 @@ pd.DataFrame(
 # And from the study's log, beside its table:
 
 # %% tags=["hide-input"]
-log = published_last_epoch()
-pd.DataFrame({"table": published["dice"], "log, training": log["dice"], "log, validation": log["val_dice"]}).rename(
+log = study.published_last_epoch()
+pd.DataFrame({"table": printed["dice"], "log, training": log["dice"], "log, validation": log["val_dice"]}).rename(
     index=TITLES
 )
 
@@ -177,7 +173,7 @@ list(zip(images, annotations, strict=True))
 # The lists are equally long, and even `strict=True` is content. Image *c* has a label of *b*. In a longer list, everything between the image with two labels and the image with none slips by one place:
 
 # %% tags=["hide-input"]
-slipped = {"this copy": report.pairing, "the study's images": study["pairing"]}
+slipped = {"this copy": report.pairing, "the study's images": checked["pairing"]}
 pd.concat({name: table[["split", "images", "label_dice", "apart"]] for name, table in slipped.items()}).droplevel(
     1
 ).rename(columns={"label_dice": "Dice with own label", "apart": "do not touch it"}).round(2)
@@ -197,7 +193,7 @@ answer, truth = np.ones((4, 4, 1)), np.ones((4, 4))
 # Sixteen pixels have become sixty-four products, and there is no warning. What the study printed for single images is computed from such products. For ten labels of this copy, each compared with itself, so that every answer is perfect:
 
 # %% tags=["hide-input"]
-pd.DataFrame([broadcast_scores(mask, mask) for mask in labels[labels.any(axis=(1, 2))][:10]]).rename(
+pd.DataFrame([published.broadcast_scores(mask, mask) for mask in labels[labels.any(axis=(1, 2))][:10]]).rename(
     columns={"iou": "“IoU”", "dice": "“Dice”"}
 ).round(3)
 
@@ -209,7 +205,7 @@ pd.DataFrame([broadcast_scores(mask, mask) for mask in labels[labels.any(axis=(1
 # The first label of the training list, as the file has it, and how many different values its two coordinates take:
 
 # %%
-polygon = experiment.dataset.splits["train"].annotations[0].polygons[0]
+polygon = workspace.dataset.splits["train"].annotations[0].polygons[0]
 polygon.round(1).tolist(), [len(np.unique(side.round(3))) for side in polygon.T]
 
 # %% [markdown]
@@ -217,7 +213,10 @@ polygon.round(1).tolist(), [len(np.unique(side.round(3))) for side in polygon.T]
 
 # %% tags=["hide-input"]
 finding = "labels that are axis-parallel rectangles, not outlines"
-both = {"this copy": (report.findings, report.agreement), "the study's images": (study["findings"], study["agreement"])}
+both = {
+    "this copy": (report.findings, report.agreement),
+    "the study's images": (checked["findings"], checked["agreement"]),
+}
 pd.DataFrame(
     {
         where: {
@@ -236,7 +235,7 @@ pd.DataFrame(
 # No network, no training: copy the label of the nearest training slice of the same patient. On test images of patients who are in the training split as well, that scores a Dice of
 
 # %% tags=["hide-input"]
-leaks = {"this copy": report.patients, "the study's images": study["patients"]}
+leaks = {"this copy": report.patients, "the study's images": checked["patients"]}
 pd.DataFrame(
     {
         where: table.astype(object)
@@ -264,7 +263,7 @@ shares = {"labels": step["count"] / step["total"], "predictions of U-Net": clean
 pd.DataFrame({name: {"share that the step changes": share} for name, share in shares.items()}).T.round(2)
 
 # %% tags=["hide-input"]
-closed = study["findings"].set_index("finding").loc["labels that the published closing changes"]
+closed = checked["findings"].set_index("finding").loc["labels that the published closing changes"]
 items(
     [
         f"On the study's images, at the study's size, the step changes **{closed['count']} of {closed['total']:,}** labels."
@@ -279,7 +278,7 @@ items(
 # The annotation files of the study know categories named `0` and `1`, and its README reads them as no tumour and tumour. Counted against the type of tumour that the original collection has on record:
 
 # %% tags=["hide-input"]
-study["categories"].set_index("category").rename_axis("category, the study's images")
+checked["categories"].set_index("category").rename_axis("category, the study's images")
 
 # %% [markdown]
 # Every image has a tumour, in both categories. But for a few images, one holds gliomas and the other the two other types of tumour.
@@ -291,22 +290,22 @@ study["categories"].set_index("category").rename_axis("category, the study's ima
 # A notebook stores with every cell the place that it had in the order of execution. Run from top to bottom, it counts 1, 2, 3. These are the study's cells, each network on a line of its own:
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Execution counts of the study's notebook. For U-Net, LinkNet and SegNet, the maps and predictions that are shown (triangles and circles) have smaller counts than the training whose numbers are quoted (square): other weights made the pictures.", "name": "fig-execution-order"}, "image": {"alt": "Four lines with marks for building, training, saliency and predictions; in three of them the pictures come before the training."}}
-plotting.execution_order(cells())
+plotting.execution_order(order.cells())
 
 # %% [markdown]
 # Within one session, smaller counts mean that the pictures came before the training that is quoted, so from other weights. A count that stands twice speaks for several sessions, unless a cell was copied; then the order cannot be told.
 # And some cells have outputs, but call names that nothing in the notebook defines.
 
 # %% tags=["hide-input"]
-order = cells()["count"]
-early = shown_before_trained()
+places = order.cells()["count"]
+early = order.shown_before_trained()
 items(
     [
         f"If the counts are of one session, {len(early)} of {len(MODELS)} networks have their pictures from before the training: {', '.join(TITLES[name] for name in early)}.",
-        f"Counts that stand twice: {', '.join(map(str, order[order.duplicated()]))}.",
+        f"Counts that stand twice: {', '.join(map(str, places[places.duplicated()]))}.",
         *(
             f"Not defined, for {TITLES[name]}: {', '.join(f'`{word}`' for word in words)}."
-            for name, words in UNDEFINED.items()
+            for name, words in order.UNDEFINED.items()
         ),
     ]
 )
@@ -315,7 +314,7 @@ items(
 # Either these cells changed after they ran, or cells that defined the names were removed. Both happen easily in a notebook. Whoever runs the notebook from top to bottom is stopped there. This book's own build refuses a notebook like that. Here is what it says of a notebook with the study's execution counts:
 
 # %%
-notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(execution_count=int(count)) for count in order])
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(execution_count=int(count)) for count in places])
 items(problems(notebook)[:1])
 
 # %% [markdown]
@@ -331,7 +330,7 @@ kinds = (
     recorded("efficiency")["attention"].pivot(index="model", columns="attention", values="parameters").loc[list(MODELS)]
 )
 kinds = kinds[["none", "gate", "channel", "spatial"]].astype("Int64")
-kinds.assign(printed=pd.Series(PARAMETERS)).rename(index=TITLES).rename_axis(columns=None, index=None).astype(
+kinds.assign(printed=pd.Series(study.PARAMETERS)).rename(index=TITLES).rename_axis(columns=None, index=None).astype(
     object
 ).fillna("–")
 
@@ -351,25 +350,25 @@ kinds.assign(printed=pd.Series(PARAMETERS)).rename(index=TITLES).rename_axis(col
 # - **Cannot be tested**: what the test needs does not exist; the ledger says what that is.
 
 # %%
-claims = read_claims()
-ledger = evaluate(claims, Evidence(data if dataset == "tumorseg" else None, experiment))
+claims = ledger.read_claims()
+verdicts = ledger.evaluate(claims, evidence.Evidence(data if dataset == "tumorseg" else None, workspace))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "Verdicts of all claims: the entries of the study's table, what its README says in words, and what this book says.", "name": "fig-verdicts"}, "image": {"alt": "Three stacked bars with the number of claims by verdict."}}
 groups = {"table": "the study's table", "words": "the study's words", "book": "this book"}
-plotting.verdict_counts(counts(ledger).rename(index=groups))
+plotting.verdict_counts(ledger.counts(verdicts).rename(index=groups))
 
 # %% [markdown]
 # ### The study's table, entry by entry
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's table, each entry with the sign and on the colour of its verdict. Without: without attention gates; with: with them.", "name": "fig-entries"}, "image": {"alt": "A table of 24 published numbers, each coloured by its verdict."}}
-plotting.verdict_table(as_published(ledger, "published"), as_published(ledger, "verdict"))
+plotting.verdict_table(ledger.as_published(verdicts, "published"), ledger.as_published(verdicts, "verdict"))
 
 # %% [markdown]
 # What explains the artefacts, and beside each entry a value to compare it with: that of a blank mask, half the background, or the validation value of the same log. (For SegNet and DeepLab the latter is itself mostly of wrong labels, as
 # [chapter 4](04_segnet) shows.)
 
 # %% tags=["hide-input"]
-entries = ledger[ledger["group"] == "table"]
+entries = verdicts[verdicts["group"] == "table"]
 explained = entries[entries["mechanism"] != ""].set_index("id")
 explained[["published", "measured", "mechanism"]].astype({"published": float, "measured": float}).round(4)
 
@@ -389,7 +388,7 @@ items(f"{', '.join(rows['id'])}: {why}" for why, rows in others.groupby("why", s
 # %% tags=["hide-input"]
 items(
     f"Claim {number}: “{row['quote']}” **{row['verdict'].capitalize()}.** {row['why']} ([Chapter {int(row['shown_in'][:2])}]({row['shown_in'].split(':')[0]}))"
-    for number, row in enumerate(ledger[ledger["group"] == "words"].to_dict("records"), start=1)
+    for number, row in enumerate(verdicts[verdicts["group"] == "words"].to_dict("records"), start=1)
 )
 
 # %% [markdown]
@@ -400,7 +399,7 @@ items(
 # A book that tests claims makes claims. Here are its own, tested in the same way. *Claimed* is what a chapter says, *measured* what the records say, or the runs of this copy where the name begins with *live*.
 
 # %% tags=["hide-input"]
-own = ledger[ledger["group"] == "book"].set_index("id")
+own = verdicts[verdicts["group"] == "book"].set_index("id")
 shown = {
     name: own[column].astype(float).round(6).map("{:.4g}".format)
     for name, column in {"claimed": "published", "measured": "measured"}.items()
@@ -410,7 +409,7 @@ own.assign(**shown)[["claimed", "measured", "verdict"]]
 # %% tags=["hide-input"]
 items(
     [
-        f"{len(own)} claims, of which {len(failures(ledger))} do not hold. `brainseg claims` ends with an error if one does not.",
+        f"{len(own)} claims, of which {len(ledger.failures(verdicts))} do not hold. `brainseg claims` ends with an error if one does not.",
         "`brainseg claims --data FOLDER` measures what is claimed of the study's images anew, from the images.",
     ]
 )

@@ -119,7 +119,7 @@ CORRECTED = Training(
     augmentation=Augmentation(rotation=0.04, zoom=0.15, shift=0.06, contrast=0.2),
     mirrored=True,
 )
-"""One training for all four models; the comparison's appendix says what else was tried."""
+"""One training for all four models; the appendix of chapter 7 says what else was tried."""
 
 TRAININGS: Mapping[str, Mapping[str, Training]] = {
     "published": {

@@ -1,6 +1,11 @@
-"""Runs beside the published numbers, and beside each other: the tables of the comparison."""
+"""Runs beside the published numbers, and beside each other: the tables that chapters, claims and commands share.
+
+Runs come by model and, within it, by step of the ladder or kind of attention; those of each differ in their seed. A
+model that lacks a step is left out.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -9,21 +14,33 @@ from brainseg.data.prepared import Prepared
 from brainseg.experiments.ladder import STEPS, ladder
 from brainseg.experiments.recipe import SCALES, Recipe
 from brainseg.experiments.run import Record, Run
-from brainseg.experiments.select import by_step, change, collect, generalisation
+from brainseg.experiments.select import by_step, change, collect
+from brainseg.experiments.train import split_rows
 from brainseg.models import TITLES
 from brainseg.paper.study import MEASURES, published_last_epoch, published_table
-from brainseg.scores import THRESHOLD
 from brainseg.scores.published import background_scores, published_scores
 from brainseg.scores.statistics import Interval, bootstrap_mean, differences, labelled_differences, paired_difference
 
+Steps = Mapping[str, Mapping[str, Sequence[Record]]]
+Kinds = Mapping[str, Mapping[str | None, Sequence[Record]]]
+
+SCORES = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "precision": "precision",
+    "recall": "recall",
+    "specificity": "specificity",
+    "surface_dice": "surface Dice, 1 px",
+    "hd95_px": "HD95, px",
+}
+"""Scores per image against the tumour's border, and what to print for them."""
+
 
 def summary(run: Record) -> pd.DataFrame:
-    """The study's three metrics of one run beside the published ones.
+    """The study's three metrics of one run beside the published ones, as shares: one row per metric.
 
-    Returns:
-        One row per metric. Columns: ``published`` (the study's table), ``published training`` and ``published
-        validation`` (the last epoch of its log), ``training`` and ``validation`` (the last epoch of this run). All are
-        shares, 0 to 1.
+    ``published`` is the study's table, ``published training`` and ``published validation`` the last epoch of its log,
+    ``training`` and ``validation`` that of this run.
     """
     table, log = published_table().loc[run.recipe.model], published_last_epoch().loc[run.recipe.model]
     last = run.history.iloc[-1]
@@ -52,67 +69,9 @@ def scores_on_test(run: Run, prepared: Prepared) -> dict[str, float]:
     return {**scores, "dice_per_image": float(per_image.mean())}
 
 
-def comparison(runs: Iterable[Run]) -> pd.DataFrame:
-    """The published table and these runs in one long table, as :func:`brainseg.plotting.published_against_ours` wants.
-
-    Returns:
-        Columns ``metric``, ``model``, ``title``, ``source`` (``published baseline``, ``published``, ``ours``) and
-        ``value`` (share, 0 to 1; ours is the training value of the last epoch, because the published one is).
-    """
-    table = published_table()
-    rows = []
-    for run in runs:
-        model, last = run.recipe.model, run.history.iloc[-1]
-        for metric, title in MEASURES.items():
-            values = {
-                "published baseline": table.loc[model, f"{metric}_baseline"],
-                "published": table.loc[model, metric],
-                "ours": last[metric],
-            }
-            rows += [
-                {"metric": title, "model": model, "title": TITLES[model], "source": source, "value": float(value)}
-                for source, value in values.items()
-            ]
-    return pd.DataFrame(rows)
-
-
-def mean_iou_of_anything(prepared: Prepared, run: Run, split: str = "test") -> pd.DataFrame:
-    """The three metrics of very different predictions on the same images: why mean IoU hardly moves.
-
-    Returns:
-        One row per prediction: the model's own probabilities; no tumour anywhere; the labels themselves, made into
-        probabilities of 0.99 and 0.01; the model's mask, 0 or 1, instead of probabilities; the labels as such. The last
-        two are what ``MeanIoU`` was made for.
-    """
-    rows = prepared.rows(split)
-    truth = np.asarray(prepared.masks[run.recipe.mask][rows])
-    probability = np.asarray(run.probability[rows])
-    predictions: Mapping[str, np.ndarray] = {
-        "model, probabilities": probability,
-        "no tumour anywhere": np.zeros_like(probability),
-        "every label, at 99 % probability": np.where(truth, 0.99, 0.01),
-        "model, 0 or 1": (probability > THRESHOLD).astype(float),
-        "every label, 0 or 1": truth.astype(float),
-    }
-    scores = {name: published_scores(values, truth, run.recipe.batch_size) for name, values in predictions.items()}
-    return pd.DataFrame(scores).T.rename(columns=MEASURES)
-
-
-def background(prepared: Prepared, mask: str, split: str) -> dict[str, float]:
-    """The study's three metrics of finding no tumour in any image of a split."""
-    return background_scores(np.asarray(prepared.masks[mask][prepared.rows(split)]))
-
-
-SCORES = {
-    "dice": "Dice",
-    "iou": "IoU",
-    "precision": "precision",
-    "recall": "recall",
-    "specificity": "specificity",
-    "surface_dice": "surface Dice, 1 px",
-    "hd95_px": "HD95, px",
-}
-"""Scores per image against the tumour's border, and what to print for them."""
+def blank(recipe: Recipe, prepared: Prepared) -> dict[str, float]:
+    """The study's three metrics of finding no tumour in any image that a recipe is validated on."""
+    return background_scores(prepared.masks[recipe.mask][split_rows(recipe, prepared)[1]])
 
 
 def on_borders(records: Sequence[Record], split: str = "test") -> pd.DataFrame:
@@ -127,36 +86,17 @@ def on_borders(records: Sequence[Record], split: str = "test") -> pd.DataFrame:
     scores["missed"] = scores["Dice"].assign(value=(scores["Dice"]["value"] == 0).astype(float))
     rows = {}
     for title, table in scores.items():
-        interval, known = bootstrap_mean(table), table["value"].dropna()
-        rows[title] = {
-            "mean": interval.mean,
-            "low": interval.low,
-            "high": interval.high,
-            "median": known.median(),
-            "images": table.loc[known.index, "number"].nunique(),
-        }
+        known = table.dropna(subset="value")
+        counted = {"median": known["value"].median(), "images": known["number"].nunique()}
+        rows[title] = asdict(bootstrap_mean(table)) | counted
     return pd.DataFrame(rows).T.astype({"images": int}).rename_axis("score")
 
 
-def reported(recipe: Recipe, record: Record) -> float:
-    """The Dice that a step of the ladder would put into the paper.
+def ladder_scores(results: Steps) -> pd.DataFrame:
+    """Every step of the ladder against the tumours' borders, on the test images that no step has trained on.
 
-    With published scoring it is the batch-pooled Dice on training images in the last epoch, as in the study's table;
-    after that the mean over the step's own test images of the Dice against the step's own labels.
-    """
-    if recipe.scoring == "published":
-        return float(record.history["dice"].iloc[-1])
-    return float(record.scores.loc[record.scores["split"] == "test", "dice"].mean())
-
-
-def ladder_scores(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.DataFrame:
-    """Every step of the ladder against the tumours' borders, on the same test images.
-
-    The images are those that are test images in both splits: no step has trained on them. Before the split by patient,
-    though, other images of the same patients were trained on.
-
-    Args:
-        results: By model, by step: runs that differ in their seed.
+    These are test images in both splits. Before the split by patient, though, other images of the same patients were
+    trained on.
 
     Returns:
         Columns ``model``, ``step``, ``title``, ``metric`` (``Dice``, ``IoU``), ``mean``, ``low``, ``high``, ``images``.
@@ -166,74 +106,70 @@ def ladder_scores(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.D
     for step, model in trained:
         for metric in ("Dice", "IoU"):
             scores = collect(results[model][step], f"border_{metric.lower()}", common=True)
-            interval = bootstrap_mean(scores)
             names = {"model": model, "step": step, "title": STEPS[step], "metric": metric}
-            ends = {"mean": interval.mean, "low": interval.low, "high": interval.high}
-            rows.append({**names, **ends, "images": scores["number"].nunique()})
+            rows.append(names | asdict(bootstrap_mean(scores)) | {"images": scores["number"].nunique()})
     return pd.DataFrame(rows)
 
 
-def ladder_table(results: Mapping[str, Mapping[str, Sequence[Record]]]) -> pd.DataFrame:
-    """What each step would report, and what it is worth: one row per step.
+def ladder_table(results: Steps) -> pd.DataFrame:
+    """What each step would report, and what it is worth: one row per step, NaN where a model has no run.
 
-    Returns:
-        NaN where a model has no run at a step. For each model two columns: the Dice that the step :func:`reported`,
-        mean over seeds, and the mean Dice against the borders on the test images that all steps share.
+    For each model two columns: ``reported``, the Dice that the step would put into a paper, mean over seeds, and ``on
+    borders``, the mean Dice of :func:`ladder_scores`. With published scoring, what is reported is the batch-pooled Dice
+    on training images in the last epoch, as in the study's table; after that it is the mean over the step's own test
+    images of the Dice against its own labels.
     """
     scores = ladder_scores(results).query("metric == 'Dice'").set_index(["model", "step"])["mean"]
     columns = {}
     for model, steps in results.items():
         recipes = ladder(model, SCALES["quick"])
         columns[TITLES[model], "reported"] = {
-            step: np.mean([reported(recipes[step], record) for record in records]) for step, records in steps.items()
+            step: np.mean([_reported(recipes[step], record) for record in records]) for step, records in steps.items()
         }
         columns[TITLES[model], "on borders"] = scores[model].to_dict()
     return pd.DataFrame(columns).reindex(list(STEPS)).rename(index=STEPS).rename_axis("step")
 
 
-def scoreboard(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
-    """All scores of the models that have the step: one row per score, one column per model, with 95 % intervals."""
+def scoreboard(results: Steps, step: str) -> pd.DataFrame:
+    """All scores at one step: one row per score, one column per model, with 95 % intervals."""
     tables = {TITLES[model]: on_borders(steps[step]) for model, steps in results.items() if step in steps}
     texts = {
-        title: [str(Interval(*ends)) for ends in table[["mean", "low", "high"]].to_numpy()]
+        title: table[["mean", "low", "high"]].apply(lambda ends: str(Interval(*ends)), axis=1)
         for title, table in tables.items()
     }
-    first = next(iter(tables.values()))
-    return pd.DataFrame(texts, index=first.index)
+    return pd.DataFrame(texts)
 
 
-def type_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
-    """Mean Dice against the borders at one step, by type of tumour and by what an image was used for.
+def type_table(results: Steps, step: str) -> pd.DataFrame:
+    """Mean Dice against the borders at one step, one column per type of tumour.
 
     Returns:
-        Rows: for each model that has the step ``training``, ``validation`` and ``test`` images. One column per type.
+        Rows: for each model ``training``, ``validation`` and ``test`` images.
     """
     sides = {"train": "training", "valid": "validation", "test": "test"}
-    tables = {}
-    for model, steps in results.items():
-        if step in steps:
-            scores = pd.concat(run.scores for run in steps[step])
-            means = scores.pivot_table("border_dice", "split", "tumour_type")
-            tables[TITLES[model]] = means.loc[list(sides)].rename(index=sides)
+    tables = {
+        TITLES[model]: pd.concat(run.scores for run in steps[step])
+        .pivot_table("border_dice", "split", "tumour_type")
+        .loc[list(sides)]
+        .rename(index=sides)
+        for model, steps in results.items()
+        if step in steps
+    }
     return pd.concat(tables, names=["network", "images"]).rename_axis(columns=None)
 
 
-def model_differences(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
-    """Paired differences in Dice between all models at one step, on the same test images, for the forest plot.
-
-    Returns:
-        Columns ``label``, ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``, ``patients``, ``seeds``.
-    """
-    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
-    return differences(scores)
+def model_differences(results: Steps, step: str) -> pd.DataFrame:
+    """Paired differences in Dice between all models at one step, as :func:`brainseg.scores.statistics.differences`."""
+    return differences(
+        {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
+    )
 
 
-def seed_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str) -> pd.DataFrame:
+def seed_table(results: Steps, step: str) -> pd.DataFrame:
     """Mean Dice on test images of every run at one step: how much a seed changes.
 
     Returns:
-        One row per model that has the step. Columns: ``seed 0`` and so on, and ``range``, the largest minus the
-        smallest of them.
+        One row per model. Columns: ``seed 0`` and so on, and ``range``, the largest minus the smallest of them.
     """
     means = {
         TITLES[model]: {f"seed {run.recipe.seed}": collect([run], "border_dice")["value"].mean() for run in steps[step]}
@@ -244,11 +180,7 @@ def seed_table(results: Mapping[str, Mapping[str, Sequence[Record]]], step: str)
     return table.assign(range=table.max(axis="columns") - table.min(axis="columns"))
 
 
-def scale_effects(
-    larger: Mapping[str, Mapping[str, Sequence[Record]]],
-    smaller: Mapping[str, Mapping[str, Sequence[Record]]],
-    step: str,
-) -> pd.DataFrame:
+def scale_effects(larger: Steps, smaller: Steps, step: str) -> pd.DataFrame:
     """Paired differences in Dice of networks at a larger scale from those at a smaller one, on the same test images.
 
     Returns:
@@ -264,12 +196,8 @@ def scale_effects(
     return labelled_differences(pairs).join(pd.DataFrame(means))
 
 
-def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
-    """Paired differences in Dice of each kind of attention from none, on the same test images.
-
-    Returns:
-        One row per model and kind, with the columns of :func:`model_differences`.
-    """
+def attention_effects(results: Kinds) -> pd.DataFrame:
+    """Paired differences in Dice of each kind of attention from none, labelled by model and kind."""
     return labelled_differences(
         {
             f"{TITLES[model]}, {kind}": (collect(kinds[kind], "border_dice"), collect(kinds[None], "border_dice"))
@@ -277,24 +205,6 @@ def attention_effects(results: Mapping[str, Mapping[str | None, Sequence[Record]
             for kind in filter(None, kinds)
         }
     )
-
-
-def attention_table(results: Mapping[str, Mapping[str | None, Sequence[Record]]]) -> pd.DataFrame:
-    """Effect of attention and overfitting: one row per model and kind of attention.
-
-    Returns:
-        Columns ``Dice − none`` with ``low``, ``high`` (95 % interval) and ``p_holm`` (NaN in the rows without
-        attention), ``training``, ``test`` and ``gap``, see :func:`generalisation`.
-    """
-    effects = attention_effects(results).set_index("label")[["mean", "low", "high", "p_holm"]]
-    rows = {}
-    for model, kinds in results.items():
-        for kind, records in kinds.items():
-            label = f"{TITLES[model]}, {kind}"
-            effect = effects.loc[label].to_dict() if kind else dict.fromkeys(effects, np.nan)
-            rows[TITLES[model], kind or "none"] = effect | generalisation(records)
-    table = pd.DataFrame(rows).T.rename(columns={"mean": "Dice − none"})
-    return table.rename_axis(["model", "attention"])
 
 
 def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
@@ -322,29 +232,6 @@ def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str,
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
-def costs(models: pd.DataFrame) -> pd.DataFrame:
-    """What :func:`brainseg.experiments.efficiency.measure` found, as texts: times are medians with quartiles."""
-
-    def time(row: pd.Series, batch: int) -> str:
-        return "{:.0f} ({:.0f} to {:.0f})".format(*(row[f"batch_{batch}_{q}_ms"] for q in ("median", "q1", "q3")))
-
-    rows = {
-        TITLES[row["model"]]: {
-            "parameters, million": f"{row['parameters'] / 1e6:.1f}",
-            "multiply-adds, billion": f"{row['multiply_adds'] / 1e9:.1f}",
-            "one image, ms": time(row, 1),
-            "eight images, ms": time(row, 8),
-            "memory for one, MB": f"{row['batch_1_memory_mb']:.0f}",
-        }
-        for _, row in models.iterrows()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
-
-
-IMAGES = {"phantom": "phantom", "tumorseg": "the study's images"}
-"""What a table calls the images of a data set."""
-
-
 def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], dataset: str) -> pd.DataFrame:
     """A network as published and corrected: as recorded on the study's images, and as trained for this page.
 
@@ -360,7 +247,8 @@ def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], datase
         another one the recipe's, because the run's own changes with the computer.
     """
     asked = by_step(live)
-    sides = {"recorded: the study's images": by_step(recorded), f"live: {IMAGES[dataset]}": asked}
+    images = {"phantom": "phantom", "tumorseg": "the study's images"}[dataset]
+    sides = {"recorded: the study's images": by_step(recorded), f"live: {images}": asked}
     rows = [
         {
             "network": TITLES[model],
@@ -368,7 +256,7 @@ def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], datase
             "trained as": step,
             "training images": f"{collect([record], 'border_dice', 'train')['value'].mean():.2f}",
             "test images": str(bootstrap_mean(collect([record], "border_dice"))),
-            "made with": _made(record, live=results is asked),
+            "made with": _scale(record.recipe) if results is asked else _made(record),
             "run": record.recipe.id if results is asked else record.name,
         }
         for model in asked
@@ -380,11 +268,7 @@ def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], datase
 
 
 def log_and_recorded(model: str, records: Iterable[Record]) -> pd.DataFrame:
-    """The last line of the study's log of a network, and below it those of recorded runs as published.
-
-    Args:
-        model: Which network.
-        records: Runs on the study's images; those of other networks, and those that are not as published, are left out.
+    """The last line of the study's log of a network, and below it those of the records of its training as published.
 
     Returns:
         One row per log, by ``log`` (of the study, or the scale of a run) and ``run`` (its name). Columns, by measure:
@@ -404,26 +288,8 @@ def log_and_recorded(model: str, records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame(columns).rename_axis(["log", "run"])
 
 
-def _made(record: Record, live: bool) -> str:
-    """Scale of a run; for a recorded one also device and date."""
-    about = record.provenance
-    details = [] if live else [about["made_with"]["device"], about["finished"][:10]]
-    return ", ".join([_scale(record.recipe), *details])
-
-
-Sorted = Mapping[str, Sequence[Record]] | Mapping[str | None, Sequence[Record]]
-"""Runs by step of the ladder or by kind of attention, those of each differing in their seed."""
-
-
-def run_names(results: Mapping[str, Sorted]) -> pd.DataFrame:
-    """Which runs a table of results comes from, by the last part of their names.
-
-    Args:
-        results: By model.
-
-    Returns:
-        One row per step or kind, one column per model; empty texts where there is no run.
-    """
+def run_names(results: Steps | Kinds) -> pd.DataFrame:
+    """The last parts of the names of the runs behind a table: one row per step or kind, one column per model."""
     names = {
         TITLES[model]: {
             STEPS.get(kind or "", kind or "none"): ", ".join(record.name.split("-")[3] for record in records)
@@ -432,6 +298,17 @@ def run_names(results: Mapping[str, Sorted]) -> pd.DataFrame:
         for model, kinds in results.items()
     }
     return pd.DataFrame(names).fillna("").rename_axis("run")
+
+
+def _reported(recipe: Recipe, record: Record) -> float:
+    if recipe.scoring == "published":
+        return float(record.history["dice"].iloc[-1])
+    return float(record.scores.loc[record.scores["split"] == "test", "dice"].mean())
+
+
+def _made(record: Record) -> str:
+    about = record.provenance
+    return f"{_scale(record.recipe)}, {about['made_with']['device']}, {about['finished'][:10]}"
 
 
 def _scale(recipe: Recipe) -> str:

@@ -1,23 +1,25 @@
 """Sentences say what the numbers say."""
 
-import gzip
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from brainseg.errors import BrainsegError
-from brainseg.experiments import recorded as results
 from brainseg.experiments.ladder import recipe_at
-from brainseg.experiments.recipe import SCALES, published
+from brainseg.experiments.recipe import SCALES
+from brainseg.experiments.recorded import recorded
 from brainseg.experiments.run import Run
-from brainseg.models import build
+from brainseg.models import MODELS, as_input, build
+from brainseg.models.attention import attention_maps
 from brainseg.paper import display, narrate
 from brainseg.paper.study import MEASURES, PARAMETERS, published_last_epoch, published_table
 from brainseg.scores.metrics import dice
+from tests.records import SMALL, record
 
 
 def run(val_dice: list[float], scores: pd.DataFrame | None = None, model: str = "unet") -> Run:
@@ -25,8 +27,8 @@ def run(val_dice: list[float], scores: pd.DataFrame | None = None, model: str = 
     history = pd.DataFrame({"epoch": range(1, n + 1), "dice": [0.5] * n, "val_dice": val_dice})
     history["val_accuracy"] = np.linspace(0.9, 0.98, n)
     history["val_mean_iou"] = np.linspace(0.48, 0.49, n)
-    recipe = published(model, SCALES["quick"])
-    return Run("run", recipe, history, pd.DataFrame() if scores is None else scores, {}, Path())
+    recipe = recipe_at("published", model, SCALES["quick"])
+    return Run("run", recipe, history, pd.DataFrame() if scores is None else scores, {}, Path(), Path())
 
 
 def test_training_tells_how_long_nothing_was_found() -> None:
@@ -53,11 +55,30 @@ def test_what_is_found_is_counted_on_test_images_with_a_label() -> None:
             "dice": [1.0, 0.0, 0.6, 0.3, 0.1, 0.5, 0.9, np.nan],
         }
     )
-    text = " ".join(narrate.test(run([0.1], scores), None))  # type: ignore[arg-type]
+    text = " ".join(narrate.found(run([0.1], scores)))
     assert "0.40 on average; the median is 0.40" in text
     assert "in a share of 0.17 of the 6 test images" in text
     assert "where there are 5 images or more: 0.30 for glioma (n = 5)." in text
     assert "pituitary" not in text
+
+
+def test_what_a_gate_lets_through_is_shown_and_said_of_the_test_images() -> None:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (4, 32, 32), np.uint8)
+    masks = np.zeros((4, 32, 32), np.uint8)
+    masks[:, 8:16, 8:16] = 1
+    prepared: Any = SimpleNamespace(images=images, masks={"position": masks}, rows=lambda split: np.array([1, 2, 3]))
+    network: Any = SimpleNamespace(
+        model=build("unet", size=32, width=2),
+        recipe=recipe_at("published", "unet", SCALES["quick"]),
+        scores=pd.DataFrame({"dice": [0.9, 0.1, 0.5, 0.3]}),
+    )
+    figure, sentence = narrate.gates(network, prepared)
+    opening = attention_maps(network.model, as_input(images[1:]))["gate_1"]
+    inside = opening[:, 8:16, 8:16]
+    outside = (opening.sum() - inside.sum()) / (opening.size - inside.size)
+    assert f"{inside.mean():.2f} inside the labels, {outside:.2f} outside." in sentence
+    assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == ["slice", "gate 1, 32 × 32"]
 
 
 def test_parameters_are_compared_with_the_published_number() -> None:
@@ -67,7 +88,7 @@ def test_parameters_are_compared_with_the_published_number() -> None:
 
 @pytest.mark.parametrize("model", PARAMETERS)
 def test_protocol_names_what_is_validated_on(model: str) -> None:
-    text = " ".join(narrate.protocol(published(model, SCALES["full"])))
+    text = " ".join(narrate.protocol(recipe_at("published", model, SCALES["full"])))
     assert ("last fifth" in text) == (model in {"segnet", "deeplab"})
     assert "128 × 128 pixels, 32 in a batch" in text
     layers = {type(layer).__name__ for layer in build(model, size=32, width=2).layers}
@@ -86,7 +107,7 @@ def test_protocol_names_what_the_corrected_training_does_besides() -> None:
 
 
 def test_protocol_names_the_guidance() -> None:
-    recipe = published("unet", SCALES["full"])
+    recipe = recipe_at("published", "unet", SCALES["full"])
     assert "Loss: binary cross-entropy. " in " ".join(narrate.protocol(recipe))
     guided = " ".join(narrate.protocol(replace(recipe, guidance=0.5)))
     assert "Loss: binary cross-entropy plus 0.5 times the guidance term. " in guided
@@ -99,21 +120,17 @@ def test_the_published_dice_is_the_training_dice_of_the_log() -> None:
 
 
 def test_recorded_background_is_the_published_validation_mean_iou() -> None:
-    areas = results.recorded("tumorseg-check")["areas"].set_index(["split", "mask"])["background_mean_iou"]
+    areas = recorded("tumorseg-check")["areas"].set_index(["split", "mask"])["background_mean_iou"]
     log = published_last_epoch()["val_mean_iou"]
     for model, split in {"unet": "valid", "linknet": "valid", "segnet": "last fifth of train"}.items():
         assert round(areas[split, "published"], 4) == log[model]
 
 
-def test_a_record_that_does_not_exist_is_named() -> None:
-    with pytest.raises(BrainsegError, match="received the name 'nowhere', expected a file"):
-        results.recorded("nowhere")
-
-
-def test_records_hold_no_place_of_a_machine() -> None:
-    for path in filter(Path.is_file, results.RESULTS.rglob("*")):
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        assert b"/" not in content.replace(b"1/", b"")
+def test_sentences_name_what_was_recorded() -> None:
+    records = [record(recipe_at("corrected", model, SMALL)) for model in MODELS]
+    text = " ".join(narrate.recorded(records))
+    assert "64 × 64 pixels, width 8; seeds: 0." in text
+    assert "4 results of 2.0 hours of training on CPU, 2026-01-02" in text
 
 
 def test_source_is_what_the_package_runs() -> None:

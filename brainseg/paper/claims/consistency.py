@@ -6,7 +6,7 @@ def implied_mean_iou(accuracy: float, dice: float) -> float:
 
     Write the pixels as shares of all: a of them are right, e = 1 − a are wrong. From Dice = 2t / (2t + e) follows the
     share t that is rightly called tumour; the tumour's IoU is Dice / (2 − Dice), and that of the background
-    (a − t) / (1 − t). A Dice averaged over batches is not quite one of pooled pixels; chapter 9 of the book measures
+    (a − t) / (1 − t). A Dice averaged over batches is not quite one of pooled pixels; chapter 11 of the book measures
     what difference that makes.
 
     Args:

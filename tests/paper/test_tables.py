@@ -1,0 +1,200 @@
+"""Tables of per-image scores: what they average over, what they compare, and which runs they name."""
+
+import gzip
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from brainseg.experiments.ladder import STEPS, ladder, recipe_at
+from brainseg.experiments.recipe import SCALES
+from brainseg.experiments.recorded import recorded_runs
+from brainseg.experiments.run import Record
+from brainseg.experiments.select import by_attention, by_step, change
+from brainseg.fingerprint import resource
+from brainseg.models import MODELS, TITLES
+from brainseg.paper import tables
+from tests.records import SMALL, record
+
+LADDER = recorded_runs("ladder")
+
+
+@pytest.fixture(scope="module")
+def climbed() -> dict[str, dict[str, list[Record]]]:
+    records = []
+    for model in MODELS:
+        recipes = ladder(model, SMALL)
+        for place, (step, recipe) in enumerate(recipes.items()):
+            if step != "scored":  # shares the run of the step before
+                records.append(record(recipe if recipe.postprocessing else recipe.trained, 0.2 + 0.1 * place))
+    return by_step(records)
+
+
+def live(model: str, step: str) -> Record:
+    """A recorded run of the step as if it had been trained at the scale quick, on masks that it finds exactly."""
+    record = by_step(LADDER)[model][step][0]
+    scores = record.scores.assign(border_dice=1.0)
+    return replace(record, name=f"{step}-live", recipe=ladder(model, SCALES["quick"])[step].trained, scores=scores)
+
+
+def content_of(model: str, step: str) -> dict[str, dict[str, list[float]]]:
+    path = resource(f"results/tumorseg-small-ladder/{model}-{step}-published-0.json.gz")
+    content: dict[str, dict[str, list[float]]] = json.loads(gzip.decompress(path.read_bytes()))
+    return content
+
+
+def test_all_steps_are_scored_on_the_images_that_both_splits_test(climbed: dict[str, dict[str, list[Record]]]) -> None:
+    table = tables.ladder_scores(climbed)
+    assert set(table["images"]) == {10}
+    assert len(table) == len(MODELS) * len(STEPS) * 2
+    assert (table["low"] <= table["mean"]).all()
+    assert (table["mean"] <= table["high"]).all()
+    scores = climbed["unet"]["borders"][0].scores
+    both = (scores["published_split"] == "test") & (scores["patient_split"] == "test")
+    row = table.query("model == 'unet' and step == 'borders' and metric == 'Dice'")
+    assert row["mean"].item() == pytest.approx(scores.loc[both, "border_dice"].mean())
+
+
+def test_published_steps_report_training_dice_and_later_ones_their_own_test_images(
+    climbed: dict[str, dict[str, list[Record]]],
+) -> None:
+    table = tables.ladder_table(climbed)["U-Net", "reported"]
+    assert table[STEPS["published"]] == table[STEPS["paired"]] == 0.33
+    scores = climbed["unet"]["scored"][0].scores
+    assert table[STEPS["scored"]] == pytest.approx(scores.loc[scores["split"] == "test", "dice"].mean())
+
+
+def test_a_step_that_a_model_lacks_is_left_blank(climbed: dict[str, dict[str, list[Record]]]) -> None:
+    fewer = {"unet": climbed["unet"], "segnet": {"published": climbed["segnet"]["published"]}}
+    table = tables.ladder_table(fewer)
+    assert table["SegNet"].notna().any(axis="columns").tolist() == [True] + [False] * 6
+    assert table["U-Net"].notna().all(axis=None)
+
+
+def test_means_over_images_leave_unscored_ones_out_and_count_the_missed() -> None:
+    one = record(recipe_at("corrected", "unet", SMALL))
+    test = one.scores.index[one.scores["split"] == "test"]
+    one.scores.loc[test[0], ["border_dice", "border_iou"]] = 0.0
+    one.scores.loc[test[0], "border_hd95_px"] = np.nan
+    table = tables.on_borders([one])
+    assert table.loc["missed", "mean"] == pytest.approx(1 / len(test))
+    assert table.loc["Dice", "mean"] == pytest.approx(one.scores.loc[test, "border_dice"].mean())
+    assert table["images"].to_dict()["HD95, px"] == len(test) - 1
+    shown = tables.scoreboard({"unet": {"corrected": [one]}, "segnet": {}}, "corrected")
+    assert shown.columns.tolist() == ["U-Net"]
+    assert shown.loc["specificity", "U-Net"] == "0.99 [0.99, 0.99]"
+
+
+def test_attention_is_compared_with_none_on_the_same_images() -> None:
+    kinds = {None: 0.5, "gate": 0.6, "channel": 0.5}
+    runs = [record(recipe_at("corrected", "unet", SMALL, attention=kind), dice) for kind, dice in kinds.items()]
+    table = tables.attention_effects(by_attention(runs)).set_index("label")
+    assert table["mean"].to_dict() == pytest.approx({"U-Net, gate": 0.1, "U-Net, channel": 0})
+    assert table.loc["U-Net, channel", ["low", "high"]].tolist() == pytest.approx([0, 0])
+
+
+def test_size_is_compared_on_the_same_test_images_of_networks_that_have_both() -> None:
+    before = [record(recipe_at("corrected", model, SMALL).trained, 0.5) for model in ("unet", "segnet")]
+    after = [record(recipe_at("corrected", model, SCALES["laptop"]).trained, 0.7) for model in ("unet", "linknet")]
+    table = tables.scale_effects(by_step(after), by_step(before), "corrected").set_index("label")
+    assert table.index.tolist() == ["U-Net"]
+    row = table.loc["U-Net"].to_dict()
+    assert row["mean"] == pytest.approx(row["larger"] - row["smaller"]) == pytest.approx(0.2)
+
+
+def test_dice_by_type_is_of_all_images_of_that_use() -> None:
+    one = record(recipe_at("corrected", "unet", SMALL).trained)
+    one.scores["split"] = np.where(one.scores["number"] < 6, "valid", one.scores["split"])
+    one.scores["tumour_type"] = np.where(one.scores["number"] % 3 == 0, "glioma", "pituitary")
+    table = tables.type_table(by_step([one]), "corrected")
+    assert table.index.tolist() == [("U-Net", side) for side in ("training", "validation", "test")]
+    chosen = one.scores.query("split == 'test' and tumour_type == 'glioma'")["border_dice"]
+    assert table.loc[("U-Net", "test"), "glioma"] == pytest.approx(chosen.mean())
+
+
+def test_seeds_of_a_network_stand_side_by_side_with_their_range() -> None:
+    dice = {("unet", 0): 0.5, ("unet", 1): 0.53, ("linknet", 0): 0.7, ("linknet", 1): 0.69}
+    runs = [record(recipe_at("corrected", model, SMALL, seed).trained, value) for (model, seed), value in dice.items()]
+    table = tables.seed_table(by_step(runs), "corrected")
+    assert list(table.columns) == ["seed 0", "seed 1", "range"]
+    assert table["range"].to_dict() == pytest.approx({"U-Net": 0.03, "LinkNet": 0.01})
+    between = tables.model_differences(by_step(runs), "corrected").iloc[0].to_dict()
+    assert (between["mean"], between["seeds"]) == (pytest.approx(-0.18), 2)
+
+
+def test_what_post_processing_changes_is_counted_per_image() -> None:
+    before = record(recipe_at("corrected", "unet", SMALL))
+    after = replace(before, recipe=recipe_at("processed", "unet", SMALL), scores=before.scores.copy())
+    test = after.scores.index[after.scores["split"] == "test"]
+    after.scores.loc[test[:5], "border_dice"] += 0.1
+    after.scores.loc[test[5], "border_dice"] -= 0.2
+    table = tables.processing_table({"unet": [before]}, {"unet": [after]}).loc["U-Net"]
+    assert table["change"] == pytest.approx(0.3 / len(test))
+    assert (table["better"], table["worse"]) == (5 / len(test), 1 / len(test))
+    assert change(before, after).nsmallest(1).index.item() == test[5]
+
+
+def test_model_differences_are_those_of_the_means(climbed: dict[str, dict[str, list[Record]]]) -> None:
+    table = tables.model_differences(climbed, "corrected").set_index("label")
+    assert len(table) == len(list(itertools.combinations(MODELS, 2)))
+    assert table["mean"].abs().max() == pytest.approx(0)
+
+
+def test_recorded_and_live_stand_in_one_table_with_marks_and_names() -> None:
+    asked = [live("unet", "corrected"), live("unet", "published")]
+    table = tables.recorded_and_live(LADDER, asked, "phantom").reset_index()
+    assert table["network"].unique().tolist() == ["U-Net"]
+    assert table["trained as"].tolist() == ["published", "corrected"] * 2
+    assert table["numbers"].tolist() == ["recorded: the study's images"] * 2 + ["live: phantom"] * 2
+    assert table["made with"][0].startswith("small, ")
+    assert table["made with"][2:].tolist() == ["quick", "quick"]
+    recipes = ladder("unet", SCALES["quick"])
+    assert table["run"][2:].tolist() == [recipes[step].trained.id for step in ("published", "corrected")]
+    assert set(table["test images"][2:]) == {"1.00 [1.00, 1.00]"}
+
+
+@pytest.mark.parametrize("step", ["published", "corrected"])
+def test_numbers_of_a_recorded_run_are_those_of_its_file(step: str) -> None:
+    content = content_of("segnet", step)
+    dice: dict[str, list[float]] = {}
+    for split, value in zip(content["scores"]["split"], content["scores"]["border_dice"], strict=True):
+        dice.setdefault(str(split), []).extend([] if value is None else [value])
+    table = tables.recorded_and_live(LADDER, [live("segnet", "corrected")], "tumorseg").xs(step, level="trained as")
+    row = table.iloc[0]
+    assert row["run"] == content["name"]
+    assert row["training images"] == f"{np.mean(dice['train']):.2f}"
+    assert row["test images"].startswith(f"{np.mean(dice['test']):.2f} [")
+    about: dict[str, dict[str, str] | str] = dict(content["provenance"])  # type: ignore[arg-type]
+    assert row["made with"] == f"small, {about['made_with']['device']}, {about['finished'][:10]}"  # type: ignore[index]
+
+
+def test_logs_of_recorded_runs_as_published_stand_below_that_of_the_study() -> None:
+    content = content_of("segnet", "published")
+    table = tables.log_and_recorded("segnet", LADDER)
+    assert table.index.tolist() == [("the study", ""), ("small", content["name"])]
+    measures = {"accuracy": "accuracy", "mean IoU": "mean_iou", "Dice": "dice"}
+    for title, measure in measures.items():
+        assert table[title, "training"].iloc[1] == content["history"][measure][-1]
+        assert table[title, "validation"].iloc[1] == content["history"][f"val_{measure}"][-1]
+    assert table["Dice", "validation"].iloc[0] == 0.0444
+
+
+def test_a_scale_without_a_name_is_told_by_its_sizes() -> None:
+    record = live("deeplab", "corrected")
+    record = replace(record, recipe=replace(record.recipe, size=96, width=4))
+    table = tables.recorded_and_live([], [record], "tumorseg").reset_index()
+    assert table.loc[0, "numbers"] == "live: the study's images"
+    assert table.loc[0, "made with"] == "96 px, width 4"
+
+
+def test_every_recorded_table_can_be_traced_to_its_runs() -> None:
+    names = {record.name.split("-")[3] for record in LADDER}
+    table = tables.run_names(by_step(LADDER))
+    assert list(table.columns) == [TITLES[model] for model in MODELS]
+    assert set(table.index) <= set(STEPS.values())
+    assert set(table.to_numpy().ravel()) - {""} == names
+    kinds = tables.run_names(by_attention(recorded_runs("attention")))
+    assert kinds.loc["gate", "Modified DeepLab"] == ""
+    assert kinds.loc["none"].str.len().eq(8).all()
