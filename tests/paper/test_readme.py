@@ -1,0 +1,53 @@
+"""The numbers in the README are those of the records."""
+
+import pandas as pd
+import pytest
+
+from brainseg.experiments.recorded import recorded
+from brainseg.models import MODELS
+from brainseg.paper.claims import findings
+from brainseg.paper.claims.evidence import Evidence
+from brainseg.paper.claims.ledger import counts, evaluate, read_claims
+from tests.conftest import REPOSITORY
+
+README = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+
+
+@pytest.fixture(scope="module")
+def check() -> dict[str, pd.DataFrame]:
+    return recorded("tumorseg-check")
+
+
+def test_verdicts_on_the_table() -> None:
+    claims = [claim for claim in read_claims() if claim.group == "table"]
+    verdicts = counts(evaluate(claims, Evidence())).loc["table"]
+    assert verdicts["reproduced"] == 0
+    assert f"Of the {len(claims)} entries of the study's table none is reproduced" in README
+    assert f"{verdicts['artefact']} are artefacts, {verdicts['cannot be tested']} cannot be tested" in README
+
+
+def test_a_blank_sheet(check: dict[str, pd.DataFrame]) -> None:
+    training = check["areas"].set_index(["split", "mask"]).loc[("train", "published")]
+    assert f"accuracy of {training['background_accuracy']:.4f} on the training images" in README
+    baselines = Evidence().published("accuracy_baseline").values()
+    assert max(baselines) < training["background_accuracy"]
+
+
+def test_images_labels_and_patients(check: dict[str, pd.DataFrame]) -> None:
+    areas = check["areas"].set_index(["split", "mask"])["images"]
+    total = sum(areas[split, "published"] for split in ("train", "valid", "test"))
+    assert f"in {total:,} MRI slices" in README
+    (slip,) = check["pairing"].to_dict("records")
+    leak = check["patients"].set_index(["first", "second"]).loc[("train", "test")]
+    assert f"{slip['images']} of {areas['train', 'published']:,} training images" in README
+    assert f"{leak['known']:.0f} of {leak['images']:.0f} test images" in README
+    tumour = check["agreement"].set_index("split").loc["all", "box_is_tumour"]
+    assert tumour < 0.5
+    assert "less than half of it is tumour" in README
+
+
+def test_what_holds_whatever_the_network_and_what_is_confirmed() -> None:
+    assert findings.validations_at_half_the_background(Evidence()) == len(MODELS)
+    assert findings.matching_parameters(Evidence()) == len(MODELS)
+    table = evaluate([claim for claim in read_claims() if claim.id == "deeplab-is-fastest"], Evidence())
+    assert table["verdict"].tolist() == ["reproduced"]
