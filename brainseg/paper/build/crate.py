@@ -4,9 +4,7 @@ Both are generated from the files that they describe, and a test says when they 
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 from rocrate.model.contextentity import ContextEntity
@@ -21,7 +19,7 @@ MANIFEST = "codecheck.yml"
 PUBLISHED = "2026-11-24"
 """Date of the version that ``CITATION.cff`` names."""
 
-LICENCE = "https://spdx.org/licenses/MIT"
+LICENCE, DATA_LICENCE = "https://spdx.org/licenses/MIT", "https://creativecommons.org/licenses/by/4.0/"
 DATA = {
     "https://www.kaggle.com/datasets/pkdarabi/brain-tumor-image-dataset-semantic-segmentation": (
         "Brain Tumor Image DataSet: Semantic Segmentation",
@@ -51,51 +49,30 @@ FOLDERS = {
 
 
 def crate(root: Path) -> str:
-    """The repository as an RO-Crate: the text of ``ro-crate-metadata.json``.
-
-    Args:
-        root: The repository.
-    """
+    """The repository as an RO-Crate: the text of ``ro-crate-metadata.json``."""
     citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     found = ROCrate()
     found.name, found.description, found.license = citation["title"], citation["abstract"].strip(), LICENCE
-    found.root_dataset["datePublished"] = PUBLISHED
-    found.root_dataset["version"] = citation["version"]
-    found.root_dataset["keywords"] = citation["keywords"]
     author = {"name": citation["authors"][0]["name"], "@type": "Organization"}
     found.root_dataset["author"] = found.add(Person(found, "#authors", properties=author))
+    for name, value in {"datePublished": PUBLISHED, **{key: citation[key] for key in ("version", "keywords")}}.items():
+        found.root_dataset[name] = value
     found.add(ContextEntity(found, LICENCE, properties={"@type": "CreativeWork", "name": "MIT License"}))
     for address, (name, description) in DATA.items():
-        licence = "https://creativecommons.org/licenses/by/4.0/"
-        data = {"@type": "Dataset", "name": name, "description": description, "license": licence}
+        data = {"@type": "Dataset", "name": name, "description": description, "license": DATA_LICENCE}
         found.add(DataEntity(found, address, properties=data))
-    for name, description in FILES.items():
-        found.add_file(name, name, properties={"name": name, "description": description})
-    for name, description in FOLDERS.items():
-        found.add_dataset(name, name, properties={"name": name, "description": description})
+    for add, things in ((found.add_file, FILES), (found.add_dataset, FOLDERS)):
+        for name, description in things.items():
+            add(name, name, properties={"name": name, "description": description})
     for source in _chapters(root):
-        title = _title(source)
-        name = source.relative_to(root).as_posix()
-        script = {"name": title, "description": "The chapter's source", "encodingFormat": "text/x-python"}
-        executed = {
-            "name": title,
-            "description": "The chapter, executed on the phantom: the reference for its outputs",
-            "encodingFormat": "application/x-ipynb+json",
-            "isBasedOn": found.add_file(name, name, properties=script),
-        }
-        name = Path(name).with_suffix(".ipynb").as_posix()
-        found.add_file(name, name, properties=executed)
+        _add_chapter(found, source.relative_to(root).as_posix(), _title(source))
     content = found.metadata.generate()
     content["@graph"].sort(key=lambda entity: entity["@id"])
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def manifest(root: Path) -> str:
-    """The outputs that a check should reproduce: the text of ``codecheck.yml``.
-
-    Args:
-        root: The repository.
-    """
+    """The outputs that a check should reproduce: the text of ``codecheck.yml``."""
     content = {
         "version": "https://codecheck.org.uk/spec/config/1.0/",
         "paper": {
@@ -113,6 +90,18 @@ def manifest(root: Path) -> str:
     return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110))
 
 
+def _add_chapter(found: ROCrate, script: str, title: str) -> None:
+    source = {"name": title, "description": "The chapter's source", "encodingFormat": "text/x-python"}
+    executed = {
+        "name": title,
+        "description": "The chapter, executed on the phantom: the reference for its outputs",
+        "encodingFormat": "application/x-ipynb+json",
+        "isBasedOn": found.add_file(script, script, properties=source),
+    }
+    notebook = Path(script).with_suffix(".ipynb").as_posix()
+    found.add_file(notebook, notebook, properties=executed)
+
+
 def _chapters(root: Path) -> list[Path]:
     return sorted((root / "notebooks").glob("[0-9]*.py"))
 
@@ -122,11 +111,6 @@ def _title(source: Path) -> str:
 
 
 def _outputs(source: Path) -> str:
-    figures = list(_figures(read_chapter(source)))
-    return f"{_title(source)}: all outputs, among them the figures {', '.join(figures)}"
-
-
-def _figures(notebook: Any) -> Iterator[str]:
-    for cell in notebook.cells:
-        if figure := cell.metadata.get("mystnb", {}).get("figure"):
-            yield f"{figure['name']} ({cell.id})"
+    cells = [cell for cell in read_chapter(source).cells if "figure" in cell.metadata.get("mystnb", {})]
+    figures = ", ".join(f"{cell.metadata.mystnb.figure['name']} ({cell.id})" for cell in cells)
+    return f"{_title(source)}: all outputs, among them the figures {figures}"

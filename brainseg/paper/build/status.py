@@ -10,21 +10,8 @@ from typing import Any
 from brainseg.paper.build.markdown import table
 
 PACKAGES = (
-    "tensorflow",
-    "keras",
-    "numpy",
-    "pandas",
-    "scipy",
-    "scikit-learn",
-    "scikit-image",
-    "opencv-python-headless",
-    "matplotlib",
-    "seaborn",
-    "jupyter-book",
-    "jupytext",
-    "papermill",
-    "nbval",
-    "snakemake",
+    *("tensorflow", "keras", "numpy", "pandas", "scipy", "scikit-learn", "scikit-image", "opencv-python-headless"),
+    *("matplotlib", "seaborn", "jupyter-book", "jupytext", "papermill", "nbval", "snakemake"),
 )
 """The packages whose versions are shown; the lock has all."""
 
