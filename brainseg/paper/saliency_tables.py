@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,7 +91,8 @@ def guidance(records: Sequence[Record], scores: pd.DataFrame, method: str = "gra
         on the same images, ``difference``, ``difference_low``, ``difference_high``, NaN in that network's own row.
     """
     dice = {(run.recipe.model, run.recipe.guidance): collect([run], "border_dice").assign(seed=0) for run in records}
-    maps = dict(iter(scores[scores["map"] == method].assign(seed=0).groupby(["model", "guidance"])))
+    chosen = scores[scores["map"] == method].assign(seed=0)
+    maps: dict[Any, pd.DataFrame] = dict(iter(chosen.groupby(["model", "guidance"])))
     table = []
     for name in ABLATED:
         values = dice if name == "dice" else {key: rows.assign(value=rows[name]) for key, rows in maps.items()}
