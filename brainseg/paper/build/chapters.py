@@ -3,8 +3,7 @@
 A chapter's only source is ``notebooks/NN_name.py`` in jupytext's percent format. Executing it gives a notebook that is
 the same, byte for byte, each time the same machine runs the same inputs: cell ids come from the cell's place, and what
 papermill and the kernel note about time and place goes into a file of its own. The notebook's metadata carry hashes of
-all its inputs, so that one that no longer belongs to its source, to the package, to the recorded results, to the data
-or to the locked environment can be refused, and what has changed can be named.
+all its inputs, so that a stale one can be refused, and what has changed can be named.
 """
 
 import base64
@@ -26,12 +25,11 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from PIL import Image, UnidentifiedImageError
 
-from brainseg.paper.build.inputs import changed, inputs
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import commit
+from brainseg.paper.build.inputs import changed, inputs
 
 HIDDEN_TAGS = {"parameters", "injected-parameters"}
-COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 PNG_HEADER = 33
 """Bytes of a PNG file before which no text can stand: its signature and its first chunk."""
 
@@ -40,8 +38,7 @@ def read_chapter(source: Path) -> NotebookNode:
     """Read a percent script as a notebook without outputs, cell ids fixed by the cells' places."""
     notebook: NotebookNode = jupytext.read(source, fmt="py:percent")
     notebook.metadata = NotebookNode(kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"})
-    for place, cell in enumerate(notebook.cells, start=1):
-        cell.id = f"cell-{place:02d}"
+    for cell in _numbered(notebook):
         cell.metadata.pop("lines_to_next_cell", None)
     return notebook
 
@@ -62,18 +59,13 @@ def execute_chapter(
     unfinished = target.with_suffix(".unfinished.ipynb")
     nbformat.write(read_chapter(source), unfinished)
     started = datetime.now(UTC)
+    options = {"parameters": dict(parameters), "cwd": source.parent, "progress_bar": {"desc": source.stem}}
     try:
-        notebook = papermill.execute_notebook(
-            unfinished,
-            unfinished,
-            parameters=dict(parameters),
-            cwd=source.parent,
-            progress_bar={"desc": source.stem},
-        )
+        notebook = papermill.execute_notebook(unfinished, unfinished, **options)
     except PapermillExecutionError as error:
         raise BrainsegError(
             f"{source}: cell {error.cell_index + 1} failed with {error.ename}: {error.evalue}. The notebook up to "
-            f"there is {unfinished}; the failing cell is\n{error.source}\n{_plain(error.traceback)}"
+            f"there is {unfinished}; the failing cell is\n{error.source}\n{plain(*error.traceback)}"
         ) from error
     provenance = {
         "chapter": source.stem,
@@ -93,9 +85,16 @@ def execute_chapter(
 
 def _slowest(notebook: NotebookNode, count: int = 3) -> Iterator[tuple[str, float]]:
     """Cells that took longest, by their place, with seconds."""
-    seconds = {f"cell-{i:02d}": cell.metadata.papermill.duration or 0 for i, cell in enumerate(notebook.cells, start=1)}
+    seconds = {cell.id: cell.metadata.papermill.duration or 0 for cell in _numbered(notebook)}
     for name in sorted(seconds, key=lambda name: -seconds[name])[:count]:
         yield name, round(seconds[name], 1)
+
+
+def _numbered(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    """The cells, each with an id that says its place."""
+    for place, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"cell-{place:02d}"
+        yield cell
 
 
 def clean(notebook: NotebookNode, chapter: str) -> None:
@@ -104,8 +103,7 @@ def clean(notebook: NotebookNode, chapter: str) -> None:
     A figure says in its caption and, as the text ``Source``, in its file which chapter and cell it is from.
     """
     notebook.metadata.pop("papermill", None)
-    for place, cell in enumerate(notebook.cells, start=1):
-        cell.id = f"cell-{place:02d}"
+    for cell in _numbered(notebook):
         cell.metadata = NotebookNode({key: cell.metadata[key] for key in ("tags", "mystnb") if cell.metadata.get(key)})
         tags = set(cell.metadata.get("tags", []))
         if tags & HIDDEN_TAGS:
@@ -191,5 +189,6 @@ def check_executed(
         raise BrainsegError(f"{path} cannot go into the book: " + "; ".join(found))
 
 
-def _plain(traceback: list[str]) -> str:
-    return COLOUR_CODE.sub("", "\n".join(traceback))
+def plain(*lines: str) -> str:
+    """Lines for a terminal, without their colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))

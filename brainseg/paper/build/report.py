@@ -3,7 +3,6 @@
 import json
 import math
 import platform
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,12 +13,12 @@ from typing import Any
 import jinja2
 
 from brainseg.fingerprint import commit
+from brainseg.paper.build.chapters import plain
 
 IGNORED_TAG = "nbval-ignore-output"
 """Tag of cells whose outputs are not compared, because they differ each time."""
 
 FILES = ("report.json", "index.html")
-COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,10 @@ class Check:
 
     Attributes:
         group: The chapter, or the file with the checks.
-        name: What was checked: the cell, or the check with its argument.
-        passed: Whether it is as it should be.
-        seconds: How long that took.
+        name: The cell, or the check with its argument.
         message: What is wrong, in words; empty if nothing is.
         cell: Of a chapter's cell: ``id``, ``source`` and ``tags``; else empty.
-        comparisons: Of a chapter's cell: its outputs beside the reference, as
-            :class:`brainseg.paper.build.agreement.Comparison`.
+        comparisons: Of a chapter's cell: what :class:`brainseg.paper.build.agreement.Comparison` holds.
         properties: What the check noted, such as the verdict on a claim.
     """
 
@@ -143,7 +139,7 @@ def write_report(folder: Path, checks: Sequence[Check], session: Session) -> boo
 def _message(report: Any) -> str:
     wrong = [f"{one['kind']}: {one['message']}" for one in getattr(report, "comparisons", []) if not one["agrees"]]
     crash = getattr(report.longrepr, "reprcrash", None)
-    return "; ".join(wrong) or COLOUR_CODE.sub("", str(crash.message if crash else report.longrepr)).strip()
+    return "; ".join(wrong) or plain(str(crash.message if crash else report.longrepr)).strip()
 
 
 def _group(checks: Sequence[Check]) -> dict[str, Any]:
