@@ -13,8 +13,8 @@
 # %% [markdown]
 # # What the table measures
 #
-# The study's result is a table: four networks, three measures, with and without attention. This chapter asks what the table measures. The two after it correct it one step
-# at a time, and then compare the four networks again. At the end of this one you can
+# The study's result is a table: four networks, three measures, with and without attention. This chapter asks what the table measures. [The next one](07_ladder) corrects it one step
+# at a time, and then compares the four networks again. At the end of this one you can
 #
 # - say why the published mean IoU hardly differs between networks, and compute what it must be;
 # - tell what each number of the table was measured on, and recognise a score above 1 for what it is.

@@ -30,17 +30,15 @@ seed = 0
 import numpy as np
 
 from brainseg import plotting, saliency
+from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded_labels, recorded_runs, recorded_saliency
 from brainseg.experiments.saliency import OPTIONS, SCORES, methods_of
-from brainseg.experiments.select import collect
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES, as_input, build, guidance
-from brainseg.paper import narrate
-from brainseg.paper import saliency_tables as tables
+from brainseg.paper import narrate, saliency_tables
 from brainseg.paper.display import items, source
 from brainseg.plotting.viewer import viewer
-from brainseg.saliency import cam, gradients, randomisation, region
-from brainseg.saliency.scores import controls, deletion, energy_inside
+from brainseg.saliency import cam, gradients, randomisation, region, scores
 from brainseg.scores import THRESHOLD, statistics
 
 workspace = Workspace(dataset, scale, seed, data)
@@ -84,8 +82,8 @@ source(gradients.input_gradient)
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "One test image under all thirteen maps of U-Net's answer, the image with its outline first. Bright: strong; where the image shows through, the map is weak, zero or negative. Each map has a scale of its own.", "name": "fig-thirteen"}, "image": {"alt": "One slice under thirteen different saliency maps, which differ strongly."}}
 unet = runs["unet"]
-scores = unet.scores["border_dice"].where(unet.scores["split"] == "test").to_numpy()
-cases = {name: rows[0] for name, rows in plotting.best_middle_worst(scores, 1).items()}
+dice = unet.scores["border_dice"].where(unet.scores["split"] == "test").to_numpy()
+cases = {name: rows[0] for name, rows in plotting.best_middle_worst(dice, 1).items()}
 rows = np.array(list(cases.values()))
 first = rows[:1]
 images = as_input(prepared.images[rows])
@@ -161,7 +159,7 @@ viewer(
 # In code, one of each of the first two:
 
 # %% tags=["hide-input"]
-source(energy_inside, deletion)
+source(scores.energy_inside, scores.deletion)
 
 # %% [markdown]
 # ### Controls
@@ -172,7 +170,7 @@ source(energy_inside, deletion)
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "The four controls for the same image. None of them knows what happens in the network, and the third knows only its answer.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
 plotting.saliency_maps(
     prepared.images[first],
-    controls(images[:1], marked["unet"][:1]),
+    scores.controls(images[:1], marked["unet"][:1]),
     outlines,
 )
 
@@ -208,7 +206,7 @@ averages.droplevel("kind").rename(columns=dict(SCORES)).round(2)
 # Which methods beat the best of the four controls? Each is compared with it on the same images of the same network. *Better* or *worse* is counted where the 95 % interval of the difference excludes zero:
 
 # %% tags=["hide-input"]
-compared = tables.against_controls(record.scores)
+compared = saliency_tables.against_controls(record.scores)
 
 
 def in_words(found):
@@ -244,11 +242,11 @@ items(
 own = record.scores[record.scores["map"] == "Grad-CAM as published"]
 
 
-def by_tumour(scores, by):
-    table = scores.assign(size=scores["number"].map(tables.sizes(scores)))
+def by_tumour(found, by):
+    table = found.assign(size=found["number"].map(saliency_tables.sizes(found)))
     kinds = table.pivot_table("energy", by, "tumour_type", sort=False).sort_index(axis="columns")
-    thirds = table.pivot_table("energy", by, "size", sort=False)[list(tables.SIZES)]
-    return kinds.join(thirds).loc[scores[by].unique()].rename(index=TITLES).round(2)
+    thirds = table.pivot_table("energy", by, "size", sort=False)[list(saliency_tables.SIZES)]
+    return kinds.join(thirds).loc[found[by].unique()].rename(index=TITLES).round(2)
 
 
 by_tumour(own, by="model")
@@ -305,7 +303,7 @@ plotting.randomisation(record.randomisation)
 # With everything destroyed, the correlations are as follows. Where the maps of a network have become even, or it has no gates, there is no number.
 
 # %% tags=["hide-input"]
-destroyed = tables.destroyed(record.randomisation)
+destroyed = saliency_tables.destroyed(record.randomisation)
 destroyed.round(2)
 
 # %% [markdown]
@@ -390,8 +388,8 @@ items(narrate.recorded(guided))
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "What the weight of the guidance term changes: Dice on all test images, and four scores of gradient maps on the test images that are explained. Filled marks differ from no guidance: the interval of the paired difference excludes zero. Of deletion, less is better.", "name": "fig-guidance"}, "image": {"alt": "Five small charts over the weight of the guidance term: Dice, energy inside the border, pointing game, deletion, insertion."}}
 guided_maps = recorded_saliency("guided-maps").scores
-effect = tables.guidance(guided, guided_maps)
-plotting.guidance(effect, tables.ABLATED)
+effect = saliency_tables.guidance(guided, guided_maps)
+plotting.guidance(effect, saliency_tables.ABLATED)
 
 
 # %% tags=["hide-input"]
@@ -401,8 +399,8 @@ def as_text(what, low, high, sign=""):
     table = effect.assign(text=texts, network=effect["model"].map(TITLES)).dropna(subset=what)
     wide = table.pivot(index=["network", "weight"], columns="score", values="text")
     return (
-        wide.loc[table["network"].unique(), list(tables.ABLATED)]
-        .rename(columns=tables.ABLATED)
+        wide.loc[table["network"].unique(), list(saliency_tables.ABLATED)]
+        .rename(columns=saliency_tables.ABLATED)
         .rename_axis(columns=None)
     )
 
@@ -425,7 +423,7 @@ def changed(score, rows):
     ]
     above, below = statistics.beside_zero(rows["difference_low"], rows["difference_high"])
     return (
-        f"*{tables.ABLATED[score]}*: {'; '.join(ends)}. Of {rows['difference'].notna().sum()} differences from no guidance, the intervals "
+        f"*{saliency_tables.ABLATED[score]}*: {'; '.join(ends)}. Of {rows['difference'].notna().sum()} differences from no guidance, the intervals "
         f"of {above} lie above zero, those of {below} below."
     )
 
@@ -453,7 +451,7 @@ pairs = [(earlier[run.recipe], run) for run in guided if run.recipe in earlier]
 
 
 def dice_of(run):
-    return collect([run], "border_dice")["value"].mean()
+    return select.collect([run], "border_dice")["value"].mean()
 
 
 items(
