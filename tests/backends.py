@@ -5,15 +5,9 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
-import pytest
-
 from brainseg.backend import BACKENDS, keras
 
-OTHER_BACKENDS = [
-    pytest.param(name, marks=pytest.mark.skipif(not find_spec(package), reason=f"{name} is not installed"))
-    for name, package in BACKENDS.items()
-    if name != keras.backend.backend()
-]
+OTHER_BACKENDS = [name for name, package in BACKENDS.items() if find_spec(package) and name != keras.backend.backend()]
 
 
 def on_backend(backend: str, *command: str) -> str:
