@@ -53,7 +53,7 @@ vary: $(READY) ## After make book: one chapter again, in the same way and with o
 
 reference: $(READY) ## Execute the chapters on the phantom and make the results the committed notebooks
 	$(SNAKEMAKE) reference
-	python -m brainseg.paper.build manifests
+	python scripts/manifests.py
 
 results: $(READY) ## Run an EXPERIMENT of experiments.yml and keep its scores (DATA, SCALE, SEED)
 	$(SNAKEMAKE) results

@@ -47,15 +47,6 @@ def stage(folder: Path, prepared: PreparedData) -> None:
 
 
 @app.command()
-def manifests() -> None:
-    """Write ro-crate-metadata.json and codecheck.yml: what the repository holds, and what to reproduce."""
-    from brainseg.paper.build.crate import CRATE, MANIFEST, crate, manifest
-
-    Path(CRATE).write_text(crate(Path.cwd()), encoding="utf-8")
-    Path(MANIFEST).write_text(manifest(Path.cwd()), encoding="utf-8")
-
-
-@app.command()
 def pictures(folder: Path = Path("book/_static")) -> None:
     """Draw into FOLDER what pages show: the workflow, the rooms of the code, and a box with a border."""
     from brainseg.data.dataset import open_dataset

@@ -1,6 +1,8 @@
-"""What the repository holds, for machines: an RO-Crate, and a manifest after CODECHECK of the outputs to reproduce.
+"""Write what the repository holds, for machines: an RO-Crate, and a manifest after CODECHECK of what to reproduce.
 
-Both are generated from the files that they describe, and a test says when they are no longer up to date.
+    python scripts/manifests.py
+
+Both are made of the files that they describe, and a test says when they are no longer up to date.
 """
 
 import json
@@ -14,6 +16,7 @@ from rocrate.rocrate import ROCrate
 
 from brainseg.paper.build.chapters import read_chapter
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 CRATE = "ro-crate-metadata.json"
 MANIFEST = "codecheck.yml"
 PUBLISHED = "2026-11-24"
@@ -114,3 +117,8 @@ def _outputs(source: Path) -> str:
     cells = [cell for cell in read_chapter(source).cells if "figure" in cell.metadata.get("mystnb", {})]
     figures = ", ".join(f"{cell.metadata.mystnb.figure['name']} ({cell.id})" for cell in cells)
     return f"{_title(source)}: all outputs, among them the figures {figures}"
+
+
+if __name__ == "__main__":
+    for name, text in {CRATE: crate(REPOSITORY), MANIFEST: manifest(REPOSITORY)}.items():
+        (REPOSITORY / name).write_text(text, encoding="utf-8")
