@@ -58,7 +58,8 @@ reference: $(READY) ## Execute the chapters on the phantom and make the results 
 results: $(READY) ## Run an EXPERIMENT of experiments.yml and keep its scores (DATA, SCALE, SEED)
 	$(SNAKEMAKE) results
 
-benchmark: $(READY) ## Time the saliency maps, and record it (TORCH, XPLIQUE: a Python with captum, with Xplique)
+benchmark: $(READY) ## Measure networks and saliency maps, and record it (TORCH, XPLIQUE: a Python with captum, Xplique)
+	python benchmarks/networks.py --record results/efficiency.json
 	python benchmarks/saliency.py --record results/benchmark-saliency.json \
 		$(if $(TORCH),--torch $(TORCH)) $(if $(XPLIQUE),--xplique $(XPLIQUE))
 

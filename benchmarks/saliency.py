@@ -232,7 +232,7 @@ def samples(folder: Path) -> list[dict[str, Any]]:
 
 def memory() -> list[dict[str, Any]]:
     """Peak memory of a process that makes a map with few and with many samples, in batches of the same size."""
-    from brainseg.experiments.efficiency import peak_resident_mb
+    from networks import peak_resident_mb
 
     rows = []
     for method, option in (("SmoothGrad", "samples"), ("integrated gradients", "steps"), ("RISE", "masks")):
@@ -256,8 +256,7 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.update(ONE_THREAD)
     import pandas as pd
-
-    from brainseg.experiments.efficiency import machine
+    from networks import machine
 
     pythons = {name: value for name in ("torch", "xplique") if (value := getattr(options, name))}
     with tempfile.TemporaryDirectory() as folder:

@@ -418,23 +418,6 @@ def plan(
 
 
 @commands.command()
-def measure(
-    size: Annotated[int, typer.Option(help="Height and width of the images in pixels.")] = 128,
-    width: Annotated[int, typer.Option(help="Filters at full resolution.")] = 64,
-    record: Record = None,
-) -> None:
-    """Measure what each model costs: parameters, multiply-adds, time and memory (a few minutes)."""
-    from brainseg.experiments import efficiency
-
-    machine = efficiency.machine()
-    table = efficiency.measure(size=size, width=width, progress=True)
-    typer.echo(table.set_index("model").astype(object).T.to_string(float_format="{:.1f}".format))
-    attention = efficiency.attention_parameters(size=size, width=width)
-    tables = {"models": table, "attention": attention}
-    _write_record(record, {name: rows.to_dict("records") for name, rows in tables.items()} | {"machine": [machine]})
-
-
-@commands.command()
 def claims(
     data: DataFolder = None,
     live: Annotated[bool, typer.Option("--live", help="Test what is shown live, too, on the phantom.")] = False,

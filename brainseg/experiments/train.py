@@ -5,7 +5,6 @@ and its history, see :mod:`brainseg.experiments.run`.
 """
 
 import platform
-import resource
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,14 +98,24 @@ def _train(recipe: Recipe, prepared: Prepared, examples: Examples, folder: Path,
         "commit": commit(),
         "made_with": describe() | {"python": platform.python_version(), "machine": platform.machine()},
         "seconds": round(fitted.seconds, 1),
-        "memory_mb": _peak_memory_mb(),
+        "memory_mb": round(peak_memory_mb()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_run(folder, recipe, fitted.model, history, provenance)
     (folder / STATE).unlink()
 
 
-def _peak_memory_mb() -> int:
-    """Most memory that this process has had resident, in 10⁶ bytes; that of a graphics card is not in it."""
+def peak_memory_mb() -> float:
+    """Most memory that this process has had resident, in 10⁶ bytes; that of a graphics card is not in it.
+
+    On Linux it is the process's own ``VmHWM``, because ``ru_maxrss`` there begins with the peak of the process that
+    started it.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
+    import resource  # here, because Windows has none
+
     unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

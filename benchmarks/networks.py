@@ -1,6 +1,11 @@
-"""What a model costs: multiplications, time and memory."""
+"""What a model costs: multiplications, time and memory.
 
+python benchmarks/networks.py [--size 128] [--width 64] [--record results/efficiency.json]
+"""
+
+import argparse
 import datetime
+import json
 import math
 import os
 import subprocess
@@ -105,12 +110,8 @@ def keras_alone_mb() -> float:
 
 
 def peak_resident_mb(statements: str) -> float:
-    """Peak of the resident memory of a fresh Python process that imports this module and then runs some statements.
-
-    In megabytes (10⁶ bytes). On Linux it is the process's own ``VmHWM``, because ``ru_maxrss`` there begins with the
-    peak of the process that started it; elsewhere it is ``ru_maxrss``.
-    """
-    code = f"from brainseg.experiments.efficiency import own_peak_mb\n{statements}\nprint(own_peak_mb())"
+    """Peak of the resident memory of a fresh Python process that imports Keras and runs some statements, in 10⁶ bytes."""
+    code = f"from brainseg.experiments.train import peak_memory_mb\n{statements}\nprint(peak_memory_mb())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
@@ -214,13 +215,21 @@ def _quartiles(values: Sequence[float]) -> dict[str, float]:
     return {name: float(np.percentile(values, percentage)) for name, percentage in QUARTILES.items()}
 
 
-def own_peak_mb() -> float:
-    """Peak of the resident memory of this process so far, in megabytes (10⁶ bytes)."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024 / 1e6
-    import resource  # here, because Windows has none
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure all models, print the table, and record what the book reads."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=128, help="height and width of the images in pixels")
+    parser.add_argument("--width", type=int, default=64, help="filters at full resolution")
+    parser.add_argument("--record", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    computer = machine()
+    table = measure(size=given.size, width=given.width, progress=True)
+    print(table.set_index("model").astype(object).T.to_string(float_format="{:.1f}".format))
+    if given.record:
+        tables = {"models": table, "attention": attention_parameters(size=given.size, width=given.width)}
+        content = {name: rows.to_dict("records") for name, rows in tables.items()} | {"machine": [computer]}
+        given.record.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+if __name__ == "__main__":
+    main()

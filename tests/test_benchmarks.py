@@ -1,6 +1,6 @@
 """Costs against counts by hand, known times and a known amount of memory."""
 
-import sys
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brainseg import cli
-from brainseg.backend import keras
-from brainseg.errors import BrainsegError
-from brainseg.experiments import efficiency
-from brainseg.experiments import recorded as results
-from brainseg.experiments.efficiency import (
+from benchmarks import networks
+from benchmarks.networks import (
     attention_parameters,
     keras_alone_mb,
     latency,
@@ -22,6 +18,9 @@ from brainseg.experiments.efficiency import (
     peak_memory_mb,
     peak_resident_mb,
 )
+from brainseg.backend import keras
+from brainseg.errors import BrainsegError
+from brainseg.experiments.recorded import recorded
 from brainseg.models import MODELS, build, resolve_attention
 from brainseg.paper.study import PARAMETERS
 
@@ -96,7 +95,7 @@ class TimedModel:
 def test_latency_of_known_times(monkeypatch: pytest.MonkeyPatch) -> None:
     slow_start = [9.0, 8.0]
     model: Any = TimedModel([*slow_start, 0.005, 0.001, 0.002, 0.003, 0.004, *slow_start, *[0.08] * 5])
-    monkeypatch.setattr(efficiency, "perf_counter", lambda: model.now)
+    monkeypatch.setattr(networks, "perf_counter", lambda: model.now)
     table = latency(model, batch_sizes=[1, 4], repeats=5, warm_up=2)
     assert model.shapes == [(1, 4, 6, 3)] * 7 + [(4, 4, 6, 3)] * 7
     columns = [f"{per}_{quartile}_ms" for per in ("call", "image") for quartile in ("q1", "median", "q3")]
@@ -120,7 +119,7 @@ def test_a_process_that_fails_says_why() -> None:
 
 
 def test_measure_has_one_row_per_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(efficiency, "peak_memory_mb", lambda name, size, width, batch_size: 10.0 * batch_size)
+    monkeypatch.setattr(networks, "peak_memory_mb", lambda name, size, width, batch_size: 10.0 * batch_size)
     table = measure(["deeplab", "unet"], size=16, width=2, repeats=2).set_index("model")
     assert table.index.tolist() == ["deeplab", "unet"]
     for name, row in table.iterrows():
@@ -133,33 +132,26 @@ def test_measure_has_one_row_per_model(monkeypatch: pytest.MonkeyPatch) -> None:
             assert row[f"batch_{batch_size}_memory_mb"] == 10 * batch_size
 
 
-def test_measure_on_the_command_line_records_what_the_book_reads(
+def test_what_is_recorded_is_what_the_book_reads(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(efficiency, "peak_memory_mb", lambda *arguments: 1.0)
-    arguments = ["brainseg", "measure", "--size", "16", "--width", "2", "--record", str(tmp_path / "costs.json")]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit) as stopped:
-        cli.app()
-    assert not stopped.value.code
+    monkeypatch.setattr(networks, "peak_memory_mb", lambda *arguments: 1.0)
+    networks.main(["--size", "16", "--width", "2", "--record", str(tmp_path / "costs.json")])
     printed = capsys.readouterr().out
     assert all(name in printed for name in MODELS)
-    monkeypatch.setattr(results, "RESULTS", tmp_path)
-    tables = results.recorded("costs")
-    assert tables["models"]["model"].tolist() == list(MODELS)
-    assert set(tables["attention"]["model"]) == set(MODELS)
-    assert str(tables["machine"].loc[0, "backend"]).startswith(keras.backend.backend())
-    assert {"processor", "cores", "load", "date"} < set(tables["machine"])
+    now, then = json.loads((tmp_path / "costs.json").read_text()), recorded("efficiency")
+    assert {name: list(rows[0]) for name, rows in now.items()} == {name: list(rows) for name, rows in then.items()}
+    assert [row["model"] for row in now["models"]] == list(MODELS)
 
 
 def test_the_recorded_costs_are_those_of_the_published_models() -> None:
-    models = results.recorded("efficiency")["models"].set_index("model")
+    models = recorded("efficiency")["models"].set_index("model")
     assert models["parameters"].to_dict() == PARAMETERS
     assert models["multiply_adds"].to_dict() == {name: multiply_adds(build(name)) for name in MODELS}
 
 
 def test_of_the_recorded_kinds_of_attention_the_published_one_has_the_published_parameters() -> None:
-    kinds = results.recorded("efficiency")["attention"].set_index(["model", "attention"])["parameters"]
+    kinds = recorded("efficiency")["attention"].set_index(["model", "attention"])["parameters"]
     for name, parameters in PARAMETERS.items():
         assert kinds[name, resolve_attention(name) or "none"] == parameters
     fresh = attention_parameters(["deeplab"])
