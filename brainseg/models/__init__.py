@@ -12,17 +12,6 @@ from brainseg.errors import BrainsegError, known
 if TYPE_CHECKING:
     from brainseg.backend import keras
 
-__all__ = [
-    "ARCHITECTURES",
-    "MODELS",
-    "TITLES",
-    "Architecture",
-    "architecture",
-    "as_input",
-    "build",
-    "resolve_attention",
-]
-
 
 @dataclass(frozen=True)
 class Architecture:

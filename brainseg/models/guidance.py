@@ -17,23 +17,23 @@ SMALLEST = 1e-12
 """Added to the energy of an image, in squared logits per unit of grey, so that an energy of zero divides too."""
 
 
-def energy_outside(model: "keras.Model", images: Any, masks: Any) -> Any:
+def energy_outside(model: "keras.Model", images: Any, masks: Any, training: bool = False) -> Any:
     """Share of the gradient's energy that lies outside the mask, for each image; 0 to 1.
 
     The gradient is that of the sum of the logits over the mask with respect to the grey values, its energy the sum of
-    its squares over the pixels. It is computed as a prediction is: without dropout, and with the moving statistics of
-    batch normalisation, which count as constants.
+    its squares over the pixels. A mean over 3 × 3 pixels sees the pixels around a mask of one pixel as much as that
+    one: eight ninths are outside.
 
     Args:
         model: One of the book's models: its layer ``logits`` has the shape (n, h, w, 1).
         images: What the model takes, (n, h, w, channels), 0 to 1. Its channels are copies of the grey value.
         masks: (n, h, w, 1), 0 or 1.
+        training: Compute as in training, with dropout and the statistics of the batch, which depend on the weights;
+            else as in a prediction, where the statistics are constants.
 
     Returns:
         tensor of float32: (n,), of the backend, and differentiable with respect to the weights of the model. An image
             with an empty mask, or with a gradient of zero, has 0.
-
-    A mean over 3 × 3 pixels sees the pixels around a mask of one pixel as much as that one: eight ninths are outside.
 
     >>> import numpy as np
     >>> image = keras.Input((5, 5, 1))
@@ -44,16 +44,21 @@ def energy_outside(model: "keras.Model", images: Any, masks: Any) -> Any:
     >>> round(float(share[0]), 4), round(8 / 9, 4)
     (0.8889, 0.8889)
     """
-    return _share_outside(_up_to_logits(model), images, masks, training=False)
+    ops = keras.ops
+    images, masks = (ops.convert_to_tensor(array, "float32") for array in (images, masks))
+    head = keras.Model(model.input, model.get_layer("logits").output)
+    gradient = _GRADIENTS[keras.backend.backend()](head, images, masks, training)
+    energy = ops.square(ops.sum(gradient, axis=-1, keepdims=True))
+    outside, everywhere = ops.sum((1 - masks) * energy, axis=(1, 2, 3)), ops.sum(energy, axis=(1, 2, 3))
+    return outside / (everywhere + SMALLEST)
 
 
 class Guided(keras.Model):  # type: ignore[misc]
     """A model whose loss in training has the guidance term added; it shares its layers with the model that it is of.
 
-    The term is the weight times the mean over the images of a batch of their energy outside, as :func:`energy_outside`
-    has it, but of the network as it is trained: with dropout, and with the statistics of the batch. Of a network with
-    batch normalisation that is not the one that predicts, and guidance of the latter alone spoils its answers: the rest
-    of the loss does not see them. The loss of a validation does not have the term.
+    The term is the weight times the mean over the images of a batch of their :func:`energy_outside` in training. Of a
+    network with batch normalisation that is not the one that predicts, and guidance of the latter alone spoils its
+    answers: the rest of the loss does not see them. The loss of a validation does not have the term.
 
     Args:
         model: One of the book's models, not compiled.
@@ -62,15 +67,14 @@ class Guided(keras.Model):  # type: ignore[misc]
 
     def __init__(self, model: "keras.Model", weight: float) -> None:
         super().__init__(model.input, model.output, name=model.name)
-        head = _up_to_logits(model)
-        self._term = lambda images, masks: weight * keras.ops.mean(_share_outside(head, images, masks, training=True))
+        self.weight = weight
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """The loss that the model was compiled with, and in training the guidance term."""
         plain = super().compute_loss(x, y, y_pred, sample_weight, training)
-        return plain + self._term(x, y) if training else plain  # type: ignore[no-untyped-call]
+        return plain + self.weight * keras.ops.mean(energy_outside(self, x, y, training=True)) if training else plain
 
 
 def without_guidance(model: "keras.Model") -> "keras.Model":
@@ -84,19 +88,6 @@ def without_guidance(model: "keras.Model") -> "keras.Model":
     (True, True)
     """
     return keras.Model(model.input, model.output, name=model.name) if isinstance(model, Guided) else model
-
-
-def _up_to_logits(model: "keras.Model") -> "keras.Model":
-    return keras.Model(model.input, model.get_layer("logits").output)
-
-
-def _share_outside(head: "keras.Model", images: Any, masks: Any, training: bool) -> Any:
-    ops = keras.ops
-    images, masks = (ops.convert_to_tensor(array, "float32") for array in (images, masks))
-    gradient = _GRADIENTS[keras.backend.backend()](head, images, masks, training)
-    energy = ops.square(ops.sum(gradient, axis=-1, keepdims=True))
-    outside, everywhere = ops.sum((1 - masks) * energy, axis=(1, 2, 3)), ops.sum(energy, axis=(1, 2, 3))
-    return outside / (everywhere + SMALLEST)
 
 
 def _sum_over(logits: Any, masks: Any) -> Any:
