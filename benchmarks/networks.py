@@ -110,7 +110,7 @@ def keras_alone_mb() -> float:
 
 
 def peak_resident_mb(statements: str) -> float:
-    """Peak of the resident memory of a fresh Python process that imports Keras and runs some statements, in 10⁶ bytes."""
+    """Peak of the resident memory of a fresh process that imports Keras and runs some statements, in 10⁶ bytes."""
     code = f"from brainseg.experiments.train import peak_memory_mb\n{statements}\nprint(peak_memory_mb())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode:
