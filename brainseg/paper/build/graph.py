@@ -47,10 +47,10 @@ def rule_graph() -> list[Edge]:
     """
     edges: set[Edge] = set()
     with tempfile.TemporaryDirectory() as nothing_made:
+        environment = os.environ | {"BRAINSEG_WORKSPACE": nothing_made}
         for experiment, *targets in TARGETS:
-            settings = ["dataset=phantom", f"experiment={experiment}"]
-            command = ["snakemake", "--rulegraph", "dot", *targets, "--config", *settings]
-            environment = os.environ | {"BRAINSEG_WORKSPACE": nothing_made}
+            settings = ["--config", "dataset=phantom", f"experiment={experiment}"]
+            command = ["snakemake", "--rulegraph", "dot", *targets, *settings]
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
             if done.returncode:
                 raise BrainsegError(f"Snakemake cannot tell the graph of {experiment}: {done.stderr.strip()[-300:]}")
@@ -59,21 +59,13 @@ def rule_graph() -> list[Edge]:
 
 
 def edges_of(dot: str) -> list[Edge]:
-    """The edges of a graph in the language of Graphviz, by the labels of their ends.
-
-    >>> edges_of('0[label = "run", color = "0.1"]; 1[label = "prepare"]; 1 -> 0')
-    [('prepare', 'run')]
-    """
+    """The edges of a graph in the language of Graphviz, by the labels of their ends."""
     labels = dict(re.findall(r'(\d+)\s*\[\s*label = "(\w+)', dot))
     return sorted((labels[start], labels[end]) for start, end in re.findall(r"(\d+) -> (\d+)", dot))
 
 
 def layers(edges: Iterable[Edge]) -> list[list[str]]:
-    """The nodes in layers: each as far down as its longest way from a start.
-
-    >>> layers([("prepare", "run"), ("run", "chapter"), ("prepare", "chapter")])
-    [['prepare'], ['run'], ['chapter']]
-    """
+    """The nodes in layers: each as far down as its longest way from a start."""
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for start, end in edges:
         sorter.add(end, start)

@@ -17,17 +17,14 @@ READ_BY = {
 
 
 def input_files(source: Path, lock: Path) -> list[Path]:
-    """Files that decide a chapter's outputs, apart from the data set.
-
-    That is the chapter's script, the locked environment, the modules of the package that the chapter imports, directly
-    or not, and what these read of the repository: all recorded results, or the claims.
+    """The script, the lock, the modules of the package that the script imports, directly or not, and what these read.
 
     Raises:
         BrainsegError: If one of the modules in :data:`READ_BY`, or what it reads, is not there.
     """
     modules = imported_files(source)
     read = {PACKAGE / module: _read(PACKAGE / module, name) for module, name in READ_BY.items()}
-    return [source, lock, *modules, *sorted(path for module in set(read) & set(modules) for path in read[module])]
+    return [source, lock, *modules, *sorted(path for module in read if module in modules for path in read[module])]
 
 
 def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str | None = None) -> dict[str, Any]:
@@ -35,7 +32,6 @@ def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str
 
     Args:
         source, lock: The chapter's script, and the file with the locked environment.
-        parameters: What the chapter is executed with.
         data: Fingerprint of the data set.
 
     Returns:

@@ -67,9 +67,7 @@ class Session:
 
     Attributes:
         status: Its exit status.
-        collected, run, deselected: Numbers of checks.
-        expected: Group and name of everything that a whole verification checks. A check with an argument is there under
-            its name alone, too.
+        expected: Group and name of everything that a whole verification checks; a name stands for all its arguments.
     """
 
     status: int
@@ -85,26 +83,22 @@ class Session:
 
 
 def summary(checks: Sequence[Check], session: Session) -> dict[str, Any]:
-    """The report as data: the whole, the groups in order, and every check.
+    """The report as data.
 
-    Returns:
-        ``verdict``: "not reproduced" if a check failed; "not verified" if none failed, but not everything that is
-        expected was run, or the session did not end well; else "reproduced". ``reproduced``: whether it is that.
-        ``session``: exit status and numbers of checks. ``missing``: what was not run. ``groups``: for each, how many
-        checks ``passed`` and ``failed``, how many outputs were ``compared`` and how many cells ``ignored``, the
-        ``largest`` difference as a share of what is allowed (None where words differ), and ``seconds``. ``ignored``:
-        the cells whose outputs are not compared. ``verdicts``: how many claims of whom got which. ``made_with`` and
-        ``commit``: here and now.
+    Its ``verdict`` is "not reproduced" if a check failed; "not verified" if none failed, but not everything that is
+    expected was run, or the session did not end well; else "reproduced". Of each group it has how many checks
+    ``passed`` and ``failed``, how many outputs were ``compared`` and how many cells ``ignored``, and the ``largest``
+    difference as a share of what is allowed (None where words differ).
     """
     groups = {name: [one for one in checks if one.group == name] for name in dict.fromkeys(one.group for one in checks)}
-    claims = [one.properties["claim"] for one in checks if "claim" in one.properties]
+    claims = _claims(checks)
     missing = session.missing(checks)
     whole = not (missing or session.deselected or session.status) and 0 < session.collected == session.run
     failed = not all(one.passed for one in checks)
     return {
         "verdict": "not reproduced" if failed else "reproduced" if whole else "not verified",
         "reproduced": whole and not failed,
-        "session": {name: getattr(session, name) for name in ("status", "collected", "run", "deselected")},
+        "session": {name: value for name, value in vars(session).items() if name != "expected"},
         "missing": missing,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
@@ -124,13 +118,9 @@ def write_report(folder: Path, checks: Sequence[Check], session: Session) -> boo
     folder.mkdir(parents=True, exist_ok=True)
     content = summary(checks, session)
     data = json.dumps(_without_infinity(content), indent=1, ensure_ascii=False) + "\n"
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    template = environment.from_string(Path(__file__).with_suffix(".html").read_text(encoding="utf-8"))
-    failed = [one for one in checks if not one.passed]
-    claims = [one.properties["claim"] for one in checks if "claim" in one.properties]
-    page = template.render(report=content, failed=failed, claims=claims)
+    markup = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    template = jinja2.Template(markup, autoescape=True, undefined=jinja2.StrictUndefined)
+    page = template.render(report=content, failed=[one for one in checks if not one.passed], claims=_claims(checks))
     for name, text in zip(FILES, (data, page), strict=True):
         (folder / name).write_text(text, encoding="utf-8")
     return bool(content["reproduced"])
@@ -152,6 +142,10 @@ def _group(checks: Sequence[Check]) -> dict[str, Any]:
         "largest": max((found["difference"] for found in compared), default=0.0),
         "seconds": round(sum(one.seconds for one in checks), 1),
     }
+
+
+def _claims(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    return [one.properties["claim"] for one in checks if "claim" in one.properties]
 
 
 def _is_ignored(check: Check) -> bool:

@@ -33,14 +33,10 @@ deeplab  predictions  77 78
 
 
 def cells() -> pd.DataFrame:
-    """The code cells of the study's notebook from top to bottom, with their execution counts.
+    """The code cells of the study's notebook from top to bottom: ``part``, ``cell`` and execution ``count``.
 
     Within a session, counts go up: the smaller, the earlier. A cell shows the count of the last time that it was run. A
     count that stands twice was not given twice in one session.
-
-    Returns:
-        One row per cell: ``part`` (``data``, ``gate`` or a network), ``cell`` (``built``, ``trained``, ``saved``,
-        ``saliency``, ``predictions``; ``data`` and ``gate``) and ``count``.
 
     >>> counts = cells()["count"]
     >>> len(counts), bool(counts.is_monotonic_increasing), counts[counts.duplicated()].tolist()

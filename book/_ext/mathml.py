@@ -21,17 +21,10 @@ log = logging.getLogger(__name__)
 
 
 def mathml(tex: str, as_block: bool = False) -> str:
-    r"""Translate a formula.
-
-    Args:
-        tex: LaTeX, without delimiters.
-        as_block: Whether the formula stands on a line of its own.
+    """Translate a formula, LaTeX without delimiters, in a line or as a block.
 
     Raises:
         ValueError: If docutils' translator does not know a command, or would misread it.
-
-    >>> mathml(r"P \cap L").split()
-    ['<math', 'xmlns="http://www.w3.org/1998/Math/MathML">', '<mi>P</mi>', '<mo>∩</mo>', '<mi>L</mi>', '</math>']
     """
     if FRACTION_OF_BARE_DIGITS.search(tex):
         raise ValueError(f"{tex!r}: write the parts of a fraction in braces, such as \\frac{{1}}{{2}}")
