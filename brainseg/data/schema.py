@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator, ValidationError, validators  # type: ignore[import-untyped]
 
 from brainseg.errors import BrainsegError
+
+TYPES = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda checker, value: type(value) is int)
+Validator = validators.extend(Draft202012Validator, type_checker=TYPES)  # else 1.0 would be a whole number
 
 
 def require(entry: object, schema: Mapping[str, Any], where: str) -> None:
@@ -23,7 +26,7 @@ def require(entry: object, schema: Mapping[str, Any], where: str) -> None:
     Traceback (most recent call last):
     brainseg.errors.BrainsegError: experiment ladder: received seed 1.5, expected a whole number
     """
-    if error := next(Draft202012Validator(schema).iter_errors(entry), None):
+    if error := next(Validator(schema).iter_errors(entry), None):
         raise BrainsegError(f"{where}: {_words(error, schema)}")
 
 

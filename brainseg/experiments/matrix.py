@@ -1,8 +1,8 @@
 """The matrix of experiments: which trainings each recorded experiment is made of, as ``experiments.yml`` lists them."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from brainseg.data.dataset import DATASETS
+from brainseg.data.schema import require
 from brainseg.errors import BrainsegError, known
 from brainseg.experiments.ladder import STEPS, recipe_at
 from brainseg.experiments.recipe import SCALES, Recipe, scale_named
@@ -87,10 +88,9 @@ class Matrix:
             BrainsegError: If there is no such data set or scale.
         """
         changed: dict[str, Any] = {"dataset": dataset, "scale": scale, "seeds": None if seed is None else (seed,)}
-        matrix = dataclasses.replace(self, **{name: value for name, value in changed.items() if value is not None})
-        _expect(self.name, "dataset", (matrix.dataset,), DATASETS)
-        _expect(self.name, "scale", (matrix.scale,), tuple(SCALES))
-        return matrix
+        known(dataset or self.dataset, DATASETS, "dataset")
+        known(scale or self.scale, SCALES, "scale")
+        return dataclasses.replace(self, **{name: value for name, value in changed.items() if value is not None})
 
     @property
     def runs(self) -> list[Planned]:
@@ -142,8 +142,7 @@ def read_matrix(path: Path | None = None) -> dict[str, Matrix]:
     """Read the experiments, by name.
 
     Raises:
-        BrainsegError: If the file is missing or is no YAML, or an experiment has an unknown field or value, lacks one,
-            or has a value twice.
+        BrainsegError: If the file is missing or is no YAML, or an experiment does not fit ``experiment.schema.yml``.
 
     >>> [run.name for run in read_matrix()["corrected"].runs][:2]
     ['unet-corrected-published', 'linknet-corrected-published']
@@ -170,65 +169,30 @@ def chosen(names: list[str], path: Path | None = None) -> list[Matrix]:
     return [matrices[known(name, matrices, "experiment")] for name in names or matrices]
 
 
-_KINDS: Mapping[str, type | tuple[type, ...]] = {"seeds": int, "guidance": (int, float)}
-_DEFAULTS: Mapping[str, Any] = {
-    "dataset": "tumorseg",
-    "models": list(MODELS),
-    "attentions": ["published"],
-    "guidance": [0],
-    "seeds": [0],
-    "records": ["runs"],
-    "recorded": True,
-}
-_FIELDS = tuple(field.name for field in dataclasses.fields(Matrix) if field.name != "name")
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("experiment.schema.yml").read_text("utf-8"))
+    fields = schema["properties"]
+    fields["models"]["default"] = list(MODELS)
+    for field, names in {"dataset": DATASETS, "scale": SCALES}.items():
+        fields[field]["enum"] = list(names)
+    for field, names in {"steps": STEPS, "models": MODELS, "attentions": ATTENTIONS, "records": RECORDS}.items():
+        fields[field]["items"] = {"enum": list(names)}
+    return schema
 
 
-def _matrix(name: str, fields: object) -> Matrix:
-    if not isinstance(fields, dict) or not set(fields) <= set(_FIELDS):
-        received = ", ".join(map(str, fields)) if isinstance(fields, dict) else repr(fields)
-        raise BrainsegError(f"experiment {name}: received {received}, expected fields out of: {', '.join(_FIELDS)}")
-    given = {**_DEFAULTS, **fields}
-    lacking = [field for field in _FIELDS if field not in given]
-    if lacking:
-        raise BrainsegError(f"experiment {name}: lacks {', '.join(lacking)}")
-    matrix = Matrix(name, **{field: _value(name, field, given[field]) for field in _FIELDS})
-    _expect(name, "dataset", (matrix.dataset,), DATASETS)
-    _expect(name, "scale", (matrix.scale,), tuple(SCALES))
-    _expect(name, "steps", matrix.steps, tuple(STEPS))
-    _expect(name, "models", matrix.models, MODELS)
-    _expect(name, "attentions", matrix.attentions, ATTENTIONS)
-    _expect(name, "records", matrix.records, RECORDS)
-    of_maps = set(matrix.records) - {"runs"}
+def _matrix(name: str, fields: Any) -> Matrix:
+    schema = _schema()
+    require(fields, schema, f"experiment {name}")
+    defaults = {field: about["default"] for field, about in schema["properties"].items() if "default" in about}
+    values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in (defaults | fields).items()}
+    matrix = Matrix(name=name, **values)
+    of_maps = sorted(set(matrix.records) - {"runs"})
     if of_maps and (matrix.steps, matrix.attentions) != (("corrected",), ("published",)):
-        what = ", ".join(sorted(of_maps))
-        raise BrainsegError(f"experiment {name}: {what} is recorded of steps [corrected] with attentions [published]")
+        raise BrainsegError(
+            f"experiment {name}: {', '.join(of_maps)} is recorded of steps [corrected] with attentions [published]"
+        )
     return matrix
-
-
-def _value(name: str, field: str, value: Any) -> Any:
-    """A text as it is, a list as a tuple."""
-    kind = _KINDS.get(field, str)
-    if field == "recorded":
-        if not isinstance(value, bool):
-            raise BrainsegError(f"experiment {name}: received {field}: {value!r}, expected true or false")
-        return value
-    if field in ("about", "dataset", "scale"):
-        if not isinstance(value, str):
-            raise BrainsegError(f"experiment {name}: received {field}: {value!r}, expected a text")
-        return value
-    fits = isinstance(value, list) and value and all(isinstance(v, kind) and not isinstance(v, bool) for v in value)
-    if not fits or len(set(value)) < len(value):
-        what = "texts" if kind is str else "whole numbers" if kind is int else "numbers"
-        raise BrainsegError(f"experiment {name}: received {field}: {value!r}, expected a list of different {what}")
-    if kind is not str and min(value) < 0:
-        raise BrainsegError(f"experiment {name}: received {field}: {value!r}, expected none below 0")
-    return tuple(value)
-
-
-def _expect(name: str, field: str, values: tuple[str, ...], among: tuple[str, ...]) -> None:
-    for value in values:
-        if value not in among:
-            raise BrainsegError(f"experiment {name}: received {field} {value!r}, expected one of: {', '.join(among)}")
 
 
 def _attentions(model: str) -> list[str]:
