@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from brainseg.errors import BrainsegError
-from brainseg.paper.build.agreement import TOLERANCES, compare, compare_pictures, compare_texts
-from brainseg.paper.build.pictures import distance
+from brainseg.paper.build.agreement import TOLERANCES, compare, compare_pictures, compare_texts, distance
 
 TRAINED = TOLERANCES["trained"]
 AGREE = [

@@ -23,7 +23,7 @@ import nbformat
 import papermill
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import commit
@@ -117,17 +117,9 @@ def clean(notebook: NotebookNode, chapter: str) -> None:
 
 
 def source_of(png: bytes) -> str | None:
-    """The text ``Source`` of a PNG file, if it has one.
-
-    Raises:
-        BrainsegError: If it is no PNG file.
-    """
-    try:
-        with Image.open(io.BytesIO(png)) as picture:
-            source = picture.info.get("Source")
-    except UnidentifiedImageError as error:
-        raise BrainsegError(f"received {len(png)} bytes that are no picture, expected a PNG file") from error
-    return str(source) if source else None
+    """The text ``Source`` of a PNG file, if it has one."""
+    with Image.open(io.BytesIO(png)) as picture:
+        return picture.info.get("Source")
 
 
 def with_source(png: bytes, source: str) -> bytes:
@@ -147,10 +139,8 @@ def problems(notebook: NotebookNode, now: Mapping[str, Any] | None = None, chapt
     """What makes an executed notebook unfit for the book, one line each; empty if nothing does.
 
     Args:
-        notebook: An executed notebook.
-        now: What :func:`brainseg.paper.build.inputs.inputs` gives now; a notebook that was made from something else is
-            stale.
-        chapter: Name of the chapter: its pictures must be of its own cells.
+        now: What :func:`brainseg.paper.build.inputs.inputs` gives now; what was made from something else is stale.
+        chapter: Its name: its pictures must be of its own cells.
     """
     found = []
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -83,7 +83,7 @@ def _judged(
     why: str = "",
     artefact: tuple[str, float] | None = None,
 ) -> Outcome:
-    """What is an artefact by a mechanism and a value remains one; else runs at the study's size decide, if there are."""
+    """An artefact, with its mechanism and value, is one whatever a run gives; else runs at the study's size decide."""
     runs = evidence.full(model, None if baseline else resolve_attention(model))
     again = float(np.mean([run.history[metric].iloc[-1] for run in runs])) if runs else 0.0
     if artefact is not None:

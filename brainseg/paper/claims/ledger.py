@@ -51,11 +51,7 @@ def read_claims(path: Path | None = None) -> list[Claim]:
 
 
 def evaluate(claims: Sequence[Claim], evidence: Evidence) -> pd.DataFrame:
-    """Test claims.
-
-    Args:
-        claims: As :func:`read_claims` gives them.
-        evidence: What the tests look at.
+    """Test claims on what the evidence has.
 
     Returns:
         One row per claim, with :data:`COLUMNS`: the fields of the claim and of the outcome; ``difference`` is measured
@@ -72,34 +68,18 @@ def evaluate(claims: Sequence[Claim], evidence: Evidence) -> pd.DataFrame:
 
 
 def failures(table: pd.DataFrame) -> pd.DataFrame:
-    """The book's own claims that are not reproduced: then the book is wrong, or its records have changed.
-
-    Args:
-        table: As :func:`evaluate` gives it.
-    """
+    """Of a table by :func:`evaluate`, the book's own claims that are not reproduced."""
     return table[(table["maker"] == "book") & (table["verdict"] == NOT_REPRODUCED)]
 
 
 def counts(table: pd.DataFrame) -> pd.DataFrame:
-    """Number of claims by group, ``table``, ``words`` and ``book`` (rows), and verdict (columns).
-
-    Args:
-        table: As :func:`evaluate` gives it.
-    """
+    """Number of claims in such a table by group, ``table``, ``words`` and ``book`` (rows), and verdict (columns)."""
     found = pd.crosstab(table["group"], table["verdict"])
     return found.reindex(index=list(GROUPS), columns=list(VERDICTS), fill_value=0)
 
 
 def as_published(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """One column of the entries of the study's table, laid out as the study does.
-
-    Args:
-        table: As :func:`evaluate` gives it.
-        column: For instance ``"verdict"``.
-
-    Returns:
-        One row per network; columns: for each measure ``without`` and ``with`` gates.
-    """
+    """A column of such a table for the study's entries: by network, then measure, ``without`` and ``with`` gates."""
     values = table.set_index("id")[column]
     return pd.DataFrame(
         {

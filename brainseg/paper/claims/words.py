@@ -131,7 +131,8 @@ def guidance_draws_maps_to_tumours(claim: Claim, evidence: Evidence, method: str
             title = TITLES[str(model)]
             raise UntestableError(f"Runs of {title} with and without saliency in training are not both recorded.")
         gains[model] = paired_difference(with_it, without)
-        prices[model] = paired_difference(*(collect([runs[weight]], "border_dice") for weight in (largest, 0)))
+        guided, plain = (collect([runs[weight]], "border_dice") for weight in (largest, 0))
+        prices[model] = paired_difference(guided, plain)
     above = sum(gain.low > claim.tolerance for gain in gains.values())
     mean = sum(gain.mean for gain in gains.values()) / len(gains)
     changes = ", ".join(f"{TITLES[str(model)]} {price.mean:+.2f}" for model, price in prices.items())
