@@ -34,7 +34,7 @@ class Reporter:
         self.deselected = 0
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        if not _is_worker(session.config):
+        if _output_of_worker(session.config) is None:
             for name in FILES:  # what is not written at the end is not there
                 (self.folder / name).unlink(missing_ok=True)
 
@@ -62,8 +62,8 @@ class Reporter:
             self.run.add(report.nodeid)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if _is_worker(session.config):
-            session.config.workeroutput["deselected"] = self.deselected
+        if (output := _output_of_worker(session.config)) is not None:
+            output["deselected"] = self.deselected
             return
         found = Session(int(exitstatus), len(self.collected), len(self.run), self.deselected, expected(REPOSITORY))
         if not write_report(self.folder, sorted(self.checks, key=lambda check: check.group), found):
@@ -94,5 +94,6 @@ def _claims(ledger: Path) -> list[str]:
         return []
 
 
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workeroutput")
+def _output_of_worker(config: pytest.Config) -> dict[str, Any] | None:
+    """What a worker of pytest-xdist tells the session that started it."""
+    return getattr(config, "workeroutput", None)
