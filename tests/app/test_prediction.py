@@ -85,6 +85,7 @@ def real_test_images(root: Path, network: Weights, every: int) -> tuple[pd.DataF
     return rows, [read_slice(file) for file in files]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", AVAILABLE)
 def test_a_shipped_network_answers_real_images_as_its_record_says(model: str, real_data: Path) -> None:
     network = shipped(model)
@@ -97,6 +98,7 @@ def test_a_shipped_network_answers_real_images_as_its_record_says(model: str, re
     np.testing.assert_allclose(dice(marked, truth), rows["border_dice"], atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", AVAILABLE)
 def test_an_answer_follows_a_mirrored_and_an_upright_real_image(model: str, real_data: Path) -> None:
     network = shipped(model)

@@ -167,6 +167,7 @@ print(shipped("unet", Path(sys.argv[1])).model.predict_on_batch(as_input(ramp)).
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", OTHER_BACKENDS)
 def test_weights_open_with_every_backend(exported: Weights, backend: str) -> None:
     ramp = np.linspace(0, 255, 32 * 32).reshape(1, 32, 32).astype(np.uint8)

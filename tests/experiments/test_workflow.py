@@ -34,6 +34,7 @@ def test_an_experiment_runs_where_and_as_large_as_it_says_or_is_told(tmp_path: P
     assert "tumorseg-quick-0/runs/deeplab-corrected-spatial.json" in own.stdout
 
 
+@pytest.mark.slow
 def test_an_experiment_moves_to_the_phantom(tmp_path: Path) -> None:
     told = snakemake(
         tmp_path, "-n", "-p", "results", "--config", "experiment=full", "dataset=phantom", "scale=quick", "seed=3"
@@ -43,12 +44,14 @@ def test_an_experiment_moves_to_the_phantom(tmp_path: Path) -> None:
     assert "results/phantom-quick-full/unet-published-published-3.json.gz" in told.stdout
 
 
+@pytest.mark.slow
 def test_an_experiment_on_real_images_wants_their_folder(tmp_path: Path) -> None:
     refused = snakemake(tmp_path, "-n", "results", "--config", "experiment=ladder")
     assert refused.returncode != 0
     assert "no folder for the data set tumorseg: add data=FOLDER" in refused.stdout + refused.stderr
 
 
+@pytest.mark.slow
 def test_the_picture_in_the_book_shows_the_rules_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """If not: python -m brainseg.paper.build pictures"""
     monkeypatch.chdir(REPOSITORY)
