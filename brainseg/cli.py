@@ -225,11 +225,11 @@ def prepare(
     record: Record = None,
 ) -> None:
     """Decode, pair and resize a data set once, into arrays that open at once."""
-    from brainseg.data.dataset import default_workspace
+    from brainseg.data.dataset import default_store
     from brainseg.data.prepare import prepare as prepare_arrays
 
     prepared = prepare_arrays(
-        root, scale_named(scale).size, (workspace or default_workspace()) / "prepared", progress=True
+        root, scale_named(scale).size, (workspace or default_store()) / "prepared", progress=True
     )
     typer.echo(f"{len(prepared.table)} images of {prepared.size} × {prepared.size} pixels in {prepared.folder}")
     _write_record(record, {"fingerprint": prepared.fingerprint, "images": len(prepared.table)})
@@ -343,7 +343,7 @@ def export(
     from brainseg.experiments.run import open_run, read_recipe
 
     opened = open_dataset(dataset, data, progress=True)
-    for folder in (opened.workspace / "runs" / run for run in runs):
+    for folder in (opened.store / "runs" / run for run in runs):
         if not (folder / "run.json").is_file():
             raise BrainsegError(f"there is no finished run {folder}, expected a name that brainseg train printed")
         prepared = opened.prepared(read_recipe(folder).size, progress=True)

@@ -96,7 +96,7 @@ def bring(folder: Path, workspace: Workspace) -> None:
         recipe = Recipe.from_dict(about["recipe"])
         if recipe.size != workspace.prepared.size:
             raise BrainsegError(f"{source} was trained on images of {recipe.size} pixels: name its scale with --scale")
-        target = workspace.store / run_name(recipe, examples_of(recipe, workspace.prepared))
+        target = workspace.runs / run_name(recipe, examples_of(recipe, workspace.prepared))
         if not (target / "run.json").is_file():
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("run.json"))

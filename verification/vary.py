@@ -11,13 +11,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from brainseg.data.dataset import default_workspace, open_dataset
+from brainseg.data.dataset import default_store, open_dataset
 from brainseg.paper.build.agreement import compare
 from brainseg.paper.build.report import IGNORED_TAG
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHAPTER, MODEL = "05_deeplab", "deeplab"
-IN_THE_BOOK = default_workspace() / "phantom-quick-0" / "book" / "notebooks" / f"{CHAPTER}.ipynb"
+IN_THE_BOOK = default_store() / "phantom-quick-0" / "book" / "notebooks" / f"{CHAPTER}.ipynb"
 VARIANTS = {
     "other number of threads": {"TF_NUM_INTRAOP_THREADS": "2", "OMP_NUM_THREADS": "2"},
     "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
@@ -37,7 +37,7 @@ def executed(workspace: Path, **environment: str) -> Path:
     for step in ("published", "corrected"):
         run(Path(sys.executable).with_name("brainseg"), "train", MODEL, "--step", step)
     target = workspace / f"{CHAPTER}.ipynb"
-    prepared = default_workspace() / "prepared" / "phantom-quick.json"
+    prepared = default_store() / "prepared" / "phantom-quick.json"
     execute = (sys.executable, "-m", "brainseg.paper.build", "execute")
     run(*execute, f"notebooks/{CHAPTER}.py", target, "--prepared", prepared)
     return target

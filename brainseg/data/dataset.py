@@ -18,29 +18,29 @@ from brainseg.fingerprint import code_fingerprint, source_files
 DATASETS = ("phantom", "tumorseg")
 
 
-def default_workspace() -> Path:
+def default_store() -> Path:
     """Folder for everything that can be made again: ``BRAINSEG_WORKSPACE`` or the user's cache folder."""
     return Path(os.environ.get("BRAINSEG_WORKSPACE") or user_cache_path("brainseg"))
 
 
-def phantom_folder(workspace: Path) -> Path:
-    """Folder of the phantom inside a workspace; its name changes with the code that makes the phantom."""
-    return workspace / "data" / f"phantom-{code_fingerprint(source_files('brainseg.data.phantom'))[:8]}"
+def phantom_folder(store: Path) -> Path:
+    """Folder of the phantom inside a store; its name changes with the code that makes the phantom."""
+    return store / "data" / f"phantom-{code_fingerprint(source_files('brainseg.data.phantom'))[:8]}"
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set on disk and the workspace in which its prepared arrays are kept.
+    """A data set on disk and the store in which its prepared arrays are kept.
 
     Attributes:
         name: ``"phantom"`` or ``"tumorseg"``.
         root: Folder with ``tumorseg-coco/{train,valid,test}`` and ``cheng2017/annotations.coco.json``.
-        workspace: Folder for prepared arrays and runs.
+        store: Folder for prepared arrays and runs.
     """
 
     name: str
     root: Path
-    workspace: Path
+    store: Path
 
     @cached_property
     def splits(self) -> dict[str, Split]:
@@ -54,44 +54,44 @@ class Dataset:
 
     def prepared(self, size: int, progress: bool = False) -> Prepared:
         """Images and masks as arrays of ``size`` × ``size`` pixels, prepared when first asked for."""
-        return prepare(self.root, size, self.workspace / "prepared", progress)
+        return prepare(self.root, size, self.store / "prepared", progress)
 
 
 def open_dataset(
     name: str = "phantom",
     data: str | Path | None = None,
-    workspace: Path | None = None,
+    store: Path | None = None,
     progress: bool = False,
 ) -> Dataset:
     """Open a data set; make the phantom first if it is asked for and not there yet.
 
     Args:
         name: ``"phantom"`` or ``"tumorseg"``.
-        data: Folder of the real data set; ``None`` for the phantom, which lies in the workspace.
-        workspace: Where to keep what is made; :func:`default_workspace` if not given.
+        data: Folder of the real data set; ``None`` for the phantom, which lies in the store.
+        store: Where to keep what is made; :func:`default_store` if not given.
         progress: Show a progress bar while the phantom is made.
 
     Raises:
         BrainsegError: If the name is unknown, or the folder is missing or not needed.
     """
-    workspace = workspace or default_workspace()
+    store = store or default_store()
     if known(name, DATASETS, "data set") == "phantom":
         if data is not None:
             raise BrainsegError(
-                f"received the data folder {data} for the phantom, which lies in the workspace: leave the folder out, "
+                f"received the data folder {data} for the phantom, which lies in the store: leave the folder out, "
                 "or ask for the data set 'tumorseg'"
             )
-        return Dataset(name, _made_phantom(workspace, progress), workspace)
+        return Dataset(name, _made_phantom(store, progress), store)
     if data is None or not (Path(data) / FOLDER).is_dir():
         raise BrainsegError(
             f"received the data folder {data} for {name!r}, expected one with tumorseg-coco and cheng2017: "
             "name it, or get the data with 'brainseg data fetch FOLDER'"
         )
-    return Dataset(name, Path(data), workspace)
+    return Dataset(name, Path(data), store)
 
 
-def _made_phantom(workspace: Path, progress: bool) -> Path:
-    root = phantom_folder(workspace)
+def _made_phantom(store: Path, progress: bool) -> Path:
+    root = phantom_folder(store)
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_suffix(".lock")):
         if not root.is_dir():

@@ -40,9 +40,9 @@ class Workspace:
         self.dataset: Dataset = open_dataset(dataset, data, progress=progress)
 
     @property
-    def store(self) -> Path:
+    def runs(self) -> Path:
         """Folder of the runs."""
-        return self.dataset.workspace / "runs"
+        return self.dataset.store / "runs"
 
     @cached_property
     def prepared(self) -> Prepared:
@@ -57,7 +57,7 @@ class Workspace:
 
     def run(self, recipe: Recipe) -> Run:
         """The run of a recipe: from the store, or trained now."""
-        return train(recipe, self.prepared, self.store, self.progress)
+        return train(recipe, self.prepared, self.runs, self.progress)
 
     def result(self, recipe: Recipe) -> Record:
         """What a recipe results in: the run's record, after post-processing where the recipe has it."""

@@ -96,7 +96,7 @@ def test_lines_of_randomisation_begin_with_the_whole_network() -> None:
 
 
 def test_recorded_scores_are_of_all_methods_and_networks_and_of_no_other_range() -> None:
-    record = recorded_saliency("tumorseg-small-saliency")
+    record = recorded_saliency("saliency")
     assert [run["recipe"]["model"] for run in record.runs] == list(MODELS)
     blank: Any = np.zeros((1, 8, 8, 3), np.float32)
     assert set(record.scores["map"]) == set(METHODS) | set(controls(blank, blank[..., 0]))
@@ -105,5 +105,5 @@ def test_recorded_scores_are_of_all_methods_and_networks_and_of_no_other_range()
     assert (low.drop(["sensitivity", "stability"]) >= 0).all()
     assert (low >= -1).all()
     assert (record.scores[list(SCORES)].max() <= 1).all()
-    with pytest.raises(BrainsegError, match="received the name 'nowhere', expected a folder with records"):
+    with pytest.raises(BrainsegError, match="received experiment 'nowhere', expected one of"):
         recorded_saliency("nowhere")
