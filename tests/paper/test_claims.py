@@ -42,7 +42,11 @@ from brainseg.scores.metrics import dice as dice_of_images
 from brainseg.scores.published import broadcast_scores
 from tests.conftest import REPOSITORY
 
-BLANK: dict[str, Any] = {"table": "areas", "row": {"split": "train", "mask": "published"}, "column": "background_accuracy"}
+BLANK: dict[str, Any] = {
+    "table": "areas",
+    "row": {"split": "train", "mask": "published"},
+    "column": "background_accuracy",
+}
 ENTRY: dict[str, Any] = {
     "id": "a-claim",
     "maker": "study",
