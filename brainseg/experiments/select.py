@@ -80,16 +80,6 @@ def common_test(prepared: Prepared) -> NDArray[np.intp]:
     return np.flatnonzero((prepared.split("published") == "test") & (prepared.split("patient") == "test"))
 
 
-def spread(scores: NDArray[np.float64], count: int) -> list[int]:
-    """Rows from the best score to the worst, in equal steps of rank.
-
-    >>> spread(np.array([0.1, 0.9, np.nan, 0.5]), 3)
-    [1, 3, 0]
-    """
-    ranked = [int(i) for i in np.argsort(-scores, kind="stable") if not np.isnan(scores[i])]
-    return [ranked[i] for i in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
-
-
 def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
     """Sort runs by model and step of the ladder; a run stands at every step that shares it. Others are left out.
 

@@ -11,7 +11,7 @@ from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
 from brainseg.experiments.recipe import Recipe, Training
 from brainseg.experiments.run import Record, Run
-from brainseg.experiments.select import common_test, spread
+from brainseg.experiments.select import common_test
 from brainseg.models import ARCHITECTURES, TITLES, as_input
 from brainseg.models.attention import attention_maps
 from brainseg.paper.study import PARAMETERS
@@ -160,7 +160,7 @@ def both_ends(published: Run, corrected: Run, prepared: Prepared, count: int = 5
         prepared.images[common],
         prepared.masks["border"][common],
         {name: run.probability[common] > THRESHOLD for name, run in runs.items()},
-        spread(dice["corrected"], count),
+        plotting.spread(dice["corrected"], count),
         dice,
     )
 

@@ -11,6 +11,7 @@ from brainseg.plotting.images import (
     pairing,
     predictions,
     side_by_side,
+    spread,
 )
 from brainseg.plotting.saliency import all_maps, coloured, guidance, map_scores, overlay, randomisation, saliency_maps
 from brainseg.plotting.scores import before_after, forest, ladder
@@ -41,6 +42,7 @@ __all__ = [
     "randomisation",
     "saliency_maps",
     "side_by_side",
+    "spread",
     "tumour_area",
     "verdict_counts",
     "verdict_table",

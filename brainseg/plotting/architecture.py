@@ -35,24 +35,16 @@ OPERATIONS: Final = {
     "UpSampling2D": "enlarge",
 }
 
-FILLS: Final = {
-    "image": "#f1f3f5",
-    "encoder": "#dcebf7",
-    "bottleneck": "#e4def5",
-    "aspp": "#e4def5",
-    "gate": "#fdeccb",
-    "decoder": "#d9f0e6",
-    "output": "#f1f3f5",
+COLOURS: Final = {
+    "image": ("#f1f3f5", "#9aa3ae"),
+    "encoder": ("#dcebf7", "#0072b2"),
+    "bottleneck": ("#e4def5", "#785ef0"),
+    "aspp": ("#e4def5", "#785ef0"),
+    "gate": ("#fdeccb", "#d98c00"),
+    "decoder": ("#d9f0e6", "#009e73"),
+    "output": ("#f1f3f5", "#9aa3ae"),
 }
-EDGES: Final = {
-    "image": "#9aa3ae",
-    "encoder": "#0072b2",
-    "bottleneck": "#785ef0",
-    "aspp": "#785ef0",
-    "gate": "#d98c00",
-    "decoder": "#009e73",
-    "output": "#9aa3ae",
-}
+"""Fill and edge of each kind of block."""
 
 HARD_SPACE: Final = "\N{NO-BREAK SPACE}"
 BOX_WIDTH, BOX_HEIGHT, ROW = 1.76, 0.78, 1.06
@@ -99,7 +91,7 @@ class Blocks:
 
 
 def block_name(layer: str) -> str:
-    """Return the name of the block that a layer belongs to.
+    """The name of the block that a layer belongs to.
 
     >>> block_name("encoder_1_conv_2"), block_name("aspp_dilation_6"), block_name("logits")
     ('encoder_1', 'aspp_dilation_6', 'output')
@@ -173,7 +165,7 @@ def _operation(layer: Any) -> str:
 
 
 def _places(graph: Blocks) -> dict[str, tuple[float, float]]:
-    """Return the place of each block: x in inches, and its row, one further down for each halving of the image."""
+    """The place of each block: x in inches, and its row, one further down for each halving of the image."""
     full = graph.blocks["image"].shape[0]
     branches = [name for name in graph.blocks if name.startswith("aspp_")]
     places = {}
@@ -200,21 +192,21 @@ class _Box:
 
 
 def _draw_block(ax: Axes, block: Block, box: _Box) -> None:
+    fill, edge = COLOURS.get(block.kind, ("white", SOFT))
     patch = FancyBboxPatch(
         (box.left, box.top),
         box.width,
         BOX_HEIGHT,
         boxstyle="round,pad=0,rounding_size=0.07",
-        facecolor=FILLS.get(block.kind, "white"),
-        edgecolor=EDGES.get(block.kind, SOFT),
+        facecolor=fill,
+        edgecolor=edge,
         linewidth=1.1,
         gid=f"block:{block.name}",
     )
     ax.add_patch(patch)
     runs = [(len(list(run)), step) for step, run in groupby(block.operations)]
     counted = (f"{count}{HARD_SPACE}×{HARD_SPACE}{step}" if count > 1 else step for count, step in runs)
-    steps = ", ".join(counted)
-    lines = textwrap.wrap(steps, 28 if box.width == BOX_WIDTH else 120)
+    lines = textwrap.wrap(", ".join(counted), 28 if box.width == BOX_WIDTH else 120)
     shape = "×".join(str(size) for size in block.shape)
     left, right = box.left + 0.08, box.right - 0.08
     ax.text(left, box.top + 0.14, block.title, fontsize=8.5, fontweight="bold", va="center")
@@ -243,7 +235,7 @@ def _draw_connection(ax: Axes, source: str, target: str, boxes: dict[str, _Box])
 
 
 def _ends(start: _Box, end: _Box, shift: float) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return where an arrow leaves one box and enters the other: sideways, or up or down within a column."""
+    """Where an arrow leaves one box and enters the other: sideways, or up or down within a column."""
     if start.right < end.left:
         return (start.right, start.y + shift), (end.left, end.y + shift)
     if end.right < start.left:

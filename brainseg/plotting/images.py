@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from brainseg.plotting.style import MASK_COLOURS, MASK_TITLES, WIDTH, Plate, bare, halo, plate, styled
+from brainseg.scores import THRESHOLD
 
 Array = NDArray[Any]
 """An image (h, w) in 0…255, a mask (h, w) of 0 and 1, or a stack of them (n, h, w)."""
@@ -103,7 +104,7 @@ def predictions(
     scores: Array,
     kind: str = "box",
     score_name: str = "Dice",
-    threshold: float = 0.5,
+    threshold: float = THRESHOLD,
     count: int = 4,
 ) -> Plate:
     """Show the best, the middle and the worst cases of a model.
@@ -131,17 +132,26 @@ def predictions(
 
 
 def best_middle_worst(scores: Array, count: int) -> dict[str, list[int]]:
-    """Return row numbers of the best, middle and worst scores, each from high to low, no row twice.
+    """Row numbers of the best, middle and worst scores, each from high to low, no row twice; NaN is left out.
 
     >>> best_middle_worst([0.1, 0.9, float("nan"), 0.5, 0.7, 0.2], 1)
     {'best': [1], 'middle': [3], 'worst': [0]}
     """
-    scores = np.asarray(scores, float)
-    ranked = [int(i) for i in np.argsort(-scores, kind="stable") if not np.isnan(scores[i])]
+    ranked = _ranked(scores)
     count = min(count, max(len(ranked) // 3, 1))
     middle = (len(ranked) - count) // 2
     groups = {"best": ranked[:count], "middle": ranked[middle : middle + count], "worst": ranked[-count:]}
     return groups if len(ranked) >= 3 else {"all": ranked}
+
+
+def spread(scores: Array, count: int) -> list[int]:
+    """Row numbers from the best score to the worst, in equal steps of rank; NaN is left out.
+
+    >>> spread(np.array([0.1, 0.9, np.nan, 0.5]), 3)
+    [1, 3, 0]
+    """
+    ranked = _ranked(scores)
+    return [ranked[i] for i in np.linspace(0, len(ranked) - 1, min(count, len(ranked))).round().astype(int)]
 
 
 @styled
@@ -236,6 +246,11 @@ def _outline(ax: Axes, mask: Array, kind: str) -> None:
         zorder=3,
     )
     contour.set(path_effects=halo(), gid=f"outline:{kind}")
+
+
+def _ranked(scores: Array) -> list[int]:
+    values = np.asarray(scores, float)
+    return [int(i) for i in np.argsort(-values, kind="stable") if not np.isnan(values[i])]
 
 
 def _extent(image: Array) -> tuple[float, float, float, float]:

@@ -189,7 +189,8 @@ def guidance(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
     A filled mark is one whose difference from the network without guidance has an interval that excludes zero.
 
     Args:
-        table: As :func:`brainseg.paper.saliency_tables.guidance` gives it.
+        table: One row for each score, model and weight: `score`, `model` (key), `weight`, `mean` with the ends of its
+            interval, `low` and `high`, and those of the difference, `difference_low` and `difference_high`.
         scores: Which to show, and what to call them.
     """
     weights, models = sorted(table["weight"].unique()), list(dict.fromkeys(table["model"]))
