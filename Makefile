@@ -45,7 +45,8 @@ test-all: $(READY) ## Everything that make test leaves out: other backends, real
 
 verify: $(READY) ## Execute all chapters anew, compare every output, judge every claim: build/report/index.html
 	$(SNAKEMAKE) runs
-	pytest --nbval --nbval-current-env -W default -n $(CORES) --dist loadscope \
+	rm -rf build/report
+	pytest --nbval --nbval-current-env --nbval-cell-timeout 600 -W default -n $(CORES) --dist loadscope \
 		--report build/report --junitxml build/report/junit.xml notebooks/*.ipynb verification
 
 vary: $(READY) ## After make book: one chapter again, in the same way and with other arithmetic
