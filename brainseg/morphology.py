@@ -156,7 +156,7 @@ def largest_component(masks: Masks) -> Masks:
 
     def largest(mask: NDArray[np.uint8]) -> NDArray[Any]:
         labels, areas = components(mask[np.newaxis])
-        return mask & (labels[0] == areas.argmax())
+        return np.asarray(mask & (labels[0] == areas.argmax()))
 
     return _each(masks, largest)
 
@@ -174,7 +174,7 @@ def remove_small(masks: Masks, pixels: int) -> Masks:
 
     def kept(mask: NDArray[np.uint8]) -> NDArray[Any]:
         labels, areas = components(mask[np.newaxis])
-        return mask & (areas >= pixels)[labels[0]]
+        return np.asarray(mask & (areas >= pixels)[labels[0]])
 
     return _each(masks, kept)
 
@@ -204,9 +204,6 @@ class Operation:
     Args:
         name: Of :data:`WHOLE` or :data:`MEASURED`.
         amount: Of the latter: radius or area in pixels of an image :data:`SIZE` pixels wide.
-
-    Raises:
-        BrainsegError: If there is no such operation, or its amount is missing, negative, or given where none belongs.
     """
 
     name: str
@@ -258,11 +255,7 @@ class Pipeline:
 
     @classmethod
     def parse(cls, text: str) -> "Pipeline":
-        """The pipeline of which ``text`` is the ``str``.
-
-        Raises:
-            BrainsegError: As :class:`Operation`, or if the text is not written as in the example.
-        """
+        """The pipeline of which ``text`` is the ``str``."""
         return cls(() if text == "nothing" else tuple(Operation.parse(step.strip()) for step in text.split(",")))
 
 
@@ -320,9 +313,6 @@ def choose(masks: Masks, truth: Masks, candidates: Sequence[Pipeline] = CANDIDAT
         Pipeline, DataFrame: The chosen one; and one row per candidate, the first for doing nothing, with columns
             ``candidate``, ``dice`` (mean over images), ``change`` (mean over the images that have a Dice before and
             after), ``better`` and ``worse`` (shares of all images, those whose Dice rises and falls).
-
-    Raises:
-        BrainsegError: If masks and truth are not (n, h, w) of one shape with values 0 and 1, or no image has a tumour.
 
     >>> truth = np.array([[[0, 1, 1, 0, 0, 0]]])
     >>> speckled = np.array([[[0, 1, 1, 0, 0, 1]]])

@@ -1,6 +1,7 @@
 """Report what is odd in a data set: files, pairing, labels, borders, categories, patients."""
 
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -33,7 +34,6 @@ from brainseg.data.coco import (
 from brainseg.errors import BrainsegError
 
 PUBLISHED_SIZE = 128
-SPLIT_PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
 
 _NAMED = 3
 _NOT_CLOSED = "valid"  # the split whose masks the published steps do not close
@@ -91,15 +91,12 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """All tables but ``images`` as lists of rows, numbers rounded to six decimals: what JSON can hold."""
-        tables = {
-            "findings": self.findings,
-            "pairing": self.pairing,
-            "agreement": self.agreement,
-            "patients": self.patients,
-            "categories": self.categories.reset_index(),
-            "areas": self.areas,
+        tables = vars(self) | {"categories": self.categories.reset_index()}
+        return {
+            name: json.loads(table.round(6).to_json(orient="records"))
+            for name, table in tables.items()
+            if name != "images"
         }
-        return {name: json.loads(table.round(6).to_json(orient="records")) for name, table in tables.items()}
 
     def text(self) -> str:
         """The findings as lines of text, those that were not found last.
@@ -126,7 +123,7 @@ def check(root: Path, progress: bool = False) -> Report:
         images = pd.DataFrame(list(measured))
     pairing = _pairing(images)
     agreement = _agreement(images)
-    patients = pd.DataFrame([_leakage(found, first, second) for first, second in SPLIT_PAIRS])
+    patients = pd.DataFrame([_leakage(found, first, second) for first, second in itertools.combinations(SPLITS, 2)])
     findings = [
         *_file_findings(images, dataset, root),
         *_pairing_findings(images, pairing, dataset),

@@ -1,8 +1,7 @@
 """Cheng's borders: outlines that the authors of the original slices drew by hand.
 
-The Kaggle images are slices of Jun Cheng's data set (figshare, doi 10.6084/m9.figshare.1512427), transposed
-and stretched to 640x640. Cheng's own tumour borders, tumour types and patient IDs therefore belong to them as
-well.
+The Kaggle images are slices of Jun Cheng's data set (figshare, doi 10.6084/m9.figshare.1512427), transposed and
+stretched to 640x640. Cheng's own tumour borders, tumour types and patient IDs therefore belong to them as well.
 """
 
 import io

@@ -70,9 +70,6 @@ def open_dataset(
         data: Folder of the real data set; ``None`` for the phantom, which lies in the store.
         store: Where to keep what is made; :func:`default_store` if not given.
         progress: Show a progress bar while the phantom is made.
-
-    Raises:
-        BrainsegError: If the name is unknown, or the folder is missing or not needed.
     """
     store = store or default_store()
     if known(name, DATASETS, "data set") == "phantom":

@@ -21,7 +21,7 @@ FIGSHARE = "https://ndownloader.figshare.com/files"
 FILE_IDS = (3381290, 3381296, 3381293, 3381302)
 ZIPS = BORDERS.parent / "zips"
 
-_RETRIES = 3
+RETRIES = 3
 _TIMEOUT = 60
 _CHUNK = 1 << 16  # at most this much is lost when a connection breaks
 
@@ -102,7 +102,7 @@ def _place(source: Path, target: Path) -> None:
 
 def _fetch_borders(root: Path, figshare: str, progress: bool) -> None:
     urls = {f"{file_id}.zip": f"{figshare}/{file_id}" for file_id in FILE_IDS}
-    store = pooch.create(root / ZIPS, figshare, registry=dict.fromkeys(urls), urls=urls, retry_if_failed=_RETRIES)
+    store = pooch.create(root / ZIPS, figshare, registry=dict.fromkeys(urls), urls=urls, retry_if_failed=RETRIES)
     pooch.get_logger().setLevel("WARNING")
     for name, url in urls.items():
         partial = root / ZIPS / f"{name}.partial"

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from brainseg.data.cases import Case, cases
@@ -177,17 +176,12 @@ def _row(case: Case) -> dict[str, Any]:
 def _extent(annotations: tuple[Annotation, ...]) -> tuple[float, float, float, float]:
     """Smallest box around all annotations: x, y, width, height."""
     corners = [p for a in annotations for p in a.polygons]
-    corners += [_corners(a.bbox) for a in annotations if a.rle is not None]
+    corners += [np.cumsum([a.bbox[:2], a.bbox[2:]], axis=0) for a in annotations if a.rle is not None]
     if not corners:
         return (np.nan,) * 4
     points = np.concatenate(corners)
     (x, y), (width, height) = points.min(axis=0), np.ptp(points, axis=0)
     return float(x), float(y), float(width), float(height)
-
-
-def _corners(bbox: tuple[float, float, float, float]) -> NDArray[np.float64]:
-    x, y, width, height = bbox
-    return np.array([[x, y], [x + width, y + height]])
 
 
 def _flags(case: Case) -> Iterator[str]:

@@ -14,20 +14,15 @@ def attention_maps(
 ) -> dict[str, NDArray[np.float32]]:
     """Attention maps of a model: of its gates, or of its spatial attention.
 
-    Args:
-        model: One of the book's models.
-        images: What the model takes: (n, size, size, channels), 0 to 1.
-        batch_size: Images that are computed at once; more take more memory.
-
     Returns:
         By the name of what is weighted, finest first (``gate_1`` or ``spatial_1`` is the skip connection at full
         resolution, ``spatial_pyramid`` is in DeepLab): maps (n, h, w), 0 (nothing passes) to 1 (everything). Empty for
         a model without attention or with channel attention, which weights all places alike.
 
     >>> from brainseg.models import build
-    >>> images = np.zeros((2, 32, 32, 3), np.float32)
-    >>> {name: maps.shape for name, maps in attention_maps(build("unet", size=32, width=4), images).items()}
-    {'gate_1': (2, 32, 32), 'gate_2': (2, 16, 16), 'gate_3': (2, 8, 8), 'gate_4': (2, 4, 4)}
+    >>> images = np.zeros((1, 16, 16, 3), np.float32)
+    >>> {name: maps.shape for name, maps in attention_maps(build("unet", size=16, width=2), images).items()}
+    {'gate_1': (1, 16, 16), 'gate_2': (1, 8, 8), 'gate_3': (1, 4, 4), 'gate_4': (1, 2, 2)}
     """
     from brainseg.backend import keras
 

@@ -32,11 +32,11 @@ class Style:
     seed: int = 0
 
     def seed_of(self, name: str) -> int:
-        """Return the seed of the layer of that name."""
+        """The seed of the layer of that name."""
         return zlib.crc32(f"{self.seed}/{name}".encode()) >> 1
 
     def start(self, name: str, initialiser: str = "GlorotUniform") -> keras.Initializer:
-        """Return the initialiser of the layer of that name."""
+        """The initialiser of the layer of that name."""
         return getattr(keras.initializers, initialiser)(seed=self.seed_of(name))
 
 

@@ -14,15 +14,12 @@ MIRRORS = ((), (1,), (2,), (1, 2))
 
 
 def predict(model: "keras.Model", images: NDArray[np.uint8], mirrored: bool = False) -> NDArray[np.float32]:
-    """Tumour probabilities of grey images.
+    """Tumour probabilities of grey images, (n, size, size), 0 to 1.
 
     Args:
         model: One of the book's models.
         images: (n, size, size), 0 to 255.
         mirrored: Give the mean of the predictions for the image and its three mirror images, each mirrored back.
-
-    Returns:
-        (n, size, size), 0 to 1.
     """
     chunks = [as_input(images[i : i + AT_ONCE]) for i in range(0, len(images), AT_ONCE)]
     return np.concatenate([_mean_prediction(model, x, MIRRORS if mirrored else MIRRORS[:1])[..., 0] for x in chunks])

@@ -1,7 +1,6 @@
 """Learning curves and the comparison with what was published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
@@ -59,33 +58,12 @@ def learning_curves(history: pd.DataFrame, background: float, model: str = "unet
     return figure
 
 
-@dataclass(frozen=True)
-class Source:
-    """How the numbers of one source are drawn: marker, filled or not, in grey or in the model's colour."""
-
-    title: str
-    marker: str
-    filled: bool
-    coloured: bool
-
-    def line(self, colour: str) -> dict[str, Any]:
-        """Return the marker settings of a plotted line."""
-        edge = colour if self.coloured else SOFT
-        return {
-            "marker": self.marker,
-            "markersize": 7.5,
-            "markeredgewidth": 1.4,
-            "markeredgecolor": edge,
-            "markerfacecolor": edge if self.filled else "white",
-            "linestyle": "none",
-        }
-
-
-SOURCES = {
-    "published baseline": Source("published, without gates", "o", filled=False, coloured=False),
-    "published": Source("published", "o", filled=True, coloured=False),
-    "ours": Source("this run", "D", filled=True, coloured=True),
+SOURCES: Final[dict[str, tuple[str, str, bool]]] = {
+    "published baseline": ("published, without gates", "o", False),
+    "published": ("published", "o", True),
+    "ours": ("this run", "D", True),
 }
+"""Where a number is from: what to call it, its mark, and whether that is filled. Ours is in the model's colour."""
 
 
 @styled
@@ -116,9 +94,9 @@ def published_against_ours(table: pd.DataFrame, background: Mapping[str, float] 
         ax.spines["left"].set_visible(False)
         ax.margins(x=0.08)
     handles = [
-        Line2D([], [], label=source.title, **source.line(INK))
-        for name, source in SOURCES.items()
-        if name in set(table["source"])
+        Line2D([], [], label=title, **_mark(source, INK))
+        for source, (title, *_) in SOURCES.items()
+        if source in set(table["source"])
     ]
     if background:
         handles.append(Line2D([], [], label="no tumour anywhere", **NOTHING))
@@ -130,7 +108,14 @@ def _dots(ax: Axes, place: int, colour: str, rows: pd.DataFrame) -> None:
     values = rows.set_index("source")["value"]
     ax.plot([values.min(), values.max()], [place, place], color=colour, lw=1.4, alpha=0.5, zorder=2)
     for source, value in values.items():
-        ax.plot(value, place, zorder=3, **SOURCES[str(source)].line(colour))
+        ax.plot(value, place, zorder=3, **_mark(str(source), colour))
+
+
+def _mark(source: str, colour: str) -> dict[str, Any]:
+    _, marker, filled = SOURCES[source]
+    edge = colour if source == "ours" else SOFT
+    face = edge if filled else "white"
+    return {"marker": marker, "ms": 7.5, "mew": 1.4, "mec": edge, "mfc": face, "ls": "none"}
 
 
 def _nothing_line(ax: Axes, value: float, text: str) -> None:

@@ -1,4 +1,8 @@
-"""Pictures of slices: outlines over grey images, never fills that hide what lies beneath."""
+"""Pictures of slices: outlines over grey images, never fills that hide what lies beneath.
+
+`images` and `truth` are stacks (n, h, w): grey values 0 to 255, and masks of a `kind`, which is `box`, `position` or
+`border`. Of n scores, images with NaN are left out.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -30,7 +34,6 @@ def montage(
     """Show slices in a grid, with the outlines of their masks.
 
     Args:
-        images: n grey images (h, w), values 0 to 255.
         outlines: For each kind (`box`, `position`, `border`, `prediction`) n masks, None where there is none.
         titles: n titles.
         columns: Panels in a row.
@@ -110,9 +113,7 @@ def predictions(
     """Show the best, the middle and the worst cases of a model.
 
     Args:
-        images, truth, probability: Stacks (n, h, w): grey images, masks of the given kind, tumour probabilities 0 to 1.
-        scores: n scores; images with NaN are left out.
-        kind: What `truth` is: `box`, `position` or `border`.
+        probability: Of tumour, (n, h, w), 0 to 1.
         score_name: What `scores` are.
         threshold: A pixel is predicted tumour where its probability exceeds this.
         count: Cases in a row.
@@ -159,10 +160,8 @@ def attention_maps(images: Array, truth: Array, maps: Mapping[str, Array], score
     """Lay the attention maps of a model over a good, a middling and a bad case, one slice a row, one map a column.
 
     Args:
-        images, truth: Stacks (n, h, w): grey images, masks of the given kind.
         maps: By the name of the layer, such as `gate_1`: n maps with values 0 (closed) to 1 (open), of any resolution.
-        scores: n scores that say which case is good; images with NaN are left out.
-        kind: What `truth` is: `box`, `position` or `border`.
+        scores: Which case is good.
     """
     cases = [rows[0] for rows in best_middle_worst(scores, 1).values()]
     columns = len(maps) + 1
@@ -195,11 +194,9 @@ def side_by_side(
     """Show several answers to the same images, one image a column, one answer a row.
 
     Args:
-        images, truth: Stacks (n, h, w): grey images, masks of the given kind.
         answers: By title: stacks of predicted masks.
         rows: Which images to show.
         scores: By the same titles: n scores, written above the pictures as Dice.
-        kind: What `truth` is: `box`, `position` or `border`.
     """
     figure = plate((WIDTH / len(rows) + 0.2 * bool(scores)) * len(answers) + 0.35)
     axes = figure.subplots(len(answers), len(rows), squeeze=False)
@@ -259,7 +256,7 @@ def _extent(image: Array) -> tuple[float, float, float, float]:
 
 
 def _window(mask: Array, margin: float) -> tuple[float, float, float, float]:
-    """Return left, right, top and bottom of a square around a mask, wider by `margin` of its side."""
+    """Left, right, top and bottom of a square around a mask, wider by `margin` of its side."""
     rows, columns = np.nonzero(mask)
     half = (0.5 + margin) * (max(np.ptp(rows), np.ptp(columns)) + 1)
     half = min(half, min(mask.shape) / 2)

@@ -24,9 +24,6 @@ def region_weights(
 ) -> NDArray[np.float32]:
     """The pixels of each image whose logits are explained: 1 in the region, 0 elsewhere, (n, h, w).
 
-    Raises:
-        BrainsegError: If the region is unknown, has the wrong shape, or is empty in an image.
-
     >>> from brainseg.models import build
     >>> images = np.zeros((2, 16, 16, 3), np.float32)
     >>> region_weights(build("deeplab", size=16, width=2), images, (3, 5)).nonzero()
@@ -54,9 +51,6 @@ def region_weights(
 
 def marked_or_whole(probability: NDArray[np.float32]) -> NDArray[np.bool_]:
     """What a network marks in each image, or the whole image where it marks nothing: a region that is never empty.
-
-    Args:
-        probability: Of tumour, (n, h, w).
 
     >>> marked_or_whole(np.array([[[0.9, 0.1]], [[0.2, 0.1]]], np.float32)).tolist()
     [[[True, False]], [[True, True]]]

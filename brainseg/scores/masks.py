@@ -37,11 +37,7 @@ def require_one_shape(prediction: NDArray[Any], truth: NDArray[Any]) -> None:
 
 
 def mask_pair(prediction: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Predicted and true masks of the same images as Booleans, (n, h, w) each.
-
-    Raises:
-        BrainsegError: If the shapes differ or are not (n, h, w), or the values are not 0 and 1.
-    """
+    """Predicted and true masks of the same images as Booleans, (n, h, w) each; refuses anything else."""
     predicted, actual = binary_mask(prediction, "prediction"), binary_mask(truth, "truth")
     require_one_shape(predicted, actual)
     if actual.ndim != 3:

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainseg.data import fetch as module
 from brainseg.data.cheng import read_borders
 from brainseg.data.coco import SPLITS, read_dataset
-from brainseg.data.fetch import FILE_IDS, HANDLE, fetch
+from brainseg.data.fetch import FILE_IDS, HANDLE, RETRIES, fetch
 from brainseg.errors import BrainsegError
 from tests.data.test_cheng import ellipse, write_mat
 from tests.data_fixtures import write_dataset
@@ -221,7 +220,7 @@ def test_a_server_error_is_tried_again_and_then_reported(server: Server, kaggle:
     with pytest.raises(BrainsegError, match=rf"cannot download .*/files/{second} \(HTTPError: 503") as error:
         fetch(root, figshare=server.url, kaggle=kaggle)
     assert "\n" not in str(error.value)
-    assert [name for name, _ in server.requests] == [first, *[second] * (1 + module._RETRIES)]
+    assert [name for name, _ in server.requests] == [first, *[second] * (1 + RETRIES)]
     server.status.clear()
     fetch(root, figshare=server.url, kaggle=kaggle)
     assert [name for name, _ in server.requests].count(first) == 1

@@ -28,7 +28,9 @@ PARTS = {  # the layers of each kind of attention
     "spatial": ("merge", "map", "apply"),
 }
 ATTENDED = [(name, kind) for name in MODELS for kind in ARCHITECTURES[name].attentions if kind]
-VARIANTS = [(name, kind, None) for name in MODELS for kind in ARCHITECTURES[name].attentions]
+VARIANTS: list[tuple[str, str | None, str | None]] = [
+    (name, kind, None) for name in MODELS for kind in ARCHITECTURES[name].attentions
+]
 VARIANTS += [(name, "published", "batch") for name in MODELS]
 every_model = pytest.mark.parametrize("name", MODELS)
 every_attention = pytest.mark.parametrize(("name", "attention"), ATTENDED)
