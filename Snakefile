@@ -9,6 +9,7 @@ calls this file. Called directly, the programs of the environment have to be fou
 With --profile profiles/slurm (or another of that folder) the same rules run as jobs of a cluster.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from brainseg.experiments.plan import NEEDS
 from brainseg.fingerprint import code_fingerprint, source_files
 from brainseg.models import MODELS
 from brainseg.paper.build.asked import asked_for
-from brainseg.paper.build.inputs import input_files
+from brainseg.paper.build.inputs import inputs
 
 DATASET = config.get("dataset", "phantom")
 SCALE = config.get("scale", "quick")
@@ -46,9 +47,9 @@ PARAMETERS = " ".join(f"--parameter {name}='{value}'" for name, value in CHANGED
 shell.prefix("export TF_NUM_INTEROP_THREADS=1; ")
 
 
-def stamp(name, files):
-    """A file whose time changes when what these files do changes, and not when they are worded otherwise."""
-    path, digest = WORK / "code" / name, code_fingerprint(files)
+def stamp(name, digest):
+    """A file that is written anew, and so later than what is made from it, when the digest is another."""
+    path = WORK / "code" / name
     if not path.is_file() or path.read_text() != digest:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(digest)
@@ -56,14 +57,14 @@ def stamp(name, files):
 
 
 def sources(*modules):
-    """What decides a step, apart from its data: the modules that it runs, and the lock."""
-    return [stamp("+".join(modules), source_files(*modules)), LOCK]
+    """What decides a step, apart from its data: what the modules do that it runs, and the lock."""
+    return [stamp("+".join(modules), code_fingerprint(source_files(*modules))), LOCK]
 
 
 def chapter_sources(wildcards):
-    files = [path.resolve().relative_to(Path.cwd()) for path in input_files(Path(f"notebooks/{wildcards.chapter}.py"), Path(LOCK))]
-    modules = [path for path in files if path.parts[0] == "brainseg"]
-    return [stamp(wildcards.chapter, modules), *(str(path) for path in files if path not in modules)]
+    """What decides a chapter, as the executed notebook will know it."""
+    files = inputs(Path(f"notebooks/{wildcards.chapter}.py"), Path(LOCK), {})["files"]
+    return stamp(wildcards.chapter, json.dumps(files, indent=1))
 
 
 def folder_of(dataset):

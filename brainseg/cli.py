@@ -228,9 +228,7 @@ def prepare(
     from brainseg.data.dataset import default_store
     from brainseg.data.prepare import prepare as prepare_arrays
 
-    prepared = prepare_arrays(
-        root, scale_named(scale).size, (workspace or default_store()) / "prepared", progress=True
-    )
+    prepared = prepare_arrays(root, scale_named(scale).size, (workspace or default_store()) / "prepared", progress=True)
     typer.echo(f"{len(prepared.table)} images of {prepared.size} × {prepared.size} pixels in {prepared.folder}")
     _write_record(record, {"fingerprint": prepared.fingerprint, "images": len(prepared.table)})
 

@@ -150,6 +150,20 @@ def test_a_module_has_changed_if_it_does_something_else_and_a_chapter_if_it_says
     assert before[1] == changed[1] != reworded[1]
 
 
+def test_what_a_chapter_shows_of_a_module_counts_with_its_words(
+    source: Path, lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = source.with_name("module.py")
+    monkeypatch.setattr(inputs_module, "imported_files", lambda script: [module])
+    source.write_text("# %%\ndisplay.source(module.shown)\n")
+
+    def digest(of_shown: str, of_hidden: str) -> str:
+        module.write_text(f'def shown():\n    """{of_shown}"""\n\n\ndef hidden():\n    """{of_hidden}"""\n')
+        return str(inputs(source, lock, {})["files"][module.name])
+
+    assert digest("One", "One") == digest("One", "Another") != digest("Another", "One")
+
+
 def test_what_differs_each_time_stands_beside_the_notebook(source: Path, lock: Path) -> None:
     provenance = json.loads(source.with_name("out.json").read_text())
     assert provenance["chapter"] == "01_chapter"

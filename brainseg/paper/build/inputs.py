@@ -1,5 +1,6 @@
 """What a chapter is made from, and what of it has changed."""
 
+import ast
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,10 +36,15 @@ def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str
         data: Fingerprint of the data set.
 
     Returns:
-        ``files``: 16 hexadecimal digits for each of the :func:`input_files`: of a module for what it does, of any other
-        file, the script among them, for all that it says. ``parameters``. ``data``.
+        ``files``: 16 hexadecimal digits for each of the :func:`input_files`: of a module for what it does, and all that
+        is said in what the chapter shows of it; of any other file, the script among them, for all that it says.
+        ``parameters``. ``data``.
     """
-    files = {_label(path, lock.parent): _digest(path, source) for path in input_files(source, lock)}
+    names = _shown(source)
+    files = {
+        _label(path, lock.parent): _digest(path, names if path != source else None)
+        for path in input_files(source, lock)
+    }
     return {"files": files, "parameters": dict(parameters), "data": data}
 
 
@@ -78,7 +84,18 @@ def _read(module: Path, name: str) -> list[Path]:
     return found
 
 
-def _digest(path: Path, source: Path) -> str:
-    if path.suffix == ".py" and path != source:
-        return code_fingerprint([path])[:16]
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+def _shown(source: Path) -> set[str]:
+    """Names of the functions and classes whose source a chapter shows, docstrings and comments included."""
+    calls = [node for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    shows = (call for call in calls if ast.unparse(call.func).endswith("source"))
+    return {ast.unparse(thing).rpartition(".")[2] for call in shows for thing in call.args}
+
+
+def _digest(path: Path, shown: set[str] | None) -> str:
+    """Of a module for what it does, and for all that it says of what is shown; of any other file for all."""
+    if path.suffix != ".py" or shown is None:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    text = path.read_text(encoding="utf-8")
+    defined = (node for node in ast.walk(ast.parse(text)) if getattr(node, "name", None) in shown)
+    said = "".join(ast.get_source_segment(text, node) or "" for node in defined)
+    return hashlib.sha256((code_fingerprint([path]) + said).encode()).hexdigest()[:16]
