@@ -7,6 +7,7 @@ from brainseg.backend import keras
 from brainseg.errors import BrainsegError
 from brainseg.models.losses import LOSSES, SMOOTHING, loss, soft_dice
 
+pytestmark = pytest.mark.contract
 every_loss = pytest.mark.parametrize("name", LOSSES)
 
 

@@ -56,7 +56,6 @@ def places(name: str) -> tuple[Any, ...]:
     return (1, 2, 3, 4) if name in WITH_SKIPS else ("pyramid",)
 
 
-@pytest.mark.contract
 @every_model
 def test_parameters_are_as_many_as_published(name: str) -> None:
     model = build(name)
@@ -198,6 +197,7 @@ def test_attention_maps_are_those_of_places(name: str, attention: str) -> None:
         np.testing.assert_allclose(stack, keras.ops.convert_to_numpy(values[title])[..., 0], rtol=1e-5)
 
 
+@pytest.mark.contract
 def test_channel_attention_multiplies_channels_by_known_numbers() -> None:
     # Means 1, -2, 3 and 0; of these the ReLU leaves 1, 0, 3 and 0. The four sigmoids are of ln 3, 0, -ln 4 and ln 9.
     x = np.zeros((1, 2, 2, 4), np.float32) + [1, -2, 3, 0] + np.array([[-1, 1], [2, -2]])[None, :, :, None]
@@ -218,6 +218,7 @@ def test_channel_attention_squeezes_to_a_sixteenth_but_at_least_four(channels: i
     assert count(model.weights) == (channels + 1) * squeezed + (squeezed + 1) * channels
 
 
+@pytest.mark.contract
 def test_spatial_attention_multiplies_places_by_known_numbers() -> None:
     # The kernel adds the mean in place and twice the maximum three columns to the right, beyond the border 0.
     x = np.zeros((1, 1, 5, 3), np.float32)
