@@ -40,7 +40,7 @@ fast: $(READY)
 	pytest -n $(CORES) --dist loadfile -m "not slow"
 
 test-all: $(READY) ## Everything that make test leaves out: other backends, real kills, seeded defects, the wheel
-	pytest -n $(CORES) --dist loadfile -m slow
+	pytest -n $(CORES) --dist worksteal -m slow
 	KERAS_BACKEND=jax pytest -n $(CORES) --dist loadfile -m contract
 
 verify: $(READY) ## Execute all chapters anew, compare every output, judge every claim: build/report/index.html

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import nbformat
-import pytest
 
 from brainseg.data.dataset import default_store, open_dataset
 from brainseg.paper.build.agreement import compare
@@ -18,10 +17,8 @@ from brainseg.paper.build.report import IGNORED_TAG
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHAPTER, MODEL = "05_deeplab", "deeplab"
 IN_THE_BOOK = default_store() / "phantom-quick-0" / "book" / "notebooks" / f"{CHAPTER}.ipynb"
-VARIANTS = {
-    "other number of threads": {"TF_NUM_INTRAOP_THREADS": "2", "OMP_NUM_THREADS": "2"},
-    "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
-}
+OTHER_ARITHMETIC = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_NUM_INTRAOP_THREADS": "2", "OMP_NUM_THREADS": "2"}
+"""Another library for convolutions, and sums in another order."""
 
 
 def executed(workspace: Path, **environment: str) -> Path:
@@ -47,9 +44,8 @@ def test_same_machine_gives_the_same_bytes(tmp_path: Path) -> None:
     assert executed(tmp_path / "again").read_bytes() == IN_THE_BOOK.read_bytes()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_other_arithmetic_stays_within_the_tolerances(tmp_path: Path, variant: str) -> None:
-    cells = nbformat.read(executed(tmp_path / "varied", **VARIANTS[variant]), as_version=4).cells
+def test_other_arithmetic_stays_within_the_tolerances(tmp_path: Path) -> None:
+    cells = nbformat.read(executed(tmp_path / "varied", **OTHER_ARITHMETIC), as_version=4).cells
     references = nbformat.read(REPOSITORY / "notebooks" / f"{CHAPTER}.ipynb", as_version=4).cells
     found = {
         reference.id: compare(reference.outputs, cell.outputs, cell.metadata.get("tags", []))

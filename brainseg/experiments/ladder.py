@@ -41,9 +41,6 @@ LADDER: Final[Mapping[str, Step]] = {
 STEPS: Final[Mapping[str, str]] = {"published": "as published", **{name: step.title for name, step in LADDER.items()}}
 """All steps of the ladder, with their titles."""
 
-TRAINED: Final = tuple(step for step in STEPS if step not in ("scored", "processed"))
-"""The steps that need a training of their own: the others change what is asked of it."""
-
 
 def recipe_at(
     step: str,

@@ -109,10 +109,6 @@ class Matrix:
         """Name of the folder in ``results/`` that keeps it."""
         return f"{self.dataset}-{self.scale}-{self.name}"
 
-    def names(self, run: Planned) -> list[str]:
-        """Names in ``results/`` of what is recorded of one of the runs."""
-        return [f"{record_name(run, kind)}-{run.seed}" for kind in self.records]
-
     @property
     def files(self) -> dict[str, str]:
         """Where each record is made, below the folder of what is built, by its name in ``results/``.

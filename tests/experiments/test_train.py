@@ -105,14 +105,6 @@ def test_the_last_validation_metrics_are_those_of_the_kept_weights(run: Run, pre
     assert last["val_loss"] == pytest.approx(log_loss(truth.ravel(), probability.ravel()), abs=1e-5)
 
 
-@pytest.mark.slow
-def test_the_same_recipe_gives_the_same_run(run: Run, prepared: Prepared, tmp_path: Path) -> None:
-    again = train(run.recipe, prepared, tmp_path)
-    assert again.folder.name == run.folder.name
-    pd.testing.assert_frame_equal(again.history, run.history, check_exact=True)
-    np.testing.assert_array_equal(again.probability, run.probability)
-
-
 def test_a_finished_run_is_found_and_not_trained_again(
     run: Run, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from brainseg.experiments.matrix import read_matrix
 from tests.conftest import REPOSITORY
 
 STYLE = (REPOSITORY / "book" / "style.md").read_text(encoding="utf-8")
@@ -26,3 +27,10 @@ def test_the_walks_name_what_there_is() -> None:
         last = parts[-1]
         module = (REPOSITORY / "brainseg").joinpath(*parts).with_suffix(".py")
         assert module.is_file() or re.search(rf"(def|class) {last}\b|^{last}\b", code, re.MULTILINE), name
+
+
+def test_folders_of_results_that_pages_name_are_those_of_experiments() -> None:
+    pages = [*(REPOSITORY / "notebooks").glob("*.py"), *(REPOSITORY / "book").glob("*.md")]
+    named = {name for page in pages for name in re.findall(r"results/(tumorseg-[\w-]+)`", page.read_text("utf-8"))}
+    assert named
+    assert named <= {matrix.folder for matrix in read_matrix().values() if matrix.recorded}

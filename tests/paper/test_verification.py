@@ -156,9 +156,16 @@ WRONG: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
 }
 
 
+HEARD_FROM_WORKERS = ("stopped at a failure", "kernel crashed", "collection failed", "left out by name")
+"""What a session with workers hears in another way than one without; the rest it counts after both alike."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [LOCALLY, ON_WORKERS], ids=["locally", "on workers"])
-@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize(
+    ("case", "workers"),
+    [*((case, LOCALLY) for case in WRONG), *((case, ON_WORKERS) for case in HEARD_FROM_WORKERS)],
+    ids=[*WRONG, *(f"{case} on workers" for case in HEARD_FROM_WORKERS)],
+)
 def test_what_is_not_whole_or_does_not_agree_is_not_reproduced(
     folder: Path, case: str, workers: tuple[str, ...]
 ) -> None:
