@@ -44,8 +44,8 @@ test-all: $(READY) ## Everything that make test leaves out: other backends, real
 	KERAS_BACKEND=jax pytest -n $(CORES) --dist loadfile -m contract
 
 verify: $(READY) ## Execute all chapters anew, compare every output, judge every claim: build/report/index.html
-	$(SNAKEMAKE) runs
 	rm -rf build/report
+	$(SNAKEMAKE) runs
 	pytest --nbval --nbval-current-env --nbval-cell-timeout 600 -W default -n $(CORES) --dist loadscope \
 		--report build/report --junitxml build/report/junit.xml notebooks/*.ipynb verification
 

@@ -10,6 +10,7 @@ import hashlib
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from brainseg.errors import BrainsegError
 
@@ -51,9 +52,9 @@ def code_fingerprint(paths: Iterable[Path]) -> str:
     Of other files all counts. So a result need not be made again because a sentence was mended.
 
     >>> file = getfixture("tmp_path") / "a.py"
-    >>> _ = file.write_text("def f(x):\n    if x < 0:\n        raise ValueError('negative')")
+    >>> _ = file.write_text("def f(x):\n    if x < 0:\n        raise BrainsegError('negative')")
     >>> before = code_fingerprint([file])
-    >>> _ = file.write_text('def f(x):\n    "Root."\n    if x < 0:\n        raise ValueError(f"{x} is below 0")')
+    >>> _ = file.write_text('def f(x):\n    "Root."\n    if x < 0:\n        raise BrainsegError(f"{x} is below 0")')
     >>> code_fingerprint([file]) == before
     True
     """
@@ -61,7 +62,7 @@ def code_fingerprint(paths: Iterable[Path]) -> str:
     for path in paths:
         content = path.read_bytes()
         if path.suffix == ".py":
-            content = ast.dump(_WithoutWords().visit(ast.parse(content))).encode()
+            content = _written(_WithoutWords().visit(ast.parse(content))).encode()
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
@@ -82,17 +83,28 @@ def commit() -> str:
         return "unknown"
 
 
+def _written(node: Any) -> str:
+    """A syntax tree as a text, the same with every version of Python: these differ in which empty fields they have."""
+    if isinstance(node, ast.AST):
+        fields = (f"{name}={_written(value)}" for name, value in ast.iter_fields(node) if value not in (None, []))
+        return f"{type(node).__name__}({', '.join(fields)})"
+    return f"[{', '.join(map(_written, node))}]" if isinstance(node, list) else repr(node)
+
+
 class _WithoutWords(ast.NodeTransformer):
-    """Takes texts that stand alone, which are docstrings, and the arguments of raised errors out of a syntax tree."""
+    """Takes out of a syntax tree texts that stand alone, which are docstrings, words of errors, and the version."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if is_text else node
 
     def visit_Raise(self, node: ast.Raise) -> ast.Raise:
-        if isinstance(node.exc, ast.Call):
+        if isinstance(node.exc, ast.Call) and ast.unparse(node.exc.func) == BrainsegError.__name__:
             node.exc.args, node.exc.keywords = [], []
         return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
+        return None if ast.unparse(node.targets[0]) == "__version__" else node
 
 
 def _closure(start: Iterable[Path]) -> list[Path]:

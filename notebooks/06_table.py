@@ -79,6 +79,8 @@ plotting.published_against_ours(
 # behaves.
 #
 # ## The same runs on test images
+#
+# *Pooled* counts all pixels of a batch as one image, as the study does; *per image* is the mean of the scores of single images.
 
 # %% tags=["hide-input", "trained"]
 columns = {"accuracy": "accuracy", "mean_iou": "mean IoU", "dice": "Dice, pooled", "dice_per_image": "Dice, per image"}
@@ -143,8 +145,9 @@ pd.DataFrame(scores).T.rename(columns=study.MEASURES).round(4)
 source(published.published_scores)
 
 # %% [markdown]
-# If this is what happened in the study, then its mean IoU can be computed without any network, from the labels alone. The last lines of the study's
-# four training logs, beside half the share of background of the same images, measured on the study's own labels; and beside that the last lines of this book's own logs, recorded: the same training on the same images at the study's number of pixels, with a quarter of its filters.
+# If this is what happened in the study, then its mean IoU can be computed without any network, from the labels alone. The table has three columns of numbers:
+# the validation mean IoU in the last line of the study's four training logs; half the share of background of the same images, with the study's own labels; and the last line of this book's recorded logs, of the same training at the study's number of pixels, with a quarter of its filters. The fourth column
+# says which images.
 
 # %% tags=["hide-input"]
 areas = recorded("tumorseg-check")["areas"].set_index(["split", "mask"])["background_mean_iou"]
@@ -223,7 +226,7 @@ items([f"For the printed {d} and {h} rows this is {d / 2 / (h - d / 2):.4f}. The
 #
 # - Accuracy starts at the share of background; a blank sheet scores above 95 %.
 # - The published mean IoU was computed from probabilities where classes were expected. On validation images it is half the share of background, for every network, to the last digit.
-# - The published Dice values are training values.
+# - The published Dice values are training values. The scores above 1 are of arrays that NumPy stretched; they are no scores.
 #
 # ## Exercises
 #

@@ -50,7 +50,7 @@ workspace = Workspace(dataset, scale, seed, data)
 # 4. **True borders.** The tumours' outlines in place of the boxes.
 # 5. **Split by patient.** All images of a person are on one side.
 # 6. **Corrected training.** One preset for all four networks. It changes loss, normalisation, dropout, learning rate, augmentation, the number of epochs and which of them is kept, the validation images,
-#    and it averages a prediction over mirror images; the appendix says what was tried.
+#    and it averages a prediction over mirror images; the appendix of this chapter says what was tried.
 # 7. **Post-processing.** Chosen on validation images; [chapter 9](09_morphology) is about it.
 #
 # Two numbers belong to each step. *Reported* is the Dice that the step would put into a paper, on its own images against its own labels. *On borders* is
@@ -79,7 +79,7 @@ study_table = tables.ladder_table(study)
 study_table.round(2)
 
 # %% [markdown]
-# The runs behind it, and behind all further tables of the corrected training, by the last part of the names that they have in `results/tumorseg-small-ladder`:
+# The runs behind it, and behind the recorded tables of the next section, by the last part of the names that they have in `results/tumorseg-small-ladder`:
 
 # %% tags=["hide-input"]
 tables.run_names(study)
@@ -142,6 +142,8 @@ excluding = ((pairs["low"] > 0) | (pairs["high"] < 0)).sum()
 items([f"Of {len(pairs)} intervals, {excluding} exclude zero."])
 
 # %% [markdown]
+# So no network is ahead of another. The study's claim that the modified DeepLab is best is not reproduced at this size.
+#
 # The {term}`p values <p value>` are of a test that exchanges the two networks patient by patient, because slices of one patient are not independent. With six pairs, the chance that one of them falls below
 # 0.05 by accident is up to 30 %, not 5 %; `p_holm` corrects for that {cite:p}`holm1979`.
 #
@@ -155,11 +157,11 @@ tables.scoreboard(corrected, "corrected").drop("HD95, px")
 # ## Summary
 #
 # - Six corrections, one at a time, lead from the published numbers to fair ones. One of them lowers the reported score without changing the network.
-# - A difference between networks counts only with its interval.
+# - Compared fairly at this size, no network can be told from another: a difference counts only with its interval.
 #
 # ## Exercises
 #
-# 1. Take the interval of one network's Dice as if all images were independent: `bootstrap_mean` after giving each image a patient of its own. How much narrower does
+# 1. Take the interval of one network's Dice as if all images were independent: `brainseg.scores.statistics.bootstrap_mean` after giving each image a patient of its own. How much narrower does
 #    it become, and why is that wrong?
 #
 # ## Appendix: what was tried for the corrected training

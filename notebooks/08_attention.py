@@ -11,13 +11,14 @@
 # ---
 
 # %% [markdown]
-# # Attention, seeds, size and cost
+# # Size, seeds, attention and cost
 #
-# [Chapter 7](07_ladder) compared four networks at one size, each trained once, with the attention that the study gave them. This chapter changes the scale, the seed and the attention, one after another, and counts what a network costs. At the end of it you can
+# [Chapter 7](07_ladder) compared four networks at one size, each trained once, with the attention that the study gave them. This chapter changes the scale, the seed and the attention, one after another, and counts what a network costs. Everything in it was {ref}`recorded <recorded-results>`; nothing is trained for this page. At the end of it you can
 #
 # - say what larger images and wider networks add, and what they leave the same;
 # - say what a few {term}`seeds <seed>` cannot show;
-# - tell an effect of attention from the difference between two trainings.
+# - tell an effect of attention from the difference between two trainings;
+# - say what a network costs, in parameters, operations, time and memory.
 
 # %% tags=["parameters"]
 dataset = "phantom"
@@ -41,6 +42,9 @@ from brainseg.scores.statistics import beside_zero, smallest_p
 #
 # The networks of [chapter 7](07_ladder) see 64 × 64 pixels and have an eighth of the published width. For all four, the same training was recorded with images of 128 × 128 pixels, twice the width, 40 epochs in place of 20, and 8 images in a batch
 # in place of 4, so that the number of steps is the same. All of this changed together: what follows does not say which of it helped. (The hours are by the clock, which ran on while two of these trainings were paused.)
+#
+# Scores are of single test images against the tumours' borders, with 95 % {term}`intervals <confidence interval>` from a {term}`bootstrap` over patients and images. {term}`HD95` and {term}`surface Dice` are about the outline, *missed* is the share of tumours
+# that are not touched, and p_holm is a {term}`p value` corrected for the number of comparisons {cite:p}`holm1979`.
 
 # %% tags=["hide-input"]
 larger_runs = recorded_runs("corrected")
@@ -96,8 +100,8 @@ items(
 # %% [markdown]
 # ## What a few seeds cannot show
 #
-# Train a network again with another seed and its scores change. With one seed, intervals over patients and images do not contain that. Here each network was trained three times at the scale `quick`, on the
-# study's images; nothing but the seed differs:
+# Train a network again with another seed and its scores change. With one seed, intervals over patients and images do not contain that. Here each network was trained three times on the study's images at the scale `quick`. That is
+# shorter than the training of chapter 7, with at most 400 images in an epoch, so that scores are lower. Nothing but the seed differs:
 
 # %% tags=["hide-input"]
 seed_runs = recorded_runs("seeds")
@@ -138,7 +142,7 @@ items(
 # %% [markdown]
 # ## Does attention help?
 #
-# The study's first claim is that attention gates improve every network in every measure. The code of its baseline without gates was not published. Here each network was trained
+# The first of the study's claims, as [chapter 11](11_audit) numbers them, is that attention gates improve every network in every measure. The code of its baseline without gates was not published. Here each network was trained
 # with gates, with nothing in their place, with {term}`channel attention` and with {term}`spatial attention`, on the same images, with the same corrected training. The study's README names the latter two; its notebook has only gates.
 # DeepLab has no skip connection that a gate could weight.
 
@@ -156,7 +160,7 @@ plotting.forest(effects, xlabel="Dice with attention − Dice without")
 
 # %% [markdown]
 # The table has the same differences with their intervals. Its last three columns are about the study's seventh claim, that attention reduces {term}`overfitting`: mean Dice on the images that were trained on, on test images,
-# and the gap between them: training minus test. It is below zero where the test patients are easier than the others, as here. There is no overfitting that attention could reduce.
+# and the gap between them: training minus test. It is below zero where the test patients are easier than the others, as here. At this scale there is no overfitting that attention could reduce.
 
 # %% tags=["hide-input"]
 means = {
@@ -194,7 +198,8 @@ items(
 
 # %% [markdown]
 # One training of each network is compared, at a small size and with few epochs. So the intervals say whether these trained networks differ, not whether the designs do.
-# Trained a second time by the same recipe and seed, on another processor, U-Net with gates came out further from itself than most of these differences are ([chapter 10](10_saliency) shows it).
+# Trained a second time by the same recipe and seed, on another processor, U-Net with gates came out further from itself than most of these differences are: compare its Dice here with that of seed 0 in the table of seeds
+# above ([chapter 10](10_saliency) has both trainings).
 # `brainseg train unet --step corrected --attention channel` trains one of them here.
 
 # %% [markdown]
@@ -239,9 +244,11 @@ items(
 #
 # - At the larger scale every network scores higher, and no two of them can be told apart.
 # - A seed moves one network about as far as one network lies from another: a difference counts only with its interval, over patients and over seeds.
-# - In these trainings no kind of attention raises the Dice of any network with an interval above zero, and there is no overfitting that it could reduce.
+# - At the scale `quick`, no kind of attention raises the Dice of any network with an interval above zero, and there is no overfitting that it could reduce.
+# - The modified DeepLab is the fastest of the four for one image, with the fewest parameters and multiply-adds.
 #
 # ## Exercises
 #
-# 1. In accuracy, the baseline columns of the published table are below those with gates. What would you need to know to call this difference
+# 1. In accuracy, the baseline columns of the published table ([chapter 6](06_table)) are below those with gates. What would you need to know to call this difference
 #    an effect of the gates?
+# 2. Take the range over seeds as the yardstick: which of the differences in the table on attention are larger than the range of their network?

@@ -44,16 +44,16 @@ prepared = workspace.prepared
 runs = {name: workspace.run(workspace.recipe(name, "corrected")) for name in MODELS}
 
 # %% [markdown]
-# ## Five tools and what they do
+# ## Seven tools and what they do
 #
-# Four of the five ask the same question at every pixel: which pixels within a small {term}`footprint` around it, here a disc, belong to the shape? **Dilation** keeps the pixel if
+# Four of the seven ask the same question at every pixel: which pixels within a small {term}`footprint` around it, here a disc, belong to the shape? **Dilation** keeps the pixel if
 # any does, **erosion** if all do. An **opening** is an erosion followed by a dilation: what is too thin for the disc vanishes, the rest keeps its place but for sharp corners. A **closing** is
 # the other way round: gaps too narrow for the disc are filled. **Hole filling** fills what the shape encloses. Two more work on whole {term}`components <component>`:
 # the largest one is kept, or those of a few pixels are removed.
 #
 # Here they are at work on one mask, drawn to have one of each defect:
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A drawn mask with a hole, a notch, a spur and a speck, and what each operation makes of it. The disc has a radius of two pixels.", "name": "fig-morphology-tools"}, "image": {"alt": "Nine small pictures of a blob before and after morphological operations."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A drawn mask with a hole, a notch, a spur and a speck, and what each operation makes of it. The disc has a radius of two pixels.", "name": "fig-morphology-tools"}, "image": {"alt": "Eight small pictures of a blob before and after morphological operations."}}
 drawn = np.zeros((1, 40, 40), np.uint8)
 rows, columns = np.mgrid[:40, :40]
 drawn[0] = (rows - 20) ** 2 + (columns - 18) ** 2 < 121

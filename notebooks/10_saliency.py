@@ -443,7 +443,7 @@ by_weight.pivot_table("deletion", ["model", "guidance"], "map")[compared_maps].r
 by_weight.pivot_table("energy", ["model", "guidance"], "map")[compared_maps].round(2)
 
 # %% [markdown]
-# How much do such numbers differ without any guidance? The same recipe with the same seed had been trained before, for the table on attention. In the first epoch the two trainings hardly differ; the small difference, most likely of rounding on another processor, grows:
+# How much do such numbers differ without any guidance? The same recipe with the same seed had been trained before, for the table on attention in [chapter 8](08_attention). In the first epoch the two trainings hardly differ; the small difference, most likely of rounding on another processor, grows:
 
 # %% tags=["hide-input"]
 earlier = {run.recipe: run for run in recorded_runs("attention")}

@@ -32,6 +32,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     report = yield
     if isinstance(item, IPyNbCell):
         report.cell = {"id": item.cell.id, "source": item.cell.source, "tags": item.cell.metadata.get("tags", [])}
+        report.cell["compared"] = bool(item.options["check"])
         report.comparisons = [_kept(found) for found in getattr(item, "comparisons", [])]
     return report
 

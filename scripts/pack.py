@@ -16,11 +16,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from filelock import FileLock
 
 from brainseg.errors import BrainsegError
-from brainseg.experiments.fit import run_name, weights_fingerprint
 from brainseg.experiments.recipe import Recipe
-from brainseg.experiments.train import examples_of
+from brainseg.experiments.train import examples_of, run_name, weights_fingerprint
 from brainseg.experiments.workspace import Workspace
 from brainseg.fingerprint import PACKAGE
 
@@ -30,9 +31,7 @@ NEEDED = ["absl-py", "filelock", "h5py", "keras", "markdown-it-py", "mdurl", "na
 # fmt: on
 """Packages that a training imports and that do not come with JAX."""
 
-RUN = '''"""Train in this folder: python run.py --help"""
-
-import argparse, json, os, sys
+RUN = """import argparse, json, os, sys
 from itertools import product
 from pathlib import Path
 
@@ -47,40 +46,37 @@ from brainseg.experiments.recipe import scale_named
 from brainseg.experiments.train import train
 
 parser = argparse.ArgumentParser()
-parser.add_argument("models", nargs="+", help="unet, linknet, segnet, deeplab")
+parser.add_argument("models", nargs="+")
 parser.add_argument("--step", nargs="+", default=["corrected"], choices=list(STEPS))
 parser.add_argument("--attention", default="published")
 parser.add_argument("--guidance", type=float, default=0.0)
 parser.add_argument("--seed", nargs="+", type=int, default=[0])
 given = parser.parse_args()
-about = json.loads((HERE / "about.json").read_text())
-arrays = dict(np.load(HERE / "arrays.npz"))
+about, arrays = json.loads((HERE / "about.json").read_text()), dict(np.load(HERE / "arrays.npz"))
 table = pd.read_csv(HERE / "table.csv", keep_default_na=False, dtype=about["dtypes"])
-images = arrays.pop("images")
-prepared = Prepared(HERE, images.shape[1], about["fingerprint"], table, images, arrays)
+prepared = Prepared(HERE, len(arrays["images"][0]), about["fingerprint"], table, arrays.pop("images"), arrays)
 try:
     for seed, model, step in product(given.seed, given.models, given.step):
         recipe = recipe_at(step, model, scale_named(about["scale"]), seed, given.attention, given.guidance)
         print(train(recipe, prepared, HERE / "runs", progress=True).folder)
 except BrainsegError as error:
     sys.exit(f"Error: {error}")
-'''
+"""
 
 
 def pack(folder: Path, workspace: Workspace, python: str | None) -> None:
     """Write the folder: packages in their locked versions, the arrays, and a script that trains on them."""
     if folder.exists():
         raise BrainsegError(f"{folder} exists, expected a new folder: choose another name")
-    pins = [f"{name}=={version(name)}" for name in NEEDED]
     there = ["--python-version", python, "--only-binary=:all:"] if python else []
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", *there]
-    subprocess.run([*pip, "--target", str(folder / "lib"), *pins], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "lib"), *there]
+    subprocess.run([*pip, *(f"{name}=={version(name)}" for name in NEEDED)], check=True)
     shutil.copytree(PACKAGE, folder / "lib" / "brainseg", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
     prepared = workspace.prepared
     table = prepared.table.assign(patient_split=prepared.split("patient"))
     table.to_csv(folder / "table.csv", index=False)
     np.savez_compressed(folder / "arrays.npz", images=prepared.images, **prepared.masks)
-    dtypes = {name: "str" for name in table.columns if table[name].dtype == object}
+    dtypes = {name: "str" for name in table.columns if pd.api.types.is_string_dtype(table[name])}
     about = {"scale": workspace.scale.name, "fingerprint": prepared.fingerprint, "dtypes": dtypes}
     (folder / "about.json").write_text(json.dumps(about, indent=2) + "\n")
     (folder / "run.py").write_text(RUN)
@@ -91,17 +87,20 @@ def bring(folder: Path, workspace: Workspace) -> None:
     for source in sorted(path.parent for path in folder.glob("*/run.json")):
         about = json.loads((source / "run.json").read_text())
         here = {"code": weights_fingerprint(), "data": workspace.prepared.fingerprint}
-        if different := [what for what, expected in here.items() if about["provenance"][what] != expected]:
+        if different := [what for what in here if about["provenance"][what] != here[what]]:
             raise BrainsegError(f"{source} was trained with other {different[0]} than is here: pack and train anew")
         recipe = Recipe.from_dict(about["recipe"])
         if recipe.size != workspace.prepared.size:
             raise BrainsegError(f"{source} was trained on images of {recipe.size} pixels: name its scale with --scale")
         target = workspace.runs / run_name(recipe, examples_of(recipe, workspace.prepared))
-        if not (target / "run.json").is_file():
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("run.json"))
-            about["provenance"]["trained_as"] = source.name
-            (target / "run.json").write_text(json.dumps(about, indent=2) + "\n")
+        workspace.runs.mkdir(parents=True, exist_ok=True)
+        with FileLock(workspace.runs / f"{target.name}.lock"):
+            if not (target / "run.json").is_file():
+                shutil.rmtree(target, ignore_errors=True)
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("run.json"))
+                about["provenance"]["trained_as"] = source.name
+                (target / "partial-run.json").write_text(json.dumps(about, indent=2) + "\n")
+                (target / "partial-run.json").replace(target / "run.json")
         print(f"{source.name} is {target.name}")
 
 

@@ -25,8 +25,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     built = subprocess.run([*pip, "--wheel-dir", folder, REPOSITORY], capture_output=True, text=True)
-    if built.returncode:
-        pytest.skip(f"no wheel can be built here: {built.stderr.strip()[-200:]}")
+    if built.returncode and "hatchling" in built.stderr and "No matching distribution" in built.stderr:
+        pytest.skip("the build backend cannot be had here, without a network")
+    assert built.returncode == 0, built.stderr
     (wheel,) = folder.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(folder / "site")
     return folder / "site"

@@ -1,7 +1,7 @@
 """Fit a recipe's model to images and masks: what decides its weights, and nothing else.
 
-Neither what reads the data nor what scores an answer is imported here, so that :func:`weights_fingerprint` changes with
-neither of them.
+Neither what reads the data nor what scores an answer is imported here, so that the fingerprint of this module changes
+with neither of them.
 """
 
 import hashlib
@@ -9,7 +9,6 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from brainseg.backend import configure, describe, keras
+from brainseg.backend import configure, keras
 from brainseg.errors import BrainsegError
 from brainseg.experiments.batches import Batches, augment
 from brainseg.experiments.recipe import Recipe, Training
-from brainseg.fingerprint import code_fingerprint, source_files
 from brainseg.models import build
 from brainseg.models.guidance import Guided, without_guidance
 from brainseg.models.losses import loss
@@ -57,24 +55,6 @@ class Fitted:
     model: "keras.Model"
     history: list[dict[str, float]]
     seconds: float
-
-
-@cache
-def weights_fingerprint() -> str:
-    """SHA-256 of the code that decides weights."""
-    return code_fingerprint(source_files(__name__))
-
-
-def run_name(recipe: Recipe, examples: Examples) -> str:
-    """Name of a run: it changes with the recipe, the examples, the code and the versions that decide the weights."""
-    decides = {
-        "recipe": recipe.id,
-        "examples": examples.fingerprint,
-        "code": weights_fingerprint(),
-        "keras": [keras.version(), describe()["backend"]],
-    }
-    digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
-    return f"{recipe.model}-{recipe.size}-{recipe.id}-{digest[:8]}"
 
 
 def untrained(recipe: Recipe) -> "keras.Model":

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -12,15 +11,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
 from brainseg.experiments.recipe import Recipe
-from brainseg.experiments.scoring import read_scores, score
+from brainseg.experiments.scoring import read_scores, score_answers
 from brainseg.fingerprint import code_fingerprint, source_files
 from brainseg.models.predict import predict
-from brainseg.scores import THRESHOLD
 
 MODEL = "model.keras"
 DECIMALS = 4
@@ -115,36 +114,44 @@ def open_run(folder: Path, prepared: Prepared) -> Run:
     """Open a finished run's folder, with its answers to a data set and what they are worth.
 
     These are kept beside the model, under names that change with the code and the arrays that decide them: a new score
-    trains nothing anew.
+    trains nothing anew. The provenance names this data set; ``examples`` in it is what was trained on.
     """
     content = json.loads((folder / "run.json").read_text())
     recipe = Recipe.from_dict(content["recipe"])
     named = _short(_digest(prepared.images), code_of("brainseg.models.predict"))
     answers = folder / f"probability-{named}.npy"
-    if not answers.is_file():
-        model = keras.saving.load_model(folder / MODEL, compile=False)
-        probability = predict(model, prepared.images, recipe.preset.mirrored)
-        _replace(answers, lambda path: np.save(path, probability))
     masks = (_digest(prepared.masks[kind]) for kind in (recipe.mask, "border"))
-    named = _short(named, *masks, prepared.table.to_json(), code_of("brainseg.experiments.scoring"))
-    scores = folder / f"scores-{named}.csv"
-    if not scores.is_file():
-        table = score(recipe, prepared, np.load(answers, mmap_mode="r") > THRESHOLD)
-        _replace(scores, lambda path: table.to_csv(path, index=False))
+    scores = folder / f"scores-{_short(named, *masks, prepared.table.to_json(), code_of(score_answers.__module__))}.csv"
+    if not scores.is_file() or not answers.is_file():
+        with FileLock(folder.with_name(f"{folder.name}.lock")):
+            _answer(folder, recipe, prepared, answers, scores)
     return Run(
         name=folder.name,
         recipe=recipe,
         history=pd.read_csv(folder / "history.csv"),
         scores=read_scores(scores),
-        provenance=content["provenance"],
+        provenance=content["provenance"] | {"data": prepared.fingerprint},
         folder=folder,
         answers=answers,
     )
 
 
+def _answer(folder: Path, recipe: Recipe, prepared: Prepared, answers: Path, scores: Path) -> None:
+    """Write what is missing of a run's answers and scores; those of other code or other data give way."""
+    if not answers.is_file():
+        model = keras.saving.load_model(folder / MODEL, compile=False)
+        probability = predict(model, prepared.images, recipe.preset.mirrored)
+        _replace(answers, lambda path: np.save(path, probability))
+    if not scores.is_file():
+        table = score_answers(recipe, prepared, np.load(answers, mmap_mode="r"))
+        _replace(scores, lambda path: table.to_csv(path, index=False))
+    for old in {*folder.glob("probability-*.npy"), *folder.glob("scores-*.csv")} - {answers, scores}:
+        old.unlink()
+
+
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file beside its place, and move it there when it is whole."""
-    partial = path.with_name(f"partial-{os.getpid()}-{path.name}")
+    partial = path.with_name(f"partial-{path.name}")
     write(partial)
     partial.replace(path)
 

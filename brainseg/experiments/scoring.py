@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from brainseg.data.prepared import Prepared
 from brainseg.experiments.recipe import Recipe
+from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice, image_scores, iou
 
 
@@ -37,6 +38,11 @@ def score(recipe: Recipe, prepared: Prepared, predicted: NDArray[np.bool_]) -> p
     against_border = image_scores(predicted, np.asarray(border)).add_prefix("border_")
     against_border[table["flags"].str.contains("no_border").to_numpy()] = np.nan
     return scores.join(against_border.set_index(scores.index))
+
+
+def score_answers(recipe: Recipe, prepared: Prepared, probability: NDArray[np.float32]) -> pd.DataFrame:
+    """As :func:`score`, of tumour probabilities, (n, size, size)."""
+    return score(recipe, prepared, probability > THRESHOLD)
 
 
 def read_scores(path: Path) -> pd.DataFrame:

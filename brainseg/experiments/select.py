@@ -44,7 +44,7 @@ def collect(records: Iterable[Record], column: str, split: str = "test", common:
 
     Args:
         records: Runs of one recipe, one per seed.
-        column: Which score, see :func:`brainseg.experiments.run.score`.
+        column: Which score, see :func:`brainseg.experiments.scoring.score`.
         split: Of the run's own split.
         common: Keep the images that are in this split by either way of splitting: what runs with different ways can be
             compared on.

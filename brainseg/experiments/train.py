@@ -4,6 +4,8 @@ A run is a folder. While it is trained it holds the state after the last epoch; 
 and its history, see :mod:`brainseg.experiments.run`.
 """
 
+import hashlib
+import json
 import platform
 import sys
 from datetime import UTC, datetime
@@ -14,13 +16,13 @@ import pandas as pd
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from brainseg.backend import describe
+from brainseg.backend import describe, keras
 from brainseg.data import VALIDATION_SHARE
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
-from brainseg.experiments.fit import STATE, Examples, fit, run_name, weights_fingerprint
+from brainseg.experiments.fit import STATE, Examples, fit
 from brainseg.experiments.recipe import Recipe
-from brainseg.experiments.run import Run, open_run, write_run
+from brainseg.experiments.run import Run, code_of, open_run, write_run
 from brainseg.fingerprint import commit
 
 
@@ -49,6 +51,23 @@ def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = Fals
             if not (folder / "run.json").exists():
                 _train(recipe, prepared, examples, folder, progress)
     return open_run(folder, prepared)
+
+
+def weights_fingerprint() -> str:
+    """SHA-256 of the code that decides weights."""
+    return code_of("brainseg.experiments.fit")
+
+
+def run_name(recipe: Recipe, examples: Examples) -> str:
+    """Name of a run: it changes with the recipe, the examples, the code and the versions that decide the weights."""
+    decides = {
+        "recipe": recipe.id,
+        "examples": examples.fingerprint,
+        "code": weights_fingerprint(),
+        "keras": [keras.version(), describe()["backend"]],
+    }
+    digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return f"{recipe.model}-{recipe.size}-{recipe.id}-{digest[:8]}"
 
 
 def examples_of(recipe: Recipe, prepared: Prepared) -> Examples:
@@ -94,6 +113,7 @@ def _train(recipe: Recipe, prepared: Prepared, examples: Examples, folder: Path,
     history.insert(0, "epoch", np.arange(1, len(history) + 1))
     provenance = {
         "data": prepared.fingerprint,
+        "examples": examples.fingerprint,
         "code": weights_fingerprint(),
         "commit": commit(),
         "made_with": describe() | {"python": platform.python_version(), "machine": platform.machine()},

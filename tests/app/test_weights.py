@@ -138,8 +138,8 @@ def test_pickled_objects_are_not_opened(folder: Path) -> None:
 
 
 def test_other_data_and_kernels_beyond_half_precision_are_refused(run: Run, prepared: Prepared, tmp_path: Path) -> None:
-    with pytest.raises(BrainsegError, match="was trained on data with the fingerprint"):
-        export(run, replace(prepared, fingerprint="other"), "tumorseg", tmp_path)
+    with pytest.raises(BrainsegError, match="was trained on examples with the fingerprint"):
+        export(run, replace(prepared, images=np.asarray(prepared.images) // np.uint8(2)), "tumorseg", tmp_path)
     large = open_run(run.folder, prepared)
     large.model.layers[1].set_weights([1e6 * values for values in large.model.layers[1].get_weights()])
     with pytest.raises(BrainsegError, match="too large for half precision"):

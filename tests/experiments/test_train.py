@@ -23,12 +23,12 @@ from brainseg.experiments import fit as fitting
 from brainseg.experiments import run as storing
 from brainseg.experiments import train as training
 from brainseg.experiments.batches import Batches
-from brainseg.experiments.fit import DicePerImage, run_name, stopped
+from brainseg.experiments.fit import DicePerImage, stopped
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training
 from brainseg.experiments.run import Record, Run
-from brainseg.experiments.scoring import score
-from brainseg.experiments.train import examples_of, label_rows, split_rows, train
+from brainseg.experiments.scoring import score_answers
+from brainseg.experiments.train import examples_of, label_rows, run_name, split_rows, train
 from brainseg.fingerprint import PACKAGE, code_fingerprint, source_files
 from brainseg.models import as_input
 from brainseg.models.predict import predict
@@ -226,7 +226,7 @@ def test_a_new_score_trains_nothing_anew_and_is_there(
     run: Run, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def scored(*given: Any) -> pd.DataFrame:
-        return score(*given).assign(new=1.0)
+        return score_answers(*given).assign(new=1.0)
 
     def changed(paths: Iterable[Path]) -> str:
         paths = list(paths)
@@ -234,7 +234,8 @@ def test_a_new_score_trains_nothing_anew_and_is_there(
         return code_fingerprint(paths) + ("edited" if edited else "")
 
     before = run.folder.stat().st_mtime_ns
-    monkeypatch.setattr(storing, "score", scored)
+    scored.__module__ = score_answers.__module__
+    monkeypatch.setattr(storing, "score_answers", scored)
     monkeypatch.setattr(storing, "code_fingerprint", changed)
     storing.code_of.cache_clear()
     monkeypatch.setattr(training, "fit", None)

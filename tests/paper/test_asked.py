@@ -23,13 +23,20 @@ from brainseg.paper.build.asked import asked_for
         ),
         ("workspace.recipe('unet', guidance=0.3)", ["unet-published-published-guidance-0.3"]),
         ("workspace.recipe('unet'), workspace.recipe('unet')", ["unet-published-published"]),
-        ("other.recipe('unet')", []),
+        ("len('unet')", []),
     ],
 )
 def test_calls_and_the_loops_around_them_are_found(tmp_path: Path, source: str, runs: list[str]) -> None:
     chapter = tmp_path / "chapter.py"
     chapter.write_text(f"# %%\nx = [{source}]\n")
     assert asked_for(chapter) == runs
+
+
+def test_a_workspace_goes_by_that_name(tmp_path: Path) -> None:
+    chapter = tmp_path / "chapter.py"
+    chapter.write_text("# %%\nother.recipe('unet')\n")
+    with pytest.raises(BrainsegError, match=r"line 2: received other\.recipe\(…\), expected workspace\.recipe"):
+        asked_for(chapter)
 
 
 def test_what_cannot_be_known_before_is_refused_with_its_line(tmp_path: Path) -> None:

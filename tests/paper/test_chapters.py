@@ -121,8 +121,8 @@ def test_inputs_are_the_modules_that_the_chapter_imports_and_what_these_read(sou
 @pytest.mark.parametrize(
     ("read_by", "words"),
     [
-        ({"errors.py": "book/moved.yml"}, "book/moved.yml is missing"),
-        ({"moved.py": "book/claims.yml"}, "moved.py is not there to read book/claims.yml: correct READ_BY"),
+        ({"errors.py": ("book/moved.yml",)}, "book/moved.yml is missing"),
+        ({"moved.py": ("book/claims.yml",)}, "moved.py is not there to read book/claims.yml: correct READ_BY"),
     ],
 )
 def test_what_is_read_is_an_error_once_it_has_moved(

@@ -18,15 +18,21 @@ def test_examples_of_style_are_from_the_code_itself(file: str, example: str) -> 
 
 def test_the_walks_name_what_there_is() -> None:
     page = (REPOSITORY / "book" / "architecture.md").read_text(encoding="utf-8")
-    code = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "brainseg").rglob("*.py"))
     names = {name for name in re.findall(r"`(\w+\.[\w.]+)`", page) if not name.endswith((".yml", ".py"))}
     assert len(names) > 15
     for name in names:
-        parts = name.split(".")
-        assert (REPOSITORY / "brainseg" / parts[0]).exists(), name
-        last = parts[-1]
-        module = (REPOSITORY / "brainseg").joinpath(*parts).with_suffix(".py")
-        assert module.is_file() or re.search(rf"(def|class) {last}\b|^{last}\b", code, re.MULTILINE), name
+        assert defined(name.split(".")), name
+
+
+def defined(parts: list[str]) -> bool:
+    """Whether the first of these name a module or package, and the last, if any is left, something at its top."""
+    for known in range(len(parts), 0, -1):
+        path = (REPOSITORY / "brainseg").joinpath(*parts[:known])
+        files = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
+        if files:
+            rest, text = parts[known:], files[0].read_text(encoding="utf-8")
+            return all(re.search(rf"^( {{4}})?(def|class) {name}\b|^{name}\b", text, re.MULTILINE) for name in rest)
+    return False
 
 
 def test_folders_of_results_that_pages_name_are_those_of_experiments() -> None:

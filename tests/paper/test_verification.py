@@ -129,6 +129,10 @@ def empty_the_ledger(folder: Path) -> None:
     (folder / "book" / "claims.yml").write_text("[]\n")
 
 
+def ignore_by_comment(folder: Path) -> None:
+    _edit(folder, lambda cells: cells[0].update(source=f"# NBVAL_IGNORE_OUTPUT\n{cells[0].source}"))
+
+
 def change_nothing(folder: Path) -> None:
     pass
 
@@ -152,6 +156,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     "no claims": (empty_the_ledger, (), "not verified"),
     "left out by a word": (change_nothing, ("-k", "not two"), "not verified"),
     "left out by name": (change_nothing, ("--deselect", "notebooks/01_tiny.ipynb::Cell 3"), "not verified"),
+    "a comment in a cell": (ignore_by_comment, (), "not verified"),
     "only collected": (change_nothing, ("--collect-only",), "not verified"),
 }
 

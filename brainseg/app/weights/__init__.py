@@ -26,6 +26,7 @@ from brainseg.experiments.fit import untrained
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import DECIMALS, Record, Run
 from brainseg.experiments.scoring import score
+from brainseg.experiments.train import examples_of
 from brainseg.models import TITLES, architecture
 from brainseg.models.predict import predict
 from brainseg.scores import THRESHOLD
@@ -106,10 +107,10 @@ def export(run: Run, prepared: Prepared, dataset: str, folder: Path = SHIPPED) -
         BrainsegError: If the run was trained on other data, or a kernel has a weight that is too large for half
             precision.
     """
-    if prepared.fingerprint != run.provenance["data"]:
+    if (received := examples_of(run.recipe, prepared).fingerprint) != run.provenance["examples"]:
         raise BrainsegError(
-            f"run {run.name} was trained on data with the fingerprint {run.provenance['data']}, received data with "
-            f"{prepared.fingerprint}: name the data set that it was trained on"
+            f"run {run.name} was trained on examples with the fingerprint {run.provenance['examples']}, received data "
+            f"with {received}: name the data set that it was trained on"
         )
     kept = {name: _kept(name, values) for name, values in _named(run.model).items()}
     model = restored(run.recipe, kept)

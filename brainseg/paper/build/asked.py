@@ -30,15 +30,17 @@ def asked_for(chapter: Path) -> list[str]:
 
 
 def _calls(node: ast.AST, loops: list[ast.comprehension]) -> Iterator[tuple[ast.Call, list[ast.comprehension]]]:
-    """Calls of ``workspace.recipe`` below a node, each with the comprehensions around it."""
+    """Calls of a method ``recipe`` below a node, each with the comprehensions around it."""
     loops = [*loops, *getattr(node, "generators", [])]
-    if isinstance(node, ast.Call) and ast.unparse(node.func) == "workspace.recipe":
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "recipe":
         yield node, loops
     for child in ast.iter_child_nodes(node):
         yield from _calls(child, loops)
 
 
 def _runs(call: ast.Call, loops: list[ast.comprehension], chapter: Path) -> list[str]:
+    if (said := ast.unparse(call.func)) != "workspace.recipe":
+        raise BrainsegError(f"{chapter}, line {call.lineno}: received {said}(…), expected workspace.recipe(…)")
     run = ast.Call(ast.Name("run", ast.Load()), call.args, call.keywords)
     every = ast.ListComp(run, loops) if loops else ast.List([run], ast.Load())
     code = compile(ast.fix_missing_locations(ast.Expression(every)), str(chapter), "eval")

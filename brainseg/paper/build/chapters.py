@@ -58,7 +58,7 @@ def execute_chapter(
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".unfinished.ipynb")
     nbformat.write(read_chapter(source), unfinished)
-    started = datetime.now(UTC)
+    started, made_from = datetime.now(UTC), inputs(source, lock, parameters, data)
     options = {"parameters": dict(parameters), "cwd": source.parent, "progress_bar": {"desc": source.stem}}
     try:
         notebook = papermill.execute_notebook(unfinished, unfinished, **options)
@@ -74,10 +74,10 @@ def execute_chapter(
         "slowest": dict(_slowest(notebook)),
         "commit": commit(),
         "made_with": describe() | {"python": platform.python_version(), "machine": platform.machine()},
-        "inputs": inputs(source, lock, parameters, data),
+        "inputs": made_from,
     }
     clean(notebook, source.stem)
-    notebook.metadata["brainseg"] = provenance["inputs"]
+    notebook.metadata["brainseg"] = made_from
     nbformat.write(notebook, unfinished)
     target.with_suffix(".json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(target)

@@ -10,11 +10,11 @@ from brainseg.errors import BrainsegError
 from brainseg.fingerprint import PACKAGE, code_fingerprint, imported_files, resource
 
 READ_BY = {
-    "experiments/matrix.py": "experiments.yml",
-    "experiments/recorded.py": "results",
-    "paper/claims/ledger.py": "book/claims.yml",
+    "experiments/matrix.py": ("experiments.yml", "brainseg/experiments/experiment.schema.yml"),
+    "experiments/recorded.py": ("results",),
+    "paper/claims/ledger.py": ("book/claims.yml", "brainseg/paper/claims/claim.schema.yml"),
 }
-"""Which file or folder of the repository a module of the package reads."""
+"""Which files and folders of the repository a module of the package reads."""
 
 
 def input_files(source: Path, lock: Path) -> list[Path]:
@@ -24,7 +24,10 @@ def input_files(source: Path, lock: Path) -> list[Path]:
         BrainsegError: If one of the modules in :data:`READ_BY`, or what it reads, is not there.
     """
     modules = imported_files(source)
-    read = {PACKAGE / module: _read(PACKAGE / module, name) for module, name in READ_BY.items()}
+    read = {
+        PACKAGE / module: [path for name in names for path in _read(PACKAGE / module, name)]
+        for module, names in READ_BY.items()
+    }
     return [source, lock, *modules, *sorted(path for module in read if module in modules for path in read[module])]
 
 

@@ -29,7 +29,7 @@ class Check:
         group: The chapter, or the file with the checks.
         name: The cell, or the check with its argument.
         message: What is wrong, in words; empty if nothing is.
-        cell: Of a chapter's cell: ``id``, ``source`` and ``tags``; else empty.
+        cell: Of a chapter's cell: ``id``, ``source``, ``tags``, and whether its outputs were ``compared``; else empty.
         comparisons: Of a chapter's cell: what :class:`brainseg.paper.build.agreement.Comparison` holds.
         properties: What the check noted, such as the verdict on a claim.
     """
@@ -79,7 +79,9 @@ class Session:
     def missing(self, checks: Sequence[Check]) -> list[str]:
         """What was expected and is not among the checks."""
         found = {(one.group, name) for one in checks for name in (one.name, one.name.partition(": ")[0])}
-        return [f"{group}, {name}" for group, name in self.expected if (group, name) not in found]
+        absent = [f"{group}, {name}" for group, name in self.expected if (group, name) not in found]
+        unseen = [one for one in checks if not one.cell.get("compared", True) and not _is_ignored(one)]
+        return absent + [f"{one.group}, {one.name}: its outputs were not compared" for one in unseen]
 
 
 def summary(checks: Sequence[Check], session: Session) -> dict[str, Any]:

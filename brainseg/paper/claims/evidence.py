@@ -124,7 +124,7 @@ class Evidence:
         return float(self.check("agreement").set_index("split")[column].to_dict()["all"])
 
     def efficiency(self, table: str) -> pd.DataFrame:
-        """A table that ``brainseg measure`` recorded."""
+        """A table that ``make benchmark`` recorded."""
         self.note(EFFICIENCY)
         return results.recorded(EFFICIENCY)[table]
 
