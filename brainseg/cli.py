@@ -249,9 +249,11 @@ def check(root: Root, record: Record = None) -> None:
 def train(chosen: Chosen, record: Record = None) -> None:
     """Train a model; a finished run is found again, an interrupted one goes on."""
     workspace, recipe = chosen.open()
+    from brainseg.experiments.select import PROCESSED
+
     result = workspace.result(recipe)
-    run = workspace.run(recipe)
-    typer.echo(f"{chosen.model}, {STEPS[chosen.step]}: {len(run.history)} epochs, run {run.name}")
+    trained = result.name.removesuffix(PROCESSED)
+    typer.echo(f"{chosen.model}, {STEPS[chosen.step]}: {len(result.history)} epochs, run {trained}")
     _write_text(record, result.to_json())
 
 
