@@ -51,13 +51,14 @@ parser.add_argument("--step", nargs="+", default=["corrected"], choices=list(STE
 parser.add_argument("--attention", default="published")
 parser.add_argument("--guidance", type=float, default=0.0)
 parser.add_argument("--seed", nargs="+", type=int, default=[0])
+parser.add_argument("--fold", nargs="+", type=int, default=[None])
 given = parser.parse_args()
 about, arrays = json.loads((HERE / "about.json").read_text()), dict(np.load(HERE / "arrays.npz"))
 table = pd.read_csv(HERE / "table.csv", keep_default_na=False, dtype=about["dtypes"])
 prepared = Prepared(HERE, len(arrays["images"][0]), about["fingerprint"], table, arrays.pop("images"), arrays)
 try:
-    for seed, model, step in product(given.seed, given.models, given.step):
-        recipe = recipe_at(step, model, scale_named(about["scale"]), seed, given.attention, given.guidance)
+    for fold, seed, model, step in product(given.fold, given.seed, given.models, given.step):
+        recipe = recipe_at(step, model, scale_named(about["scale"]), seed, given.attention, given.guidance, fold)
         print(train(recipe, prepared, HERE / "runs", progress=True).folder)
 except BrainsegError as error:
     sys.exit(f"Error: {error}")
@@ -73,7 +74,7 @@ def pack(folder: Path, workspace: Workspace, python: str | None) -> None:
     subprocess.run([*pip, *(f"{name}=={version(name)}" for name in NEEDED)], check=True)
     shutil.copytree(PACKAGE, folder / "lib" / "brainseg", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
     prepared = workspace.prepared
-    table = prepared.table.assign(patient_split=prepared.split("patient"))
+    table = prepared.table.assign(**{f"{by}_fold": folds for by, folds in prepared.folds.items()})
     table.to_csv(folder / "table.csv", index=False)
     np.savez_compressed(folder / "arrays.npz", images=prepared.images, **prepared.masks)
     dtypes = {name: "str" for name in table.columns if pd.api.types.is_string_dtype(table[name])}

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainseg.errors import known
+from brainseg.data import FOLDS
+from brainseg.errors import BrainsegError, known
 
 MASKS = ("position", "box", "border")
 
-_STRINGS = ("split", "file", "patient_id", "patient", "tumour_type", "category", "flags", "patient_split")
+_STRINGS = ("split", "file", "patient_id", "patient", "tumour_type", "category", "flags")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,21 +45,38 @@ class Prepared:
     images: NDArray[np.uint8]
     masks: Mapping[str, NDArray[np.uint8]]
 
-    def split(self, by: str = "published") -> pd.Series:
-        """Name of the split of each row: ``"published"``, or by ``"patient"`` (:func:`patient_split`)."""
-        return self.table["split"] if by == "published" else self._by_patient
+    def split(self, by: str = "published", fold: int | None = None) -> pd.Series:
+        """Name of the split of each row: train, valid, test, or "" where it is in none.
+
+        Args:
+            by: ``"published"``: image by image, or by ``"patient"``.
+            fold: Which one, see :mod:`brainseg.data.split`; None: the split that the data set came with, which is
+                image by image.
+        """
+        if fold is not None:
+            return _split_of(self.folds[by], fold)
+        if by != "published":
+            raise BrainsegError(f"received no fold for the split by {by}, expected 0 to {FOLDS - 1}")
+        return self.table["split"]
 
     @cached_property
-    def _by_patient(self) -> pd.Series:
-        if "patient_split" in self.table:  # it has been made before, where scikit-learn is
-            return self.table["patient_split"]
-        from brainseg.data.split import patient_split
+    def folds(self) -> Mapping[str, pd.Series]:
+        """Fold of each row, ``"published"`` (image by image) and by ``"patient"``."""
+        if "patient_fold" in self.table:  # they have been made before, where scikit-learn is
+            return {by: self.table[f"{by}_fold"] for by in ("published", "patient")}
+        from brainseg.data.split import image_folds, patient_folds
 
-        return patient_split(self.table)
+        return {"published": image_folds(self.table), "patient": patient_folds(self.table)}
 
-    def rows(self, split: str, by: str = "published") -> NDArray[np.intp]:
+    def rows(self, split: str, by: str = "published", fold: int | None = None) -> NDArray[np.intp]:
         """Row numbers of a split, in order."""
-        return np.flatnonzero(self.split(by) == known(split, dict.fromkeys(self.table["split"]), "split"))
+        return np.flatnonzero(self.split(by, fold) == known(split, dict.fromkeys(self.table["split"]), "split"))
+
+
+def _split_of(folds: pd.Series, fold: int) -> pd.Series:
+    """A fold is the test set, the next one validates, the others train; -1 is in none."""
+    names = {-1: "", fold: "test", (fold + 1) % FOLDS: "valid"}
+    return folds.map(lambda number: names.get(number, "train"))
 
 
 def open_prepared(folder: Path, size: int, fingerprint: str) -> Prepared:

@@ -21,8 +21,8 @@ from brainseg.errors import BrainsegError
 from brainseg.experiments.batches import Batches, augment
 from brainseg.experiments.recipe import Recipe, Training
 from brainseg.models import build
-from brainseg.models.guidance import Guided, without_guidance
 from brainseg.models.losses import loss
+from brainseg.models.trainee import Trainee, trainee
 from brainseg.scores import THRESHOLD
 
 STATE = "state.npz"
@@ -86,8 +86,9 @@ def fit(recipe: Recipe, examples: Examples, state: Path, progress: bool = False)
     configure(recipe.seed)
     preset = recipe.preset
     held = Batches(examples.validation_images, examples.validation_masks, recipe.batch_size)
-    seen = min(len(examples.images), recipe.images_per_epoch or len(examples.images))
-    training = _State(compiled(recipe, -(-seen // recipe.batch_size)), state, preset.monitor)
+    seen = images_per_epoch(recipe, len(examples.images))
+    model = untrained(recipe)
+    training = _State(compiled(recipe, model, -(-seen // recipe.batch_size)), state, preset.monitor)
 
     def batches(epoch: int) -> Batches:
         random = np.random.default_rng([recipe.seed, epoch])
@@ -113,18 +114,23 @@ def fit(recipe: Recipe, examples: Examples, state: Path, progress: bool = False)
             training.advance(row, time.monotonic() - started)
             bar.set_postfix({"loss": f"{row['loss']:.4f}", "val_loss": f"{row['val_loss']:.4f}"}, refresh=False)
             bar.update()
-    if preset.monitor == "dice":
-        training.model.set_weights(training.best)
-    return Fitted(without_guidance(training.model), history, training.seconds)
+    model.set_weights(training.best if preset.monitor == "dice" else training.model.get_weights())
+    return Fitted(model, history, training.seconds)
 
 
-def compiled(recipe: Recipe, steps_per_epoch: int) -> "keras.Model":
-    """The recipe's model, with its optimiser, its loss and the metrics that are followed."""
+def images_per_epoch(recipe: Recipe, available: int) -> int:
+    """How many of the training images an epoch sees."""
+    seen = min(available, recipe.images_per_epoch or available)
+    if recipe.preset.whole_batches and seen > recipe.batch_size:
+        seen -= seen % recipe.batch_size
+    return seen
+
+
+def compiled(recipe: Recipe, model: "keras.Model", steps_per_epoch: int) -> Trainee:
+    """What is trained in the model's place, with its optimiser, its loss and the metrics that are followed."""
     preset = recipe.preset
-    model = untrained(recipe)
-    if recipe.guidance > 0:
-        model = Guided(model, recipe.guidance)
-    model.compile(
+    made = trainee(model, recipe.precision, recipe.guidance)
+    made.compile(
         optimizer=keras.optimizers.Adam(_learning_rate(preset, recipe.epochs, steps_per_epoch)),
         loss=loss(preset.loss),
         metrics=[
@@ -134,8 +140,8 @@ def compiled(recipe: Recipe, steps_per_epoch: int) -> "keras.Model":
             DicePerImage(name="dice_per_image"),
         ],
     )
-    model.optimizer.build(model.trainable_variables)
-    return model
+    made.optimizer.build(made.trainable_variables)
+    return made
 
 
 def _learning_rate(preset: Training, epochs: int, steps_per_epoch: int) -> Any:
@@ -196,7 +202,7 @@ class DicePerImage(keras.metrics.Mean):  # type: ignore[misc]
 class _State:
     """What training must know to go on after an interruption, on disk after every epoch."""
 
-    def __init__(self, model: "keras.Model", path: Path, monitor: str) -> None:
+    def __init__(self, model: Trainee, path: Path, monitor: str) -> None:
         self.model, self.path, self.monitor = model, path, monitor
         self.history: list[dict[str, float]] = []
         self.best: list[NDArray[Any]] = []

@@ -49,8 +49,11 @@ def recipe_at(
     seed: int = 0,
     attention: str | None = "published",
     guidance: float = 0.0,
+    fold: int | None = None,
 ) -> Recipe:
     """The recipe of a model at one step of the ladder, trained with guidance if that is not 0.
+
+    Without a fold it has the split that the data set came with, and by patient fold 0.
 
     Raises:
         BrainsegError: If there is no such step or model, the model cannot have that attention, or the guidance is
@@ -71,6 +74,8 @@ def recipe_at(
         scale_epochs=scale.epochs,
         seed=seed,
         guidance=guidance,
+        fold=0 if fold is None and fields["split"] == "patient" else fold,
+        precision=scale.precision,
         **fields,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from brainseg.data import FOLDS
 from brainseg.errors import BrainsegError, known
 from brainseg.models import MODELS, resolve_attention
 
@@ -23,6 +24,7 @@ class Scale:
         batch_size: Images per step of training.
         images_per_epoch: An epoch sees at most so many of the training images, drawn anew each time; None: all.
         epochs: Of a training that leaves their number to the scale.
+        precision: What is computed in while training, see :mod:`brainseg.models.trainee`.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Scale:
     batch_size: int
     images_per_epoch: int | None = None
     epochs: int = 40
+    precision: str = "float32"
 
 
 SCALES = {
@@ -38,8 +41,8 @@ SCALES = {
     for scale in (
         Scale("quick", 64, 8, 4, images_per_epoch=400, epochs=12),
         Scale("small", 64, 8, 4, epochs=20),
-        Scale("laptop", 128, 16, 8),
-        Scale("full", 128, 64, 32),
+        Scale("laptop", 128, 16, 8, precision="bfloat16"),
+        Scale("full", 128, 64, 32, precision="bfloat16"),
     )
 }
 """On a processor core ``quick`` takes about a minute for each network, ``small`` five to ten, ``laptop`` an hour;
@@ -91,6 +94,7 @@ class Training:
         warm_up: Epochs in which the learning rate rises to that; None: it is constant. After them it falls to zero
             along half a cosine (Loshchilov and Hutter 2017, without restarts).
         augmentation: None: every epoch sees the images as they are.
+        whole_batches: Whether an epoch leaves out the images, other ones each time, that do not fill a batch.
         mirrored: Whether a prediction is the mean of those for the image and its three mirror images.
     """
 
@@ -104,6 +108,7 @@ class Training:
     learning_rate: float = 0.001
     warm_up: int | None = None
     augmentation: Augmentation | None = None
+    whole_batches: bool = False
     mirrored: bool = False
 
 
@@ -117,6 +122,7 @@ CORRECTED = Training(
     learning_rate=0.003,
     warm_up=2,
     augmentation=Augmentation(rotation=0.04, zoom=0.15, shift=0.06, contrast=0.2),
+    whole_batches=True,
     mirrored=True,
 )
 """One training for all four models; the appendix of chapter 7 says what else was tried."""
@@ -134,6 +140,7 @@ TRAININGS: Mapping[str, Mapping[str, Training]] = {
 
 SPLITS = ("published", "patient")
 SCORINGS = ("published", "per_image")
+PRECISIONS = ("float32", "bfloat16")
 POSTPROCESSINGS = (None, "validation")
 
 _MASKS = {
@@ -157,13 +164,15 @@ class Recipe:
         scoring: ``"published"``: pixels pooled, on the images that were trained on; ``"per_image"``: each test image by
             itself.
         labels: ``"box"``: the labels of the data set; ``"border"``: the tumour borders of Cheng's data set.
-        split: ``"published"``, or ``"patient"``: no patient on two sides, see
-            :func:`brainseg.data.split.patient_split`.
+        split: ``"published"``: image by image; or ``"patient"``: no patient on two sides, see
+            :mod:`brainseg.data.split`.
         training: Name of a training preset, see :data:`TRAININGS`.
         postprocessing: None, or ``"validation"``: the morphological pipeline that is best on the validation images.
         size, width, batch_size, images_per_epoch, scale_epochs: As in :class:`Scale`.
+        fold: Which fifth of the images is the test set, 0 to 4; None: that of the split that the data set came with.
         seed: Of the initial weights, the dropout, the augmentation and the order of the images.
         guidance: Weight of the guidance term, see :mod:`brainseg.models.guidance`; 0: none.
+        precision: As in :class:`Scale`.
 
     Raises:
         BrainsegError: If a value is unknown, or two of them do not go together.
@@ -189,6 +198,8 @@ class Recipe:
     scale_epochs: int
     seed: int
     guidance: float = 0.0
+    fold: int | None = None
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         resolve_attention(self.model, self.attention)
@@ -199,6 +210,9 @@ class Recipe:
         known(self.split, SPLITS, "split")
         known(self.training, TRAININGS, "training")
         known(self.postprocessing, POSTPROCESSINGS, "postprocessing")
+        known(self.precision, PRECISIONS, "precision")
+        if self.fold not in (None, *range(FOLDS)):
+            raise BrainsegError(f"received fold {self.fold}, expected 0 to {FOLDS - 1}, or none")
         if self.batch_size < 1:
             raise BrainsegError(f"received a batch size of {self.batch_size}, expected 1 or more")
         if not 0 <= self.guidance < math.inf:
@@ -234,8 +248,6 @@ class Recipe:
     def id(self) -> str:
         """Eight hexadecimal digits that change with any field, and with the meaning of the training preset."""
         fields = self.to_dict() | {"guidance": float(self.guidance)}
-        if self.guidance == 0:
-            del fields["guidance"]  # as before there was guidance
         content = json.dumps([fields, dataclasses.asdict(self.preset)], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 

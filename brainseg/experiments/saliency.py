@@ -83,7 +83,7 @@ def explainable_rows(run: Run, prepared: Prepared, number: int, seed: int = 0) -
     Raises:
         BrainsegError: If there is no such image.
     """
-    rows = np.random.default_rng(seed).permutation(prepared.rows("test", run.recipe.split))
+    rows = np.random.default_rng(seed).permutation(prepared.rows("test", run.recipe.split, run.recipe.fold))
     marked = (run.probability[rows] > THRESHOLD).any(axis=(1, 2))
     known = np.asarray(prepared.masks["border"][rows]).any(axis=(1, 2))
     rows = rows[marked & known]

@@ -29,9 +29,9 @@ def score(recipe: Recipe, prepared: Prepared, predicted: NDArray[np.bool_]) -> p
     """
     table, own, border = prepared.table, prepared.masks[recipe.mask], prepared.masks["border"]
     scores = table[["number", "patient", "tumour_type"]].copy()
-    scores.insert(0, "split", prepared.split(recipe.split))
+    scores.insert(0, "split", prepared.split(recipe.split, recipe.fold))
     scores.insert(1, "published_split", prepared.split("published"))
-    scores.insert(2, "patient_split", prepared.split("patient"))
+    scores.insert(2, "patient_split", prepared.split("patient", recipe.fold or 0))
     scores["predicted"] = predicted.mean(axis=(1, 2))
     scores["labelled"] = np.mean(own, axis=(1, 2))
     scores["dice"], scores["iou"] = dice(predicted, own), iou(predicted, own)

@@ -77,7 +77,7 @@ def change(before: Record, after: Record) -> pd.Series:
 
 def common_test(prepared: Prepared) -> NDArray[np.intp]:
     """Rows of the images that are test images in the published split as well as in the one by patient."""
-    return np.flatnonzero((prepared.split("published") == "test") & (prepared.split("patient") == "test"))
+    return np.flatnonzero((prepared.split("published") == "test") & (prepared.split("patient", 0) == "test"))
 
 
 def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:

@@ -83,7 +83,7 @@ def split_rows(recipe: Recipe, prepared: Prepared) -> tuple[NDArray[np.intp], ND
     Where borders are learnt, an image without one is in neither: that nothing was drawn on it does not mean that
     nothing is there.
     """
-    training, validation = (prepared.rows(name, recipe.split) for name in ("train", "valid"))
+    training, validation = (prepared.rows(name, recipe.split, recipe.fold) for name in ("train", "valid"))
     if recipe.preset.validation == "last_fifth":
         kept = int(len(training) * (1 - VALIDATION_SHARE))
         training, validation = training[:kept], training[kept:]

@@ -53,43 +53,6 @@ def energy_outside(model: "keras.Model", images: Any, masks: Any, training: bool
     return outside / (everywhere + SMALLEST)
 
 
-class Guided(keras.Model):  # type: ignore[misc]
-    """A model whose loss in training has the guidance term added; it shares its layers with the model that it is of.
-
-    The term is the weight times the mean over the images of a batch of their :func:`energy_outside` in training. Of a
-    network with batch normalisation that is not the one that predicts, and guidance of the latter alone spoils its
-    answers: the rest of the loss does not see them. The loss of a validation does not have the term.
-
-    Args:
-        model: One of the book's models, not compiled.
-        weight: Of the term.
-    """
-
-    def __init__(self, model: "keras.Model", weight: float) -> None:
-        super().__init__(model.input, model.output, name=model.name)
-        self.weight = weight
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Any:
-        """The loss that the model was compiled with, and in training the guidance term."""
-        plain = super().compute_loss(x, y, y_pred, sample_weight, training)
-        return plain + self.weight * keras.ops.mean(energy_outside(self, x, y, training=True)) if training else plain
-
-
-def without_guidance(model: "keras.Model") -> "keras.Model":
-    """The plain model that shares its layers with a guided one; any other model as it is.
-
-    Only a plain model can be saved and loaded by who does not have :class:`Guided`.
-
-    >>> from brainseg.models import build
-    >>> model = build("deeplab", size=16, width=2)
-    >>> without_guidance(model) is model, type(without_guidance(Guided(model, 1.0))) is type(model)
-    (True, True)
-    """
-    return keras.Model(model.input, model.output, name=model.name) if isinstance(model, Guided) else model
-
-
 def _sum_over(logits: Any, masks: Any) -> Any:
     """Over all images at once: none has a part in the gradient of another."""
     return keras.ops.sum(logits * masks)
