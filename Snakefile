@@ -88,9 +88,9 @@ def options(wildcards):
     return given + (f" --data '{folder_of(wildcards.dataset)}'" if wildcards.dataset != "phantom" else "")
 
 
-def guidance_option(wildcards):
-    """The weight of the guidance term, where a name has one."""
-    return wildcards.guidance.replace("-guidance-", "--guidance ")
+def named_options(wildcards):
+    """The weight of the guidance term and the fold, where a name has them."""
+    return wildcards.guidance.replace("-guidance-", "--guidance ") + wildcards.fold.replace("-fold-", " --fold ")
 
 
 def memory(wildcards, attempt):
@@ -128,6 +128,7 @@ wildcard_constraints:
     scale="|".join(NEEDS),
     seed=r"\d+",
     guidance=r"(-guidance-[\d.]+)?",
+    fold=r"(-fold-\d)?",
     maps="|".join(MAPS),
     model="|".join(MODELS),
     step="|".join(STEPS),
@@ -211,33 +212,33 @@ rule run:
         sources("brainseg.experiments.workspace"),
         str(WORK / "prepared" / "{dataset}-{scale}.json"),
     output:
-        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}{fold}.json"),
     params:
         options=options,
-        guidance=guidance_option,
+        named=named_options,
     resources:
         mem_mb=memory,
         runtime=minutes,
     shell:
         "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention} "
-        "{params.guidance} {params.options} --record {output}"
+        "{params.named} {params.options} --record {output}"
 
 
 rule saliency:
     input:
         sources("brainseg.experiments.saliency"),
-        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-corrected-published{guidance}.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-corrected-published{guidance}{fold}.json"),
     output:
-        str(WORK / "{dataset}-{scale}-{seed}" / "{maps}" / "{model}{guidance}.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "{maps}" / "{model}{guidance}{fold}.json"),
     params:
         options=options,
-        guidance=guidance_option,
+        named=named_options,
         methods=lambda wildcards: MAPS[wildcards.maps],
     resources:
         mem_mb=memory,
         runtime=minutes,
     shell:
-        "brainseg saliency {wildcards.model} {params.guidance} {params.methods} {params.options} --record {output}"
+        "brainseg saliency {wildcards.model} {params.named} {params.methods} {params.options} --record {output}"
 
 
 rule labels:

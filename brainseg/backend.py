@@ -64,9 +64,15 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
+INSTRUCTIONS = "ONEDNN_MAX_CPU_ISA"
+"""Environment variable: the newest instructions that convolutions may use. Set to AVX2 unless it is set already: with
+newer ones, sums of gradients come in another order, and a training differs between processors that have them or not.
+Half precision needs them, see :func:`uncapped`."""
+
 os.environ["KERAS_BACKEND"] = choose_backend()
 os.environ.setdefault(THREADS, "1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # else off on AMD processors, at half the speed
+os.environ.setdefault(INSTRUCTIONS, "AVX2")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 with _quiet():
@@ -78,7 +84,7 @@ with _quiet():
         tensorflow.config.list_physical_devices()
         tensorflow.get_logger().setLevel("ERROR")  # it warns where several models are traced one after another
 
-__all__ = ["BACKENDS", "choose_backend", "configure", "describe", "keras", "processor"]
+__all__ = ["BACKENDS", "bfloat16", "choose_backend", "configure", "describe", "keras", "processor", "uncapped"]
 
 
 def configure(seed: int, threads: int | None = None) -> None:
@@ -118,6 +124,34 @@ def configure(seed: int, threads: int | None = None) -> None:
         raise BrainsegError(f"{threads} threads asked for, but {backend} cannot be told; use taskset instead")
 
 
+@contextmanager
+def uncapped() -> Iterator[None]:
+    """Let processes that are started meanwhile use all instructions of the processor."""
+    kept = os.environ[INSTRUCTIONS]
+    os.environ[INSTRUCTIONS] = "DEFAULT"
+    try:
+        yield
+    finally:
+        os.environ[INSTRUCTIONS] = kept
+
+
+def bfloat16() -> bool:
+    """Whether this process can compute in bfloat16.
+
+    Raises:
+        BrainsegError: If no process on this machine can, at a speed that is worth it.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return True
+    flags = _of_processor("flags")
+    if not {"avx512_bf16", "amx_bf16"} & set(flags[0].split() if flags else []):
+        raise BrainsegError(
+            f"bfloat16 asked for, but {processor()} has neither avx512_bf16 nor amx_bf16: choose a scale that computes "
+            "in float32, quick or small, or another machine"
+        )
+    return os.environ[INSTRUCTIONS] != "AVX2"
+
+
 def describe() -> dict[str, str]:
     """What computes: backend, versions, device and the settings that change the last digits."""
     backend = keras.backend.backend()
@@ -149,12 +183,18 @@ def describe() -> dict[str, str]:
         "device": device,
         "threads": str(threads),
         "onednn": os.environ["TF_ENABLE_ONEDNN_OPTS"],
+        "instructions": os.environ[INSTRUCTIONS],
     }
 
 
 def processor() -> str:
     """The name of this machine's processor."""
+    names = _of_processor("model name")
+    return names[0] if names else platform.processor()
+
+
+def _of_processor(key: str) -> list[str]:
+    """What Linux says of each core."""
     information = Path("/proc/cpuinfo")
     lines = information.read_text().splitlines() if information.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    return [line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == key]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from brainseg import __version__
+from brainseg.data import FOLDS
 from brainseg.errors import BrainsegError
 from brainseg.experiments.ladder import STEPS, recipe_at
 from brainseg.experiments.recipe import Recipe, scale_named
@@ -20,6 +21,7 @@ from brainseg.models import architecture
 
 if TYPE_CHECKING:
     from brainseg.app.prediction import Network
+    from brainseg.app.slices import Reader
     from brainseg.experiments.run import Run
     from brainseg.experiments.workspace import Workspace
 
@@ -49,11 +51,20 @@ class Place:
     data: DataFolder = None
     scale: ScaleName = "quick"
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the training run.")] = 0
+    fold: Annotated[
+        int | None,
+        typer.Option(
+            "--fold",
+            min=0,
+            max=FOLDS - 1,
+            help="Which fifth is tested on; else that of the data set's own split, and by patient the first.",
+        ),
+    ] = None
 
     @property
     def recipe(self) -> Recipe:
         """The corrected network of that name."""
-        return recipe_at("corrected", self.model, scale_named(self.scale), self.seed)
+        return recipe_at("corrected", self.model, scale_named(self.scale), self.seed, fold=self.fold)
 
     def open(self) -> "tuple[Workspace, Recipe]":
         """The workspace, after a look at the recipe: a typing error should not cost the making of the phantom."""
@@ -92,7 +103,7 @@ class Chosen(Guided):
     def recipe(self) -> Recipe:
         """The network as chosen."""
         scale = scale_named(self.scale)
-        return recipe_at(self.step, self.model, scale, self.seed, self.attention, self.guidance)
+        return recipe_at(self.step, self.model, scale, self.seed, self.attention, self.guidance, self.fold)
 
 
 @dataclass(frozen=True)
@@ -120,6 +131,19 @@ class Asked:
     dataset: Annotated[str | None, typer.Option("--dataset", help="With --scale: phantom or tumorseg.")] = None
     data: DataFolder = None
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="With --scale: seed of the training run.")] = None
+
+    def files(self, images: list[Path]) -> "tuple[list[Path], list[bool], Reader]":
+        """The files that are named or lie in a folder that is named, whether the head stands upright, what reads one.
+
+        All are read once before anything is answered: one that cannot be read should not be found half-way.
+        """
+        from brainseg.app.progress import Progress
+        from brainseg.app.slices import image_files, is_upright, reader
+
+        files, read = image_files(images), reader(self.number)
+        for file in Progress("read", len(files)).through(files):
+            read(file)
+        return files, [is_upright(file) if self.upright is None else self.upright for file in files], read
 
     def network(self) -> "tuple[Network, str]":
         """The network and what it was trained on: the shipped one, or where a scale is given a run of the store."""
@@ -272,30 +296,32 @@ def evaluate(chosen: Chosen) -> None:
 @commands.command()
 @spread_out
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="JPEG, PNG, DICOM or NIfTI files with a slice each.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="JPEG, PNG, DICOM or NIfTI files with a slice each, or folders of them."),
+    ],
     asked: Asked,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the masks and outlines.")] = Path(
         "predictions"
     ),
 ) -> None:
     """Mark tumours in images: a mask and an outline as PNG, and a line of JSON for each; not a medical device."""
-    from brainseg.app.slices import is_upright, read_slice
-
-    pictures = [read_slice(image, asked.number) for image in images]
     from brainseg.app.pictures import refuse_to_overwrite
-    from brainseg.app.prediction import NOT_A_DEVICE, answer_files, names, predict_slice, write_prediction
+    from brainseg.app.prediction import NOT_A_DEVICE, answer_files, names, predict_slices, write_prediction
+    from brainseg.app.progress import Progress
 
-    called = names(images)
-    for name in called:
-        refuse_to_overwrite(answer_files(output, name).values(), images)
+    files, upright, read = asked.files(images)
+    called = names(files)
+    refuse_to_overwrite((file for name in called for file in answer_files(output, name).values()), files)
     network, _ = asked.network()
     _make_folder(output)
-    for image, picture, name in zip(images, pictures, called, strict=True):
-        turned = is_upright(image) if asked.upright is None else asked.upright
-        prediction = predict_slice(network, picture, turned)
+    predictions = predict_slices(network, zip(map(read, files), upright, strict=True))
+    answers = zip(files, called, upright, predictions, strict=True)
+    progress = Progress("answer", len(files))
+    for file, name, turned, prediction in progress.through(answers):
         paths = {kind: str(path) for kind, path in write_prediction(prediction, output, name).items()}
-        about = {"image": str(image), "upright": turned, "network": network.name}
-        typer.echo(json.dumps(about | prediction.to_dict() | paths, ensure_ascii=False))
+        about = {"image": str(file), "upright": turned, "network": network.name}
+        progress.print(json.dumps(about | prediction.to_dict() | paths, ensure_ascii=False))
     typer.echo(NOT_A_DEVICE, err=True)
 
 
@@ -337,8 +363,8 @@ def export(
     ] = None,
 ) -> None:
     """Make the weights of finished runs, one for each model, those that predict and explain use."""
+    from brainseg.app.export import export as export_run
     from brainseg.app.weights import SHIPPED
-    from brainseg.app.weights import export as export_run
     from brainseg.data.dataset import open_dataset
     from brainseg.experiments.run import open_run, read_recipe
 

@@ -1,9 +1,11 @@
 """Folds of a data set: every image is a test image once, and by patient nobody is on two sides."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from brainseg.data import FOLDS
@@ -49,13 +51,20 @@ def image_folds(table: pd.DataFrame) -> pd.Series:
     return pd.Series(_folds(table["tumour_type"], pd.Series(range(len(table)))), table.index)
 
 
-def _folds(types: pd.Series, groups: pd.Series) -> np.ndarray:
-    """Number of the fold of each row; where every type is rarer than there are folds, of any types."""
-    frequent = types.value_counts().max() >= FOLDS
+def _folds(types: pd.Series, groups: pd.Series) -> NDArray[np.intp]:
+    """Number of the fold of each row; types have a say where that leaves no fold without a row."""
+    by_type = _assigned(types.to_numpy(), groups)
+    return by_type if len(np.unique(by_type)) == FOLDS else _assigned(np.zeros(len(types)), groups)
+
+
+def _assigned(types: NDArray[Any], groups: pd.Series) -> NDArray[np.intp]:
+    folds = np.full(len(types), NOWHERE)
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    folds = np.empty(len(types), int)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a type is rarer than there are folds
-        for number, (_, rows) in enumerate(splitter.split(types, types if frequent else np.zeros(len(types)), groups)):
-            folds[rows] = number
+        try:
+            for number, (_, rows) in enumerate(splitter.split(types, types, groups)):
+                folds[rows] = number
+        except ValueError:  # every type is rarer than there are folds
+            return folds
     return folds

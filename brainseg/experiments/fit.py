@@ -7,7 +7,7 @@ with neither of them.
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,17 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A trained model with the weights that its recipe keeps, one row of measures per epoch, and the seconds."""
+    """What a training results in.
+
+    Attributes:
+        model: With the weights that the recipe keeps, kernels rounded to :func:`half_precision`.
+        trained: The :func:`digest` of these weights before they were rounded.
+        history: One row of measures per epoch.
+        seconds: The epochs took.
+    """
 
     model: "keras.Model"
+    trained: str
     history: list[dict[str, float]]
     seconds: float
 
@@ -114,8 +122,33 @@ def fit(recipe: Recipe, examples: Examples, state: Path, progress: bool = False)
             training.advance(row, time.monotonic() - started)
             bar.set_postfix({"loss": f"{row['loss']:.4f}", "val_loss": f"{row['val_loss']:.4f}"}, refresh=False)
             bar.update()
-    model.set_weights(training.best if preset.monitor == "dice" else training.model.get_weights())
-    return Fitted(model, history, training.seconds)
+    trained = training.best if preset.monitor == "dice" else training.model.get_weights()
+    model.set_weights([half_precision(weights) for weights in trained])
+    return Fitted(model, digest(trained), history, training.seconds)
+
+
+def half_precision(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Kernels as half precision can hold them, so that a network takes half the place; vectors as they are.
+
+    Raises:
+        BrainsegError: If a weight is too large for that.
+
+    >>> half_precision(np.full((1, 1), 1 / 3, np.float32)), half_precision(np.float32([1 / 3]))
+    (array([[0.33325195]], dtype=float32), array([0.33333334], dtype=float32))
+    """
+    if weights.ndim < 2:
+        return weights
+    if not (largest := np.abs(weights).max()) <= np.finfo(np.float16).max:
+        raise BrainsegError(f"received a weight of {largest:g}, which half precision cannot hold: try another seed")
+    return weights.astype(np.float16).astype(np.float32)
+
+
+def digest(weights: Iterable[NDArray[np.float32]]) -> str:
+    """SHA-256 of weights, bit for bit."""
+    found = hashlib.sha256()
+    for array in weights:
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
 
 
 def images_per_epoch(recipe: Recipe, available: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import yaml
 
+from brainseg.data import FOLDS
 from brainseg.data.dataset import DATASETS
 from brainseg.data.schema import require
 from brainseg.errors import BrainsegError, known
@@ -35,6 +36,7 @@ class Planned:
     attention: str
     guidance: float
     seed: int
+    fold: int | None = None
 
     @property
     def name(self) -> str:
@@ -43,12 +45,13 @@ class Planned:
         >>> Planned("phantom", "quick", "unet", "corrected", "published", 0.3, 0).name
         'unet-corrected-published-guidance-0.3'
         """
-        return f"{self.model}-{self.step}-{self.attention}{_suffix(self.guidance)}"
+        return f"{self.model}-{self.step}-{self.attention}{_suffix(self)}"
 
     @property
     def recipe(self) -> Recipe:
         """What is trained and scored."""
-        return recipe_at(self.step, self.model, scale_named(self.scale), self.seed, self.attention, self.guidance)
+        scale = scale_named(self.scale)
+        return recipe_at(self.step, self.model, scale, self.seed, self.attention, self.guidance, self.fold)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Matrix:
     Attributes:
         name, about: What it is called, and what it is for.
         dataset, scale: On which images, and how large; see :data:`brainseg.experiments.recipe.SCALES`.
-        steps, models, attentions, guidance, seeds: As the command ``brainseg train`` takes them.
+        steps, models, attentions, guidance, folds, seeds: As the command ``brainseg train`` takes them.
         records: What is kept of it: ``"runs"``, or of corrected networks ``"saliency"`` (scores of maps by all
             methods), ``"maps"`` (by two methods) or ``"labels"`` (maps after training on shuffled labels).
     """
@@ -71,6 +74,7 @@ class Matrix:
     models: tuple[str, ...]
     attentions: tuple[str, ...]
     guidance: tuple[float, ...]
+    folds: tuple[int | None, ...]
     seeds: tuple[int, ...]
     records: tuple[str, ...]
     recorded: bool
@@ -79,7 +83,8 @@ class Matrix:
     def spans_the_ladder(self) -> bool:
         """Whether it has networks as published or as corrected, one training of each and nothing else."""
         ends = {"published", "corrected"} & set(self.steps)
-        return bool(ends) and (self.attentions, self.guidance, self.seeds) == (("published",), (0,), (0,))
+        others = (self.attentions, self.guidance, self.folds, self.seeds)
+        return bool(ends) and others == (("published",), (0,), (None,), (0,))
 
     def at(self, dataset: str | None = None, scale: str | None = None, seed: int | None = None) -> "Matrix":
         """The same experiment on another data set, at another scale or with one other seed; None leaves what is.
@@ -96,11 +101,11 @@ class Matrix:
     def runs(self) -> list[Planned]:
         """The trainings, less those that a model cannot have and those that would be the same twice."""
         distinct: dict[Recipe, Planned] = {}
-        for model, step, attention, guidance, seed in product(
-            self.models, self.steps, self.attentions, self.guidance, self.seeds
+        for model, step, attention, guidance, fold, seed in product(
+            self.models, self.steps, self.attentions, self.guidance, self.folds, self.seeds
         ):
             if attention in ("published", *_attentions(model)):
-                run = Planned(self.dataset, self.scale, model, step, attention, guidance, seed)
+                run = Planned(self.dataset, self.scale, model, step, attention, guidance, seed, fold)
                 distinct.setdefault(run.recipe, run)
         return list(distinct.values())
 
@@ -131,7 +136,7 @@ def record_name(run: Planned, kind: str) -> str:
     >>> record_name(run, "runs"), record_name(run, "saliency")
     ('unet-corrected-published', 'unet')
     """
-    return run.name if kind == "runs" else f"{run.model}{_suffix(run.guidance)}"
+    return run.name if kind == "runs" else f"{run.model}{_suffix(run)}"
 
 
 def read_matrix(path: Path | None = None) -> dict[str, Matrix]:
@@ -170,6 +175,7 @@ def _schema() -> dict[str, Any]:
     schema: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("experiment.schema.yml").read_text("utf-8"))
     fields = schema["properties"]
     fields["models"]["default"] = list(MODELS)
+    fields["folds"]["items"] = {"enum": list(range(FOLDS))}
     for field, names in {"dataset": DATASETS, "scale": SCALES}.items():
         fields[field]["enum"] = list(names)
     for field, names in {"steps": STEPS, "models": MODELS, "attentions": ATTENTIONS, "records": RECORDS}.items():
@@ -195,5 +201,6 @@ def _attentions(model: str) -> list[str]:
     return [kind or "none" for kind in ARCHITECTURES[model].attentions]
 
 
-def _suffix(guidance: float) -> str:
-    return f"-guidance-{guidance:g}" if guidance else ""
+def _suffix(run: Planned) -> str:
+    guidance = f"-guidance-{run.guidance:g}" if run.guidance else ""
+    return guidance + (f"-fold-{run.fold}" if run.fold is not None else "")

@@ -19,6 +19,7 @@ from brainseg.data.prepared import Prepared
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.scoring import read_scores, score_answers
 from brainseg.fingerprint import code_fingerprint, source_files
+from brainseg.models.exact import exact
 from brainseg.models.predict import predict
 
 MODEL = "model.keras"
@@ -91,8 +92,8 @@ class Run(Record):
 
     @cached_property
     def model(self) -> "keras.Model":
-        """The trained model."""
-        return keras.saving.load_model(self.folder / MODEL, compile=False)
+        """The trained model, see :mod:`brainseg.models.exact`."""
+        return _model(self.folder)
 
 
 def write_run(
@@ -139,14 +140,17 @@ def open_run(folder: Path, prepared: Prepared) -> Run:
 def _answer(folder: Path, recipe: Recipe, prepared: Prepared, answers: Path, scores: Path) -> None:
     """Write what is missing of a run's answers and scores; those of other code or other data give way."""
     if not answers.is_file():
-        model = keras.saving.load_model(folder / MODEL, compile=False)
-        probability = predict(model, prepared.images, recipe.preset.mirrored)
+        probability = predict(_model(folder), prepared.images, recipe.preset.mirrored)
         _replace(answers, lambda path: np.save(path, probability))
     if not scores.is_file():
         table = score_answers(recipe, prepared, np.load(answers, mmap_mode="r"))
         _replace(scores, lambda path: table.to_csv(path, index=False))
     for old in {*folder.glob("probability-*.npy"), *folder.glob("scores-*.csv")} - {answers, scores}:
         old.unlink()
+
+
+def _model(folder: Path) -> "keras.Model":
+    return exact(keras.saving.load_model(folder / MODEL, compile=False))
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

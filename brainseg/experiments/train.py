@@ -8,7 +8,9 @@ import hashlib
 import json
 import platform
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,11 @@ import pandas as pd
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from brainseg.backend import describe, keras
+from brainseg.backend import bfloat16, describe, keras, uncapped
 from brainseg.data import VALIDATION_SHARE
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
-from brainseg.experiments.fit import STATE, Examples, fit
+from brainseg.experiments.fit import STATE, Examples, digest, fit
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import Run, code_of, open_run, write_run
 from brainseg.fingerprint import commit
@@ -108,6 +110,9 @@ def label_rows(recipe: Recipe, prepared: Prepared) -> NDArray[np.intp]:
 
 
 def _train(recipe: Recipe, prepared: Prepared, examples: Examples, folder: Path, progress: bool) -> None:
+    if recipe.precision == "bfloat16" and not bfloat16():
+        with uncapped(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+            return apart.submit(_train, recipe, prepared, examples, folder, progress).result()
     fitted = fit(recipe, examples, folder / STATE, progress)
     history = pd.DataFrame(fitted.history)
     history.insert(0, "epoch", np.arange(1, len(history) + 1))
@@ -115,6 +120,7 @@ def _train(recipe: Recipe, prepared: Prepared, examples: Examples, folder: Path,
         "data": prepared.fingerprint,
         "examples": examples.fingerprint,
         "code": weights_fingerprint(),
+        "weights": {"trained": fitted.trained, "rounded": digest(fitted.model.get_weights())},
         "commit": commit(),
         "made_with": describe() | {"python": platform.python_version(), "machine": platform.machine()},
         "seconds": round(fitted.seconds, 1),

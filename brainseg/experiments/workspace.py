@@ -50,10 +50,15 @@ class Workspace:
         return self.dataset.prepared(self.scale.size, self.progress)
 
     def recipe(
-        self, model: str, step: str = "published", attention: str | None = "published", guidance: float = 0.0
+        self,
+        model: str,
+        step: str = "published",
+        attention: str | None = "published",
+        guidance: float = 0.0,
+        fold: int | None = None,
     ) -> Recipe:
         """The recipe of a model at a step of the ladder (:data:`brainseg.experiments.ladder.STEPS`), at this scale."""
-        return recipe_at(step, model, self.scale, self.seed, attention, guidance)
+        return recipe_at(step, model, self.scale, self.seed, attention, guidance, fold)
 
     def run(self, recipe: Recipe) -> Run:
         """The run of a recipe: from the store, or trained now."""

@@ -7,8 +7,7 @@ gradients shrink alike. And they differentiate the sum of the logarithms of all 
 of the logits in the tumour, which is what the saliency maps of this package explain.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from brainseg.backend import keras
@@ -61,26 +60,10 @@ def _sum_over(logits: Any, masks: Any) -> Any:
 def _tensorflow(head: "keras.Model", images: Any, masks: Any, training: bool) -> Any:
     import tensorflow as tf
 
-    with tf.GradientTape(watch_accessed_variables=False) as tape, _moments_to_derive_twice(head):
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
         score = _sum_over(head(images, training=training), masks)
     return tape.gradient(score, images)
-
-
-@contextmanager
-def _moments_to_derive_twice(head: "keras.Model") -> Iterator[None]:
-    """Let batch normalisation compute the variance of a batch as it does for several devices at once.
-
-    TensorFlow's usual way takes the mean in it for a constant, which is right for the first derivative only.
-    """
-    layers = [layer for layer in head.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    for layer in layers:
-        layer.synchronized = True
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.synchronized = False
 
 
 def _jax(head: "keras.Model", images: Any, masks: Any, training: bool) -> Any:

@@ -18,7 +18,7 @@ every false positive, and a gradient."""
 def binary_crossentropy(truth: Any, logits: Any) -> Any:
     """Mean over the pixels of −log(probability of what is true), by image, (b,); 0 or more.
 
-    ``softplus(z) − z·y``, which is ``−y·log(σ(z)) − (1 − y)·log(1 − σ(z))``.
+    ``softplus(z) − z·y``, which is ``−y·log(sigmoid(z)) − (1 − y)·log(1 − sigmoid(z))``.
 
     >>> import numpy as np
     >>> round(float(binary_crossentropy(np.ones((1, 2, 2, 1)), np.zeros((1, 2, 2, 1)))[0]), 4), round(np.log(2), 4)

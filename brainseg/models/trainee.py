@@ -1,17 +1,13 @@
-"""A network while it is trained: the same weights in a faster arithmetic, which is the same on every x86-64 processor.
-
-Keras computes batch normalisation from ten operations, one of them an approximate reciprocal whose last digits differ
-between makers of processors. A trainee has TensorFlow's fused operation in its place, ends at the logits, and may
-compute in half precision. The network that is kept has neither, and opens with Keras alone.
-"""
+"""A network while it is trained: the same weights, exact and faster arithmetic, and logits as its answer."""
 
 from typing import Any
 
 from brainseg.backend import keras
+from brainseg.models.exact import exact
 from brainseg.models.guidance import energy_outside
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-"""What a network may compute in while it is trained; weights, logits and losses are float32 in any case."""
+"""What a network may compute in while it is trained, with Keras's name of it."""
 
 
 class Trainee(keras.Model):  # type: ignore[misc]
@@ -60,51 +56,5 @@ def trainee(model: "keras.Model", precision: str = "float32", guidance: float = 
     >>> float(abs(keras.ops.sigmoid(trainee(model)(image)) - model(image)).max()) < 1e-6
     True
     """
-
-    def layer(of: Any) -> Any:
-        if not isinstance(of, keras.layers.Layer):
-            return of  # an operation, which has no state
-        config = of.get_config()
-        if of.name != "logits":
-            config["dtype"] = PRECISIONS[precision]
-        if isinstance(of, keras.layers.BatchNormalization) and not guidance:
-            return FusedBatchNormalization.from_config(config)
-        return type(of).from_config(config)
-
-    twin = keras.models.clone_model(model, clone_function=layer)
-    made = Trainee(twin.input, twin.get_layer("logits").output, model.name, guidance)
-    made.set_weights(model.get_weights())
-    return made
-
-
-class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Keras's batch normalisation of the last axis; with TensorFlow in one operation, in which nothing is approximate.
-
-    It cannot be differentiated twice.
-    """
-
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalise by the statistics of the batch in training, else by the moving ones."""
-        if keras.backend.backend() != "tensorflow":
-            return super().call(inputs, training=training, mask=mask)
-        import tensorflow as tf
-
-        training = bool(training and self.trainable)
-        empty = tf.constant([], tf.float32)
-        moving = (self.moving_mean.value, self.moving_variance.value)
-        mean, variance = (empty, empty) if training else moving
-        output, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=self.gamma.value,
-            offset=self.beta.value,
-            mean=mean,
-            variance=variance,
-            epsilon=self.epsilon,
-            is_training=training,
-        )
-        if training:
-            size = tf.cast(tf.size(inputs) / tf.size(mean), tf.float32)
-            variance = variance * ((size - 1) / size)  # the operation divides by one less than the size
-            for old, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                old.assign(old.value * self.momentum + new * (1 - self.momentum))
-        return output
+    copy = exact(model, PRECISIONS[precision], twice=guidance > 0)
+    return Trainee(copy.input, copy.get_layer("logits").output, model.name, guidance)

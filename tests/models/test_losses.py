@@ -16,12 +16,18 @@ def mask(tumour: int) -> np.ndarray:
     return (np.arange(16) < tumour).astype(np.float32).reshape(1, 4, 4, 1)
 
 
+def logits(probability: np.ndarray) -> np.ndarray:
+    """What a sigmoid makes these probabilities of; ±30 for 0 and 1."""
+    with np.errstate(divide="ignore"):
+        return np.clip(np.log(probability) - np.log(1 - probability), -30, 30)
+
+
 def value(name: str, truth: np.ndarray, probability: np.ndarray) -> float:
-    return float(loss(name)(truth, probability))
+    return float(loss(name)(truth, logits(probability))[0])
 
 
 def overlap(truth: np.ndarray, probability: np.ndarray) -> list[float]:
-    found: list[float] = keras.ops.convert_to_numpy(soft_dice(truth, probability)).tolist()
+    found: list[float] = keras.ops.convert_to_numpy(soft_dice(truth, logits(probability))).tolist()
     return found
 
 
@@ -65,20 +71,31 @@ def test_an_empty_target_punishes_every_false_positive(name: str) -> None:
 @every_loss
 def test_training_on_an_empty_target_lowers_the_answer(name: str) -> None:
     image = keras.Input((4, 4, 1))
-    model = keras.Model(image, keras.layers.Conv2D(1, 1, activation="sigmoid", kernel_initializer="zeros")(image))
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, kernel_initializer="zeros")(image))
     model.compile(keras.optimizers.SGD(1.0), loss(name))
     model.fit(np.ones((1, 4, 4, 1)), mask(0), epochs=5, verbose=0)
-    assert model.predict_on_batch(np.ones((1, 4, 4, 1))).max() < 0.4
+    assert model.predict_on_batch(np.ones((1, 4, 4, 1))).max() < logits(np.float32(0.4))
 
 
 @every_loss
-def test_every_loss_is_finite_at_the_extremes_and_can_be_saved(name: str) -> None:
+@pytest.mark.parametrize("size", [0.0, 1e4])
+def test_every_loss_is_finite_and_has_a_finite_slope_at_the_extremes(name: str, size: float) -> None:
+    start = keras.Variable(np.zeros((1, 4, 4, 1), np.float32))
+    image = keras.Input((4, 4, 1))
+    model = keras.Model(image, keras.layers.Conv2D(1, 1, kernel_initializer="ones", name="logits")(image))
+    model.compile(keras.optimizers.SGD(0.1), loss(name))
     for tumour in (0, 5, 16):
-        for answer in (mask(0), mask(16), mask(tumour)):
-            assert np.isfinite(value(name, mask(tumour), answer))
-    again = keras.losses.deserialize(keras.losses.serialize(loss(name)))
-    answer = np.full((1, 4, 4, 1), 0.3, np.float32)
-    assert float(again(mask(5), answer)) == value(name, mask(5), answer)
+        answer = np.where(mask(tumour), -size, size)
+        assert np.isfinite(keras.ops.convert_to_numpy(loss(name)(mask(tumour), start + answer))).all()
+        model.train_on_batch(answer, mask(tumour))
+        assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+@every_loss
+def test_each_image_has_its_own_loss(name: str) -> None:
+    truth, answer = np.concatenate([mask(3), mask(9)]), np.concatenate([mask(4), mask(2)])
+    both = keras.ops.convert_to_numpy(loss(name)(truth, logits(answer)))
+    assert both.tolist() == pytest.approx([value(name, mask(3), mask(4)), value(name, mask(9), mask(2))])
 
 
 def test_an_unknown_loss_is_refused() -> None:

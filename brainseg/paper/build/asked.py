@@ -54,11 +54,17 @@ def _runs(call: ast.Call, loops: list[ast.comprehension], chapter: Path) -> list
     return names
 
 
-def _name(model: str, step: str = "published", attention: str | None = "published", guidance: float = 0.0) -> str:
-    planned = Planned("", "quick", model, step, attention or "none", guidance, 0)
+def _name(
+    model: str,
+    step: str = "published",
+    attention: str | None = "published",
+    guidance: float = 0.0,
+    fold: int | None = None,
+) -> str:
+    planned = Planned("", "quick", model, step, attention or "none", guidance, 0, fold)
     trained = planned.recipe.trained
     return next(
         name
-        for name in (Planned("", "quick", model, other, attention or "none", guidance, 0) for other in STEPS)
+        for name in (Planned("", "quick", model, other, attention or "none", guidance, 0, fold) for other in STEPS)
         if name.recipe.trained == trained
     ).name
