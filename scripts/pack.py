@@ -72,7 +72,7 @@ def pack(folder: Path, workspace: Workspace, python: str | None) -> None:
     there = ["--python-version", python, "--only-binary=:all:"] if python else []
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "lib"), *there]
     subprocess.run([*pip, *(f"{name}=={version(name)}" for name in NEEDED)], check=True)
-    shutil.copytree(PACKAGE, folder / "lib" / "brainseg", ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
+    shutil.copytree(PACKAGE, folder / "lib" / "brainseg", ignore=shutil.ignore_patterns("__pycache__", "*.onnx"))
     prepared = workspace.prepared
     table = prepared.table.assign(**{f"{by}_fold": folds for by, folds in prepared.folds.items()})
     table.to_csv(folder / "table.csv", index=False)

@@ -5,27 +5,32 @@ the crown is on the left. A slice in which it stands upright is transposed befor
 transposed back.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import cv2
 import numpy as np
-from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
 from brainseg.app.pictures import png
-from brainseg.app.slices import Slice, from_square, to_square
+from brainseg.app.slices import AT_ONCE, Slice, from_square, to_square
 from brainseg.app.weights import Weights
 from brainseg.errors import BrainsegError
-from brainseg.experiments.run import Run
-from brainseg.models.predict import predict
-from brainseg.plotting.style import MASK_COLOURS
+from brainseg.models.predict import Answer, answered
 from brainseg.scores import THRESHOLD
-from brainseg.scores.masks import components
 
-Network = Run | Weights
+if TYPE_CHECKING:
+    from brainseg.experiments.run import Run
+
+Network: TypeAlias = Union["Run", Weights]
 """A trained network: of the store, or one that is shipped."""
+
+OUTLINE = (240, 53, 155)
+"""Colour of an outline, red first: that of predictions in the book."""
 
 NOT_A_DEVICE = "This is not a medical device. It must not be used to diagnose, or to decide on a treatment."
 
@@ -55,7 +60,7 @@ class Prediction:
     @property
     def pieces(self) -> int:
         """Number of 8-connected components of the mask."""
-        return len(components(self.mask[np.newaxis])[1]) - 1
+        return cv2.connectedComponents(self.mask.astype(np.uint8), connectivity=8)[0] - 1
 
     @property
     def mean_probability(self) -> float | None:
@@ -92,9 +97,28 @@ def predict_slice(network: Network, image: Slice, upright: bool = False) -> Pred
     >>> answer.mask.shape, answer.found
     ((20, 30), False)
     """
-    square = seen(network, image, upright)
-    answer = predict(network.model, square[np.newaxis], network.recipe.preset.mirrored)[0]
-    return Prediction(image, put_back(answer, image, upright))
+    (prediction,) = predict_slices(network, [(image, upright)])
+    return prediction
+
+
+def predict_slices(network: Network, slices: Iterable[tuple[Slice, bool]]) -> Iterator[Prediction]:
+    """Ask a network about images one after another, :data:`brainseg.app.slices.AT_ONCE` at a time; none is kept.
+
+    Args:
+        network: Trained, of any size.
+        slices: Images as in :func:`predict_slice`, each with whether the head stands upright in it.
+    """
+    answer, rest = answer_of(network), iter(slices)
+    while some := list(islice(rest, AT_ONCE)):
+        squares = np.stack([seen(network, image, upright) for image, upright in some])
+        answers = answered(answer, squares, network.recipe.preset.mirrored)
+        for (image, upright), probability in zip(some, answers, strict=True):
+            yield Prediction(image, put_back(probability, image, upright))
+
+
+def answer_of(network: Network) -> Answer:
+    """What computes a network's answers: of one that is shipped ONNX Runtime, of one of the store Keras."""
+    return network.answer if isinstance(network, Weights) else network.model.predict_on_batch
 
 
 def seen(network: Network, image: Slice, upright: bool) -> Slice:
@@ -113,8 +137,7 @@ def outlined(prediction: Prediction) -> NDArray[np.uint8]:
     picture = np.repeat(prediction.image[..., np.newaxis], 3, axis=-1)
     mask = prediction.mask.astype(np.uint8)
     contours = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
-    colour = tuple(round(255 * part) for part in to_rgb(MASK_COLOURS["prediction"]))
-    cv2.drawContours(picture, contours, -1, colour, max(1, max(mask.shape) // 160))
+    cv2.drawContours(picture, contours, -1, OUTLINE, max(1, max(mask.shape) // 160))
     return picture
 
 
@@ -131,7 +154,7 @@ def write_prediction(prediction: Prediction, folder: Path, name: str) -> dict[st
     return paths
 
 
-def names(images: list[Path]) -> list[str]:
+def names(images: Sequence[Path]) -> list[str]:
     """What to call the answers to image files: their names without the ending.
 
     Raises:
@@ -141,7 +164,7 @@ def names(images: list[Path]) -> list[str]:
     ['head', '1000_jpg.rf.17']
     """
     stems = [path.stem.removesuffix(".nii") for path in images]
-    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
+    if twice := sorted(stem for stem, times in Counter(stems).items() if times > 1):
         raise BrainsegError(
             f"received several images called {', '.join(twice)}, expected names that differ: give each another -o"
         )

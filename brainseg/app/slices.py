@@ -1,21 +1,22 @@
 """Any picture of a slice as the models take it: JPEG, PNG, DICOM or NIfTI, of any size."""
 
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import cv2
-import nibabel
 import numpy as np
-import pydicom
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import ArrayLike, NDArray
-from pydicom.misc import is_dicom
-from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
 from brainseg.data.coco import resized
 from brainseg.errors import BrainsegError
 
 Slice = NDArray[np.uint8]
+Reader = Callable[[Path], Slice]
+
+AT_ONCE = 8
+"""Images that are held and answered at once; more are hardly faster, and take more memory."""
 
 COLOUR = 0.1
 """A picture is in colour if its red, green and blue differ anywhere by more than this share of its brightest value."""
@@ -43,9 +44,29 @@ def read_slice(path: Path, number: int | None = None) -> Slice:
         raise BrainsegError(f"received {path}, which is no file: expected a JPEG, PNG, DICOM or NIfTI image")
     if _is_nifti(path):
         return _grey(_chosen(_nifti(path), number, path), path)
-    if is_dicom(path):
+    if _is_dicom(path):
         return _grey(_chosen(_dicom(path), number, path), path)
     return _grey(_chosen(_picture(path), number, path), path)
+
+
+def image_files(given: Iterable[Path]) -> list[Path]:
+    """The files that are given, and those in the folders that are given, by name; hidden ones are left out.
+
+    Raises:
+        BrainsegError: If there is no file in a folder.
+
+    >>> folder = getfixture("tmp_path")
+    >>> for name in ("b.png", "a.png", ".listing"):
+    ...     (folder / name).touch()
+    >>> [file.name for file in image_files([folder, Path("c.png")])]
+    ['a.png', 'b.png', 'c.png']
+    """
+    return [file for path in given for file in (_within(path) if path.is_dir() else [path])]
+
+
+def reader(number: int | None = None) -> Reader:
+    """What reads slices as :func:`read_slice`, and has the last :data:`AT_ONCE` at hand if they are asked for again."""
+    return lru_cache(maxsize=AT_ONCE)(partial(read_slice, number=number))
 
 
 def is_upright(path: Path) -> bool:
@@ -57,7 +78,7 @@ def is_upright(path: Path) -> bool:
     >>> is_upright(Path("head.nii.gz"))
     True
     """
-    return _is_nifti(path) or (path.is_file() and is_dicom(path))
+    return _is_nifti(path) or (path.is_file() and _is_dicom(path))
 
 
 def to_square(image: Slice, size: int) -> Slice:
@@ -88,8 +109,20 @@ def _frame(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return (side - shape[0]) // 2, (side - shape[1]) // 2, side
 
 
+def _within(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    if not files:
+        raise BrainsegError(f"received {folder}, a folder without files: name one with images in it")
+    return files
+
+
 def _is_nifti(path: Path) -> bool:
     return path.name.endswith((".nii", ".nii.gz"))
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132).endswith(b"DICM")
 
 
 def _picture(path: Path) -> NDArray[Any]:
@@ -98,13 +131,18 @@ def _picture(path: Path) -> NDArray[Any]:
     if picture is None:
         raise BrainsegError(f"{path} cannot be read: expected a JPEG, PNG, DICOM or NIfTI image")
     if picture.ndim == 3:
-        if float(np.ptp(picture, axis=-1).max()) > COLOUR * float(picture.max()):
+        channels = cv2.split(picture)
+        spread = np.maximum.reduce(channels) - np.minimum.reduce(channels)
+        if float(spread.max()) > COLOUR * float(picture.max()):
             raise BrainsegError(f"{path} is a picture in colour, expected shades of grey")
         picture = picture[..., 1]
     return np.asarray(picture)[np.newaxis]
 
 
 def _nifti(path: Path) -> NDArray[Any]:
+    import nibabel  # here, because a picture should not wait for it
+    from nibabel.filebasedimages import ImageFileError
+
     try:
         volume: Any = nibabel.as_closest_canonical(nibabel.load(path))  # type: ignore[no-untyped-call]
         values = np.squeeze(volume.get_fdata(dtype=np.float32))
@@ -117,6 +155,9 @@ def _nifti(path: Path) -> NDArray[Any]:
 
 
 def _dicom(path: Path) -> NDArray[Any]:
+    import pydicom  # here, because a picture should not wait for it
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+
     content = pydicom.dcmread(path)
     if "PixelData" not in content:
         raise BrainsegError(f"{path} is a DICOM file without an image")

@@ -1,16 +1,24 @@
 """What a trained model answers to grey images."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg.backend import keras
 from brainseg.models import as_input
+
+if TYPE_CHECKING:
+    from brainseg.backend import keras
 
 AT_ONCE = 32
 """Images that are computed at once; more take more memory."""
 
 MIRRORS = ((), (1,), (2,), (1, 2))
 """Axes of (n, h, w, channels) along which an image and its mirror images are reversed."""
+
+Answer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""What computes: from images, (n, h, w, channels), 0 to 1, to tumour probabilities, (n, h, w, 1)."""
 
 
 def predict(model: "keras.Model", images: NDArray[np.uint8], mirrored: bool = False) -> NDArray[np.float32]:
@@ -21,12 +29,20 @@ def predict(model: "keras.Model", images: NDArray[np.uint8], mirrored: bool = Fa
         images: (n, size, size), 0 to 255.
         mirrored: Give the mean of the predictions for the image and its three mirror images, each mirrored back.
     """
+    return answered(model.predict_on_batch, images, mirrored)
+
+
+def answered(answer: Answer, images: NDArray[np.uint8], mirrored: bool = False) -> NDArray[np.float32]:
+    """As :func:`predict`, whatever computes.
+
+    >>> images = np.array([[[0, 255]]], np.uint8)
+    >>> answered(lambda x: x[..., :1], images).tolist(), answered(lambda x: 0 * x[..., :1], images, True).tolist()
+    ([[[0.0, 1.0]]], [[[0.0, 0.0]]])
+    """
     chunks = [as_input(images[i : i + AT_ONCE]) for i in range(0, len(images), AT_ONCE)]
-    return np.concatenate([_mean_prediction(model, x, MIRRORS if mirrored else MIRRORS[:1])[..., 0] for x in chunks])
+    return np.concatenate([_mean_answer(answer, x, MIRRORS if mirrored else MIRRORS[:1])[..., 0] for x in chunks])
 
 
-def _mean_prediction(
-    model: "keras.Model", x: NDArray[np.float32], mirrors: tuple[tuple[int, ...], ...]
-) -> NDArray[np.float32]:
-    predicted = [np.flip(model.predict_on_batch(np.flip(x, axes)), axes) for axes in mirrors]
-    return np.asarray(np.mean(predicted, axis=0), np.float32)
+def _mean_answer(answer: Answer, x: NDArray[np.float32], mirrors: tuple[tuple[int, ...], ...]) -> NDArray[np.float32]:
+    answers = [np.flip(answer(np.flip(x, axes)), axes) for axes in mirrors]
+    return np.asarray(np.mean(answers, axis=0), np.float32)

@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +16,32 @@ import pandas as pd
 import pytest
 
 from brainseg import cli
-from brainseg.app.prediction import NOT_A_DEVICE, Prediction, names, outlined, predict_slice, put_back, seen
-from brainseg.app.slices import Slice, read_slice
+from brainseg.app.prediction import (
+    NOT_A_DEVICE,
+    OUTLINE,
+    Prediction,
+    names,
+    outlined,
+    predict_slice,
+    predict_slices,
+    put_back,
+    seen,
+)
+from brainseg.app.slices import AT_ONCE, Slice, read_slice
 from brainseg.app.weights import SHIPPED, Weights, shipped
 from brainseg.data.cheng import read_borders
 from brainseg.data.coco import shrink
+from brainseg.data.dataset import open_dataset
 from brainseg.errors import BrainsegError
 from brainseg.models import MODELS
-from brainseg.models.predict import predict
+from brainseg.models.predict import answered, predict
+from brainseg.plotting.style import MASK_COLOURS
 from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
 from tests.app.test_explanation import bright_is_tumour
 from tests.app.test_slices import dicom
 
-AVAILABLE = [model for model in MODELS if (SHIPPED / f"{model}.npz").is_file()]
+AVAILABLE = [model for model in MODELS if (SHIPPED / f"{model}.onnx").is_file()]
 Captured = pytest.CaptureFixture[str]
 
 
@@ -71,6 +86,35 @@ def test_the_outline_runs_around_the_mask_and_leaves_the_rest() -> None:
     assert coloured[10:20, 19].all()
     assert not coloured[13:17, 13:17].any()
     assert not coloured[25:].any()
+
+
+def test_an_outline_has_the_colour_of_predictions_in_the_book() -> None:
+    assert "#{:02x}{:02x}{:02x}".format(*OUTLINE) == MASK_COLOURS["prediction"]
+
+
+def test_pieces_are_what_meets_at_an_edge_or_a_corner() -> None:
+    probability = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]], np.float32)
+    assert Prediction(np.zeros((4, 4), np.uint8), probability).pieces == 3
+
+
+def test_many_images_are_answered_like_each_by_itself_and_few_are_held() -> None:
+    network, random = shipped("deeplab"), np.random.default_rng(0)
+    images = [random.integers(0, 255, (20 + i, 30), np.uint8) for i in range(3 * AT_ONCE + 1)]
+    given: list[weakref.ref[Slice]] = []
+
+    def slices() -> Iterator[tuple[Slice, bool]]:
+        for i, image in enumerate(images):
+            copy = image.copy()
+            given.append(weakref.ref(copy))
+            yield copy, i % 2 == 0
+
+    for i, found in enumerate(predict_slices(network, slices())):
+        np.testing.assert_array_equal(found.image, images[i])
+        if i % 5 == 0:
+            alone = predict_slice(network, images[i], upright=i % 2 == 0)
+            np.testing.assert_array_equal(found.probability, alone.probability)
+        assert sum(copy() is not None for copy in given) <= 2 * AT_ONCE
+    assert len(given) == i + 1 == len(images)
 
 
 def test_answers_need_names_that_differ() -> None:
@@ -144,7 +188,7 @@ def test_the_command_answers_files_of_every_kind(
     out = tmp_path / "new" / "answers"
     assert brainseg(*files, "-o", out, "--model", AVAILABLE[0]) == 0
     captured = capsys.readouterr()
-    assert captured.err == NOT_A_DEVICE + "\n"
+    assert captured.err.endswith(NOT_A_DEVICE + "\n")
     answers = [json.loads(line) for line in captured.out.splitlines()]
     assert [answer["image"] for answer in answers] == [str(file) for file in files]
     assert [answer["upright"] for answer in answers] == [False, False, False, True, True]
@@ -172,7 +216,7 @@ def test_what_is_said_of_the_head_comes_before_the_format(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{tmp}"], "received {tmp}, which is a folder: name the images in it, for instance {tmp}/*.png"),
+        (["{tmp}"], "the slice of {tmp}/empty.nii.gz is empty: all its pixels are 0; choose another"),
         (["{tmp}/nowhere.png"], "received {tmp}/nowhere.png, which is no file: expected a JPEG, PNG, DICOM or NIfTI"),
         (["{tmp}/notes.txt"], "{tmp}/notes.txt cannot be read: expected a JPEG, PNG, DICOM or NIfTI image"),
         (["{tmp}/photo.jpg"], "{tmp}/photo.jpg is a picture in colour, expected shades of grey"),
@@ -212,7 +256,75 @@ def test_a_damaged_installation_says_what_to_do(
     cv2.imwrite(str(tmp_path / "one.png"), picture)
     copy = tmp_path / "weights"
     shutil.copytree(SHIPPED, copy)
-    (copy / f"{AVAILABLE[0]}.npz").write_bytes(b"cut off")
+    (copy / f"{AVAILABLE[0]}.onnx").write_bytes(b"cut off")
     monkeypatch.setattr("brainseg.app.weights.shipped.__defaults__", (copy,))
     assert brainseg(tmp_path / "one.png", "-o", tmp_path / "out", "--model", AVAILABLE[0]) == 2
     assert "has changed since its export" in capsys.readouterr().err
+
+
+IMPORTED = """
+import sys
+from brainseg.cli import app
+sys.argv[1:] = {arguments!r}
+try:
+    app()
+except SystemExit as stopped:
+    assert not stopped.code, stopped
+print(*sorted(name for name in sys.modules if "." not in name))
+print(next((line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), 0))
+"""
+
+
+def alone(*arguments: object) -> tuple[set[str], float]:
+    """Run ``brainseg predict`` in a process of its own: the packages that it imports, and its peak of memory in MB."""
+    code = IMPORTED.format(arguments=["predict", *map(str, arguments)])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    *_, modules, kilobytes = done.stdout.splitlines()
+    return set(modules.split()), int(kilobytes) / 1000
+
+
+def test_an_answer_waits_for_no_package_that_it_does_not_need(tmp_path: Path, picture: Any) -> None:
+    cv2.imwrite(str(tmp_path / "one.png"), picture)
+    modules, _ = alone(tmp_path / "one.png", "-o", tmp_path / "out")
+    assert "onnxruntime" in modules
+    assert not modules & {"tensorflow", "jax", "torch", "keras", "pandas", "matplotlib", "scipy", "sklearn", "skimage"}
+    assert not modules & {"nibabel", "pydicom", "h5py", "onnx", "requests", "jsonschema"}
+
+
+def test_a_folder_is_answered_in_the_order_of_its_names(
+    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
+) -> None:
+    expected = [f"{number:02}" for number in range(AT_ONCE + 2)]
+    (tmp_path / "slices").mkdir()
+    for name in reversed(expected):
+        cv2.imwrite(str(tmp_path / "slices" / f"{name}.png"), picture)
+    (tmp_path / "slices" / ".hidden").touch()
+    assert brainseg(tmp_path / "slices", "-o", tmp_path / "out", "--model", "deeplab") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [Path(json.loads(line)["image"]).stem for line in lines] == expected
+    assert len(list((tmp_path / "out").iterdir())) == 2 * len(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="the peak of memory is read from Linux")
+def test_many_slices_take_no_more_memory_than_few(tmp_path: Path, picture: Any) -> None:
+    content = cv2.imencode(".png", picture)[1].tobytes()
+    for folder, number in (("few", 20), ("many", 400)):
+        (tmp_path / folder).mkdir()
+        for i in range(number):
+            (tmp_path / folder / f"{i:03}.png").write_bytes(content)
+    few, many = (alone(tmp_path / name, "-o", tmp_path / "out", "--model", "deeplab")[1] for name in ("few", "many"))
+    assert many < few + 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", AVAILABLE)
+def test_onnx_runtime_marks_what_keras_marks_on_all_slices_of_the_phantom(model: str) -> None:
+    network = shipped(model)
+    images = open_dataset("phantom").prepared(network.recipe.size).images
+    keras, runtime = (answered(one, images, mirrored=True) for one in (network.model.predict_on_batch, network.answer))
+    np.testing.assert_allclose(runtime, keras, rtol=0, atol=1e-5)
+    differs = (runtime > THRESHOLD) != (keras > THRESHOLD)
+    assert abs(keras[differs] - THRESHOLD).max(initial=0) < 1e-5
+    assert (keras > THRESHOLD).any(axis=(1, 2)).mean() > 0.5

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
-from brainseg.app.slices import from_square, is_upright, read_slice, to_square
+from brainseg.app.slices import from_square, image_files, is_upright, read_slice, to_square
 from brainseg.errors import BrainsegError
 
 RAMP = np.arange(20, dtype=np.uint8).reshape(4, 5)
@@ -136,6 +136,12 @@ def test_what_has_no_pixels_or_one_value_is_refused(tmp_path: Path) -> None:
             read_slice(tmp_path / "none.nii")
     with pytest.raises(BrainsegError, match=r"which is a folder: name the images in it, for instance .*/\*\.png"):
         read_slice(tmp_path)
+
+
+def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".hidden").touch()
+    with pytest.raises(BrainsegError, match=r"a folder without files: name one with images in it"):
+        image_files([tmp_path])
 
 
 def test_medical_formats_show_a_head_upright_pictures_as_the_study_has_them(tmp_path: Path) -> None:

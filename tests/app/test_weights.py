@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from brainseg.app.weights import SHIPPED, Weights, export, restored, shipped
+from brainseg.app.export import export
+from brainseg.app.weights import SHIPPED, Weights, restored, shipped
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
 from brainseg.experiments.ladder import recipe_at
@@ -18,7 +19,8 @@ from brainseg.experiments.recipe import Scale
 from brainseg.experiments.run import Run, open_run
 from brainseg.experiments.train import train
 from brainseg.models import MODELS, as_input
-from brainseg.models.predict import predict
+from brainseg.models.exchange import weights_by_name
+from brainseg.models.predict import answered, predict
 from brainseg.paper.build import cards
 from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
@@ -26,8 +28,8 @@ from tests.backends import OTHER_BACKENDS, on_backend
 from tests.conftest import REPOSITORY
 from tests.data_fixtures import write_dataset
 
-AVAILABLE = [model for model in MODELS if (SHIPPED / f"{model}.npz").is_file()]
-LARGEST = 12e6
+AVAILABLE = [model for model in MODELS if (SHIPPED / f"{model}.onnx").is_file()]
+LARGEST = 14e6
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,7 @@ def test_what_is_exported_is_the_run_with_kernels_in_half_precision(
         np.testing.assert_array_equal(kept, trained.astype(np.float16) if trained.ndim > 1 else trained)
     probability = predict(opened.model, prepared.images, mirrored=True)
     np.testing.assert_allclose(probability, run.probability, atol=0.01)
+    np.testing.assert_allclose(answered(opened.answer, prepared.images, mirrored=True), probability, atol=1e-6)
     marked = probability > THRESHOLD
     np.testing.assert_allclose(opened.scores["dice"], dice(marked, prepared.masks["border"]), atol=1e-4)
 
@@ -71,8 +74,8 @@ def test_an_export_says_what_rounding_and_an_upright_head_change(
     exported: Weights, run: Run, prepared: Prepared
 ) -> None:
     test = (run.scores["split"] == "test").to_numpy()
-    before = run.scores["border_dice"][test]
-    after = exported.scores["border_dice"][test]
+    marked = predict(exported.model, prepared.images, mirrored=True) > THRESHOLD
+    before, after = run.scores["border_dice"][test], dice(marked, prepared.masks["border"])[test]
     half = exported.provenance["half_precision"]
     assert half["largest"] == pytest.approx((after - before).abs().max(), abs=1e-6)
     assert half["mean_before"] == pytest.approx(before.mean(), abs=1e-6)
@@ -87,24 +90,21 @@ def test_the_same_run_is_exported_to_the_same_bytes(
     exported: Weights, run: Run, prepared: Prepared, tmp_path: Path
 ) -> None:
     again = export(run, prepared, "tumorseg", tmp_path)
-    for name in ("unet.npz", "unet.json.gz"):
+    for name in ("unet.onnx", "unet.json.gz"):
         assert (again.file.parent / name).read_bytes() == (exported.file.parent / name).read_bytes()
 
 
 def test_a_file_that_has_changed_is_refused(folder: Path) -> None:
-    content = bytearray((folder / "unet.npz").read_bytes())
+    content = bytearray((folder / "unet.onnx").read_bytes())
     content[len(content) // 2] ^= 1
-    (folder / "unet.npz").write_bytes(content)
-    with pytest.raises(BrainsegError, match=r"unet.npz has changed since its export: .* install brainseg again"):
-        _ = shipped("unet", folder).model
+    (folder / "unet.onnx").write_bytes(content)
+    for opened in ("model", "answer"):
+        with pytest.raises(BrainsegError, match=r"unet.onnx has changed since its export: .* install brainseg again"):
+            getattr(shipped("unet", folder), opened)
 
 
 def test_arrays_of_another_shape_or_name_are_refused(exported: Weights) -> None:
-    arrays = {
-        f"{layer.name}/{variable.name}": values
-        for layer in exported.model.layers
-        for variable, values in zip(layer.weights, layer.get_weights(), strict=True)
-    }
+    arrays = weights_by_name(exported.model)
     wider = replace(exported.recipe, width=4)
     with pytest.raises(BrainsegError, match=r"U-Net with 32 pixels and width 4: received shape .* expected shape"):
         restored(wider, arrays)
@@ -128,13 +128,15 @@ def test_records_that_are_missing_spoilt_or_of_another_model_are_refused(folder:
         shipped("unet", folder)
 
 
-def test_pickled_objects_are_not_opened(folder: Path) -> None:
-    np.savez(folder / "unet.npz", kernel=np.array([{}], dtype=object))
+def test_a_file_that_holds_no_network_is_refused(folder: Path) -> None:
+    (folder / "unet.onnx").write_bytes(b"hello")
     record = json.loads(gzip.decompress((folder / "unet.json.gz").read_bytes()))
-    record["provenance"]["sha256"] = hashlib.sha256((folder / "unet.npz").read_bytes()).hexdigest()
+    record["provenance"]["sha256"] = hashlib.sha256(b"hello").hexdigest()
     (folder / "unet.json.gz").write_bytes(gzip.compress(json.dumps(record).encode()))
-    with pytest.raises(BrainsegError, match="expected arrays as brainseg export writes them"):
+    with pytest.raises(BrainsegError, match="received 5 bytes that are no ONNX file: export the network again"):
         _ = shipped("unet", folder).model
+    with pytest.raises(BrainsegError, match="received no network that ONNX Runtime opens, export it again"):
+        _ = shipped("unet", folder).answer
 
 
 def test_other_data_and_kernels_beyond_half_precision_are_refused(run: Run, prepared: Prepared, tmp_path: Path) -> None:

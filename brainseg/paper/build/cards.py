@@ -36,12 +36,12 @@ def page(networks: Sequence[Weights]) -> str:
 
 def available() -> list[Weights]:
     """The networks that come with the package."""
-    return [shipped(model) for model in MODELS if (SHIPPED / f"{model}.npz").is_file()]
+    return [shipped(model) for model in MODELS if (SHIPPED / f"{model}.onnx").is_file()]
 
 
 def card(network: Weights) -> str:
     """The card of one network: how it was trained, how well it does and for what, and where it comes from."""
-    scores = on_borders([network])
+    scores = on_borders([network.record])
     scores.loc["missed", "median"] = np.nan  # of zeros and ones it says nothing
     rows = [
         (
@@ -74,7 +74,7 @@ def _overview(networks: Iterable[Weights]) -> str:
             f"{network.recipe.size} × {network.recipe.size}",
             f"{network.model.count_params():,}",
             f"{network.file.stat().st_size / 1e6:.2f} MB",
-            str(bootstrap_mean(collect([network], "border_dice"))),
+            str(bootstrap_mean(collect([network.record], "border_dice"))),
         )
         for network in networks
     ]
