@@ -8,6 +8,8 @@ DATASET    ?=
 DATA       ?=
 SCALE      ?=
 SEED       ?=
+CPU        ?= Haswell
+SIZE       ?= 32
 CORES      ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
 UV_VERSION := 0.13.9
@@ -20,7 +22,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test lint fast test-all hooks verify vary reference results benchmark lock clean help
+.PHONY: book test lint fast test-all hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -43,26 +45,37 @@ test-all: $(READY) ## Everything that make test leaves out: other backends, real
 	pytest -n $(CORES) --dist worksteal -m slow
 	KERAS_BACKEND=jax pytest -n $(CORES) --dist loadfile -m contract
 
-verify: $(READY) ## Execute all chapters anew, compare every output, judge every claim: build/report/index.html
+verify: export BRAINSEG_WORKSPACE := $(CURDIR)/build/verify
+verify: export BRAINSEG_TRAIN_ANEW := 1
+verify: $(READY) ## Train and execute all anew, compare every output, judge every claim: build/report/index.html
 	rm -rf build/report
 	$(SNAKEMAKE) runs
 	pytest --nbval --nbval-current-env --nbval-cell-timeout 600 -W default -n $(CORES) --dist loadscope \
 		--report build/report --junitxml build/report/junit.xml notebooks/*.ipynb verification
 
+bytes: $(READY) ## Compute a little here and on an emulated processor (CPU, SIZE), and compare every byte
+	python scripts/same_bytes.py --cpu $(CPU) --size $(SIZE)
+
 vary: $(READY) ## After make book: one chapter again, in the same way and with other arithmetic
 	pytest -n $(CORES) -W default verification/vary.py
 
-reference: $(READY) ## Execute the chapters on the phantom and make the results the committed notebooks
+reference: $(READY) ## Execute the chapters on the phantom; networks and outputs become the committed ones
 	$(SNAKEMAKE) reference
+	python -m brainseg.paper.build networks
 	python scripts/manifests.py
 
 results: $(READY) ## Run an EXPERIMENT of experiments.yml and keep its scores (DATA, SCALE, SEED)
 	$(SNAKEMAKE) results
 
-benchmark: $(READY) ## Measure networks and saliency maps, and record it (TORCH, XPLIQUE: a Python with captum, Xplique)
+benchmark: $(READY) ## Measure what the networks as published cost, and record it
 	python benchmarks/networks.py --record results/efficiency.json
-	python benchmarks/saliency.py --record results/benchmark-saliency.json \
-		$(if $(TORCH),--torch $(TORCH)) $(if $(XPLIQUE),--xplique $(XPLIQUE))
+
+bench: $(READY) ## Measure training, answers, data, masks and maps beside what others offer; record it, write its page
+	python -m benchmarks --record results/benchmarks.json
+	python -m brainseg.paper.build benchmarks
+
+bench-smoke: $(READY) ## Compare the ratios that need no other package with the recorded ones
+	python -m benchmarks --smoke results/benchmarks.json
 
 hooks: $(READY) ## Check style and types before each commit
 	git config core.hooksPath .githooks

@@ -20,13 +20,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from brainseg.errors import BrainsegError
+from brainseg.opencv import cv2
 from brainseg.scores.masks import binary_mask, components
 from brainseg.scores.metrics import dice
 

@@ -54,9 +54,8 @@ def trained(model: str, step: str, size: int) -> Iterator[tuple[str, str]]:
     masks[:, size // 4 : size // 2, size // 3 : size // 2] = 1
     images[masks == 1] //= 2
     with tempfile.TemporaryDirectory() as folder:
-        fitted = fit(
-            recipe_at(step, model, scale), Examples(images[:8], masks[:8], images[8:], masks[8:]), Path(folder, "state.npz")
-        )
+        examples = Examples(images[:8], masks[:8], images[8:], masks[8:])
+        fitted = fit(recipe_at(step, model, scale), examples, Path(folder, "state.npz"))
     name = f"{model}, {step}"
     model = exact(fitted.model)
     yield f"{name}: weights", fitted.trained

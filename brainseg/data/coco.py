@@ -13,12 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from brainseg.errors import BrainsegError
+from brainseg.opencv import cv2
 
 SPLITS = ("train", "valid", "test")
 FOLDER = "tumorseg-coco"
@@ -279,7 +279,7 @@ def enclosed_area(polygon: NDArray[np.float64]) -> float:
     6.0
     """
     x, y = polygon.T
-    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return abs(float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))) / 2
 
 
 def resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from filelock import FileLock
@@ -33,6 +32,7 @@ from brainseg.data.coco import (
 from brainseg.data.prepared import MASKS, Prepared, open_prepared
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import code_fingerprint, source_files
+from brainseg.opencv import cv2
 
 __all__ = ["MASKS", "Prepared", "fingerprint", "prepare"]
 

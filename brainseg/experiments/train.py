@@ -25,11 +25,12 @@ from brainseg.errors import BrainsegError
 from brainseg.experiments.fit import STATE, Examples, digest, fit
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import Run, code_of, open_run, write_run
+from brainseg.experiments.stored import unpack
 from brainseg.fingerprint import commit
 
 
 def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = False) -> Run:
-    """Train a recipe on a prepared data set, or find the run that did.
+    """Train a recipe on a prepared data set, or find the run that did: in the store, or with the repository.
 
     Args:
         recipe: What to train; recipes that differ only in what comes after the training share a run.
@@ -50,7 +51,7 @@ def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = Fals
     if not (folder / "run.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(store / f"{folder.name}.lock"):
-            if not (folder / "run.json").exists():
+            if not (folder / "run.json").exists() and not unpack(recipe, folder):
                 _train(recipe, prepared, examples, folder, progress)
     return open_run(folder, prepared)
 

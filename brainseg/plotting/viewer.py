@@ -7,11 +7,11 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-import cv2
 import numpy as np
 from IPython.display import HTML
 from numpy.typing import NDArray
 
+from brainseg.opencv import cv2
 from brainseg.plotting import coloured
 
 

@@ -5,10 +5,10 @@
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from brainseg.errors import BrainsegError
+from brainseg.opencv import cv2
 from brainseg.saliency.target import Array, Target, layers
 
 if TYPE_CHECKING:

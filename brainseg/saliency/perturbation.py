@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-import cv2
 import numpy as np
 
 from brainseg.errors import BrainsegError
+from brainseg.opencv import cv2
 from brainseg.saliency.target import Array, Target
 
 Thing = TypeVar("Thing")

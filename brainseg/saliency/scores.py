@@ -6,13 +6,13 @@ faithful to a model that looks in the wrong place, and point at a tumour by luck
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from brainseg.errors import BrainsegError
+from brainseg.opencv import cv2
 from brainseg.saliency.target import Array, Target
 from brainseg.scores.masks import binary_mask
 

@@ -19,6 +19,7 @@ with two or three seeds intervals are too narrow in that part.
 import itertools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -224,15 +225,20 @@ def _mean(values: pd.DataFrame) -> float:
 
 
 def _ends(values: pd.DataFrame, draws: int, seed: int) -> tuple[float, float]:
-    """Percentile ends of the hierarchical bootstrap: all draws of all seeds are one matrix product."""
+    """Percentile ends of the hierarchical bootstrap: all draws of all seeds are one product."""
     random = np.random.default_rng(seed)
     weights = _weights(values.index.get_level_values("patient"), draws, random)
-    sums, counts = weights @ values.fillna(0).to_numpy(), weights @ values.notna().to_numpy(float)
+    sums, counts = (_product(weights, of.to_numpy(float)) for of in (values.fillna(0), values.notna()))
     means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     times = random.multinomial(values.shape[1], np.full(values.shape[1], 1 / values.shape[1]), draws)
     drawn = np.where(times > 0, times * means, 0).sum(axis=1) / values.shape[1]
     low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
+
+
+def _product(left: NDArray[Any], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrix product without BLAS, which adds in another order on each processor."""
+    return np.asarray(np.einsum("ij,j...->i...", left, right))
 
 
 def _weights(patients: pd.Index, draws: int, random: np.random.Generator) -> NDArray[np.float64]:
@@ -256,6 +262,6 @@ def _flip_test(values: pd.DataFrame, draws: int, seed: int) -> float:
     as_large = abs(shares.sum()) - 1e-9 * np.abs(shares).sum()
     if len(shares) <= EXACT:
         signs = np.array(list(itertools.product((-1, 1), repeat=len(shares))))
-        return float(np.mean(np.abs(signs @ shares) >= as_large))
+        return float(np.mean(np.abs(_product(signs, shares)) >= as_large))
     signs = np.random.default_rng(seed).choice((-1, 1), (draws, len(shares)))
-    return float((1 + np.sum(np.abs(signs @ shares) >= as_large)) / (1 + draws))
+    return float((1 + np.sum(np.abs(_product(signs, shares)) >= as_large)) / (1 + draws))

@@ -73,7 +73,7 @@ def test_too_few_patients_are_refused() -> None:
 def test_every_image_is_tested_once_and_validates_in_the_fold_before(tmp_path: Path, by: str) -> None:
     prepared = prepare(write_dataset(tmp_path), 32, tmp_path / "prepared")
     splits = pd.DataFrame({fold: prepared.split(by, fold) for fold in range(FOLDS)})
-    placed = splits[splits.ne("").any(axis=1)]
+    placed = splits[(splits != "").any(axis=1)]
     assert len(placed)
     for _, row in placed.iterrows():
         (test,) = np.flatnonzero(row == "test")

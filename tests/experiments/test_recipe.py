@@ -89,7 +89,13 @@ def test_each_step_of_the_ladder_changes_one_field(model: str) -> None:
     steps = [recipe.to_dict() for recipe in ladder(model, SCALES["quick"]).values()]
     assert len(steps) == 7
     changed = [[name for name in old if old[name] != new[name]] for old, new in itertools.pairwise(steps)]
-    assert changed == [["pairing"], ["scoring"], ["labels"], ["split"], ["training"], ["postprocessing"]]
+    assert changed == [["pairing"], ["scoring"], ["labels"], ["split", "fold"], ["training"], ["postprocessing"]]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_step_of_the_ladder_changes_one_field_of_a_fold(model: str) -> None:
+    steps = [recipe_at(step, model, SCALES["laptop"], fold=3).to_dict() for step in STEPS]
+    assert all(sum(old[name] != new[name] for name in old) == 1 for old, new in itertools.pairwise(steps))
 
 
 def test_the_ladder_starts_as_published_and_ends_corrected() -> None:
@@ -139,17 +145,32 @@ def test_unknown_scales_and_fields_are_refused() -> None:
         Recipe.from_dict({"modell": "unet"})
 
 
-def test_a_recipe_without_guidance_keeps_the_name_that_it_had_before_there_was_any() -> None:
-    assert recipe_at("published", "unet", SCALES["full"]).id == "c0e7a934"
-    assert recipe_at("corrected", "deeplab", SCALES["quick"], guidance=0).id == "36d54328"
-
-
-def test_recipes_written_before_there_was_guidance_have_none() -> None:
-    recipe = recipe_at("corrected", "unet", SCALES["quick"])
+def test_recipes_written_before_there_were_guidance_folds_and_precisions_have_none() -> None:
+    recipe = recipe_at("published", "unet", SCALES["quick"])
     fields = recipe.to_dict()
-    assert list(fields)[-1] == "guidance"
-    del fields["guidance"]
+    for name in ("guidance", "fold", "precision"):
+        del fields[name]
     assert Recipe.from_dict(fields) == recipe
+
+
+@pytest.mark.parametrize("field", [{"fold": 3}, {"precision": "bfloat16"}, {"seed": 1}])
+def test_every_field_changes_the_name(field: dict[str, Any]) -> None:
+    recipe = recipe_at("corrected", "unet", SCALES["quick"])
+    assert dataclasses.replace(recipe, **field).id != recipe.id
+
+
+def test_without_a_fold_the_split_is_the_data_sets_own_and_by_patient_the_first() -> None:
+    assert recipe_at("borders", "unet", SCALES["quick"]).fold is None
+    assert recipe_at("patients", "unet", SCALES["quick"]).fold == 0
+    assert recipe_at("borders", "unet", SCALES["quick"], fold=2).fold == 2
+
+
+def test_unknown_folds_and_precisions_are_refused() -> None:
+    recipe = recipe_at("corrected", "unet", SCALES["quick"])
+    with pytest.raises(BrainsegError, match="received fold 5, expected 0 to 4, or none"):
+        dataclasses.replace(recipe, fold=5)
+    with pytest.raises(BrainsegError, match="received precision 'float16', expected one of: float32, bfloat16"):
+        dataclasses.replace(recipe, precision="float16")
 
 
 def test_guidance_changes_the_name_and_survives_the_way_through_json() -> None:

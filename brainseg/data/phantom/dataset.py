@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -23,6 +22,7 @@ from brainseg.data.coco import ANNOTATIONS, FOLDER
 from brainseg.data.phantom.scanner import PLANES, Slice, new_subject, scan_series
 from brainseg.data.phantom.tumours import TYPES
 from brainseg.errors import BrainsegError
+from brainseg.opencv import cv2
 
 PATIENTS_AT_LEAST = 8
 DATE = "2023-08-19T04:37:54+00:00"

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage.measure import find_contours
@@ -11,6 +10,7 @@ from brainseg.data.phantom.anatomy import load_atlas
 from brainseg.data.phantom.noise import Field, Points, smooth_noise
 from brainseg.data.phantom.tissues import Contrast, paint_brain, paint_head, random_contrast
 from brainseg.data.phantom.tumours import Tumour, grow
+from brainseg.opencv import cv2
 
 PLANES = ("axial", "coronal", "sagittal")
 AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
@@ -39,7 +39,7 @@ class Subject:
         return self._posed(points) + np.stack([_enlarge(b) for b in bend])
 
     def _posed(self, points: Points) -> Points:
-        return np.asarray(np.tensordot(self.pose, points, 1), np.float32)
+        return np.asarray(np.einsum("ij,j...->i...", self.pose, points), np.float32)
 
     def _bend(self, points: Points) -> Points:
         return BEND * np.stack([smooth_noise(points, 130, self.seed + axis) for axis in range(3)])
@@ -47,8 +47,9 @@ class Subject:
     def tumour_range(self, axis: int) -> tuple[float, float]:
         """First and last coordinate (mm) of the tumour along an axis of the scanner."""
         point = target = self.tumour.centre[:, None]
+        back = _inverse(self.pose)
         for _ in range(8):
-            point = point + np.linalg.solve(self.pose, target - self.to_template(point)).astype(np.float32)
+            point = point + np.einsum("ij,jk->ik", back, target - self.to_template(point)).astype(np.float32)
         steps = np.linspace(-1.6, 1.6, 33, dtype=np.float32) * np.float32(self.tumour.radius)
         cube = point.reshape(3, 1, 1, 1) + np.stack(np.meshgrid(steps, steps, steps, indexing="ij"))
         inside = cube[axis][self.tumour.level(self.to_template(cube)) < 0]
@@ -63,8 +64,15 @@ def new_subject(kind: str, rng: np.random.Generator) -> Subject:
         turn = np.eye(3)
         turn[i, i] = turn[j, j] = np.cos(angle)
         turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
-        pose = pose @ turn
+        pose = np.einsum("ij,jk->ik", pose, turn)
     return Subject(pose.astype(np.float32), grow(kind, rng), random_contrast(rng), int(rng.integers(2**31)))
+
+
+def _inverse(matrix: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Of a 3 × 3 matrix; without LAPACK, which computes otherwise on each processor."""
+    one, two, three = matrix
+    columns = np.stack([np.cross(two, three), np.cross(three, one), np.cross(one, two)], axis=1)
+    return np.asarray(columns / np.sum(one * columns[:, 0]))
 
 
 def _enlarge(field: Field) -> Field:

@@ -125,7 +125,7 @@ def _at_falx(rng: np.random.Generator, side: float, radius: float) -> NDArray[np
 def _at_dura(rng: np.random.Generator, side: float, depth: float) -> NDArray[np.float64]:
     """A point at `depth` mm under the inner skull, in a random direction but downwards."""
     direction = np.array([side * rng.uniform(0.2, 1), rng.uniform(-1, 1), rng.uniform(-0.2, 1)])
-    direction /= np.linalg.norm(direction)
+    direction /= np.sqrt(np.sum(direction**2))
     start = np.array([0.0, -20.0, 5.0])
     ray = (start[:, None] + direction[:, None] * np.arange(0, 120)).astype(np.float32)
     surface = int(np.argmax(load_atlas().cavity.at(ray) > -depth))

@@ -9,7 +9,10 @@ from typing import Annotated
 import typer
 
 from brainseg.errors import BrainsegError
+from brainseg.experiments.stored import FOLDER, keep
+from brainseg.experiments.workspace import Workspace
 from brainseg.paper.build.architecture import WORDS, arrows
+from brainseg.paper.build.asked import recipes
 from brainseg.paper.build.chapters import check_executed, execute_chapter
 from brainseg.paper.build.graph import RULES, layered, rule_graph
 from brainseg.paper.build.site import broken_links, missing_pages
@@ -47,6 +50,15 @@ def stage(folder: Path, prepared: PreparedData) -> None:
 
 
 @app.command()
+def networks(folder: Path = Path(FOLDER)) -> None:
+    """Store the networks that the chapters ask for in FOLDER, in place of those that are there."""
+    workspace = Workspace()
+    shutil.rmtree(folder, ignore_errors=True)
+    for recipe in recipes(Path("notebooks")):
+        keep(workspace.run(recipe), folder)
+
+
+@app.command()
 def pictures(folder: Path = Path("book/_static")) -> None:
     """Draw into FOLDER what pages show: the workflow, the rooms of the code, and a box with a border."""
     from brainseg.data.dataset import open_dataset
@@ -76,6 +88,15 @@ def cards(target: Path = Path("book/models.md")) -> None:
     from brainseg.paper.build.cards import available, page
 
     target.write_text(page(available()), encoding="utf-8")
+
+
+@app.command()
+def benchmarks(target: Path = Path("book/benchmarks.md")) -> None:
+    """Write the page of benchmarks from what ``make bench`` recorded."""
+    from brainseg.experiments.recorded import recorded
+    from brainseg.paper.build.benchmarks import RECORD, page
+
+    target.write_text(page(recorded(RECORD)), encoding="utf-8")
 
 
 def _fingerprint(prepared: Path) -> str:

@@ -1,13 +1,15 @@
 """Which networks a chapter asks for, found in the chapter itself."""
 
 import ast
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from brainseg.errors import BrainsegError
 from brainseg.experiments.ladder import STEPS
 from brainseg.experiments.matrix import Planned
+from brainseg.experiments.recipe import Recipe
 from brainseg.models import MODELS
 
 NAMES: Final[dict[str, Any]] = {"MODELS": MODELS, "STEPS": STEPS}
@@ -25,8 +27,12 @@ def asked_for(chapter: Path) -> list[str]:
     >>> asked_for(chapter)[:2]
     ['unet-corrected-published', 'linknet-corrected-published']
     """
-    calls = _calls(ast.parse(chapter.read_text(encoding="utf-8")), [])
-    return list(dict.fromkeys(name for call, loops in calls for name in _runs(call, loops, chapter)))
+    return list(dict.fromkeys(_asked(chapter, _name)))
+
+
+def _asked(chapter: Path, make: Callable[..., Any]) -> Iterator[Any]:
+    for call, loops in _calls(ast.parse(chapter.read_text(encoding="utf-8")), []):
+        yield from _runs(call, loops, chapter, make)
 
 
 def _calls(node: ast.AST, loops: list[ast.comprehension]) -> Iterator[tuple[ast.Call, list[ast.comprehension]]]:
@@ -38,33 +44,40 @@ def _calls(node: ast.AST, loops: list[ast.comprehension]) -> Iterator[tuple[ast.
         yield from _calls(child, loops)
 
 
-def _runs(call: ast.Call, loops: list[ast.comprehension], chapter: Path) -> list[str]:
+def _runs(call: ast.Call, loops: list[ast.comprehension], chapter: Path, make: Callable[..., Any]) -> list[Any]:
     if (said := ast.unparse(call.func)) != "workspace.recipe":
         raise BrainsegError(f"{chapter}, line {call.lineno}: received {said}(…), expected workspace.recipe(…)")
     run = ast.Call(ast.Name("run", ast.Load()), call.args, call.keywords)
     every = ast.ListComp(run, loops) if loops else ast.List([run], ast.Load())
     code = compile(ast.fix_missing_locations(ast.Expression(every)), str(chapter), "eval")
     try:
-        names: list[str] = eval(code, {"__builtins__": {}, "run": _name, **NAMES})
+        made: list[Any] = eval(code, {"__builtins__": {}, "run": make, **NAMES})
     except (NameError, TypeError, AttributeError) as error:
         raise BrainsegError(
             f"{chapter}, line {call.lineno}: received {ast.unparse(call)}, expected constants and loops over "
             f"{' or '.join(NAMES)}, so that the networks are known before the chapter is executed ({error})"
         ) from error
-    return names
+    return made
 
 
-def _name(
+def recipes(folder: Path) -> list[Recipe]:
+    """What is trained for all chapters in a folder, as they are by default; each training once."""
+    asked = (call for chapter in sorted(folder.glob("[0-9]*.py")) for call in _asked(chapter, _planned))
+    return list(dict.fromkeys(planned.recipe.trained for planned in asked))
+
+
+def _planned(
     model: str,
     step: str = "published",
     attention: str | None = "published",
     guidance: float = 0.0,
     fold: int | None = None,
-) -> str:
-    planned = Planned("", "quick", model, step, attention or "none", guidance, 0, fold)
-    trained = planned.recipe.trained
-    return next(
-        name
-        for name in (Planned("", "quick", model, other, attention or "none", guidance, 0, fold) for other in STEPS)
-        if name.recipe.trained == trained
-    ).name
+) -> Planned:
+    return Planned("", "quick", model, step, attention or "none", guidance, 0, fold)
+
+
+def _name(*given: Any, **options: Any) -> str:
+    """Of the first step that shares the training."""
+    planned = _planned(*given, **options)
+    same = (dataclasses.replace(planned, step=step) for step in STEPS)
+    return next(one.name for one in same if one.recipe.trained == planned.recipe.trained)

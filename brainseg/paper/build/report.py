@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 
 from brainseg.fingerprint import commit
+from brainseg.paper.build.agreement import LEVELS
 from brainseg.paper.build.chapters import plain
 
 IGNORED_TAG = "nbval-ignore-output"
@@ -89,8 +90,8 @@ def summary(checks: Sequence[Check], session: Session) -> dict[str, Any]:
 
     Its ``verdict`` is "not reproduced" if a check failed; "not verified" if none failed, but not everything that is
     expected was run, or the session did not end well; else "reproduced". Of each group it has how many checks
-    ``passed`` and ``failed``, how many outputs were ``compared`` and how many cells ``ignored``, and the ``largest``
-    difference as a share of what is allowed (None where words differ).
+    ``passed`` and ``failed``, how many outputs were ``compared``, by which of the ``levels`` they agree, how many cells
+    were ``ignored``, and the ``largest`` difference as a share of what is allowed (None where words differ).
     """
     groups = {name: [one for one in checks if one.group == name] for name in dict.fromkeys(one.group for one in checks)}
     claims = _claims(checks)
@@ -129,7 +130,7 @@ def write_report(folder: Path, checks: Sequence[Check], session: Session) -> boo
 
 
 def _message(report: Any) -> str:
-    wrong = [f"{one['kind']}: {one['message']}" for one in getattr(report, "comparisons", []) if not one["agrees"]]
+    wrong = [f"{one['kind']}: {one['message']}" for one in getattr(report, "comparisons", []) if not one["level"]]
     crash = getattr(report.longrepr, "reprcrash", None)
     return "; ".join(wrong) or plain(str(crash.message if crash else report.longrepr)).strip()
 
@@ -140,6 +141,7 @@ def _group(checks: Sequence[Check]) -> dict[str, Any]:
         "passed": sum(one.passed for one in checks),
         "failed": sum(not one.passed for one in checks),
         "compared": len(compared),
+        "levels": {level: sum(found["level"] == level for found in compared) for level in LEVELS},
         "ignored": sum(map(_is_ignored, checks)),
         "largest": max((found["difference"] for found in compared), default=0.0),
         "seconds": round(sum(one.seconds for one in checks), 1),

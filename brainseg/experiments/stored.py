@@ -1,0 +1,85 @@
+"""Trained networks of the phantom that come with the repository, so that the book need not train them.
+
+A network is found by the name of its run, which says what decided its weights. Where code, recipe or images are others
+by now, none is found, and one is trained. It is two files: ``NAME.onnx``, the graph and the weights as
+:mod:`brainseg.models.exchange` keeps them; and ``NAME.json``, what else is known of the run.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from brainseg.backend import keras
+from brainseg.errors import BrainsegError
+from brainseg.experiments.fit import digest, untrained
+from brainseg.experiments.recipe import Recipe
+from brainseg.experiments.run import Run, write_run
+from brainseg.fingerprint import resource
+
+FOLDER: Final = "results/phantom-quick-networks"
+
+ANEW: Final = "BRAINSEG_TRAIN_ANEW"
+"""Environment variable: where it is set, all networks are trained, to be compared with those that are stored."""
+
+
+def unpack(recipe: Recipe, folder: Path) -> bool:
+    """Make a run's folder from the stored network of its name; says whether there is one.
+
+    Raises:
+        BrainsegError: If what is stored is damaged.
+    """
+    file = resource("results") / Path(FOLDER).name / f"{folder.name}.onnx"
+    if os.environ.get(ANEW) or not file.is_file():
+        return False
+    from brainseg.models.exchange import named_weights  # here, because a training alone needs no ONNX
+
+    about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+    model = restored(recipe, named_weights(file.read_bytes()))
+    if digest(model.get_weights()) != about["provenance"]["weights"]["rounded"]:
+        raise BrainsegError(f"{file} is damaged: its weights have another SHA-256 than was noted; check it out again")
+    write_run(folder, recipe, model, pd.DataFrame(about["history"]), about["provenance"])
+    return True
+
+
+def keep(run: Run, folder: Path) -> None:
+    """Store a finished run's network and what else is known of it, without its answers and scores."""
+    from brainseg.models.exchange import to_onnx
+
+    about = {
+        "recipe": run.recipe.to_dict(),
+        "provenance": {name: value for name, value in run.provenance.items() if name != "data"},
+        "history": run.history.to_dict("list"),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{run.folder.name}.onnx").write_bytes(to_onnx(run.model))
+    (folder / f"{run.folder.name}.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def restored(recipe: Recipe, weights: Mapping[str, NDArray[Any]]) -> "keras.Model":
+    """The recipe's model with these weights.
+
+    Raises:
+        BrainsegError: If the weights are not those of the model, by name and shape.
+    """
+    from brainseg.models.exchange import weights_by_name
+
+    model = untrained(recipe)
+    expected = {name: values.shape for name, values in weights_by_name(model).items()}
+    received = {name: values.shape for name, values in weights.items()}
+    for name in [*expected, *received]:
+        if received.get(name) != expected.get(name):
+            raise BrainsegError(
+                f"weights do not fit the recipe of {recipe.model} with {recipe.size} pixels and width {recipe.width}: "
+                f"received {_shape(received.get(name))} for {name}, expected {_shape(expected.get(name))}"
+            )
+    model.set_weights([weights[name] for name in expected])
+    return model
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "no array" if shape is None else f"shape {shape}"
