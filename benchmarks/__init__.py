@@ -1,0 +1,1 @@
+"""Benchmarks: this package and what one would take instead, side by side on the same work."""
