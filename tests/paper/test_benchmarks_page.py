@@ -13,7 +13,7 @@ def rows(topic: str, *ratios: tuple[str, str, float]) -> pd.DataFrame:
 
 def test_the_page_has_a_table_for_each_topic_the_machine_and_the_versions() -> None:
     topics = ("training", "inference", "loading", "morphology", "metrics", "saliency", "ceiling")
-    measured: dict[str, Any] = {"ours": "brainseg", "ours_ms": 1234.5, "peer_ms": 2.0, "ours_mb": 100.0, "peer_mb": 200.0}
+    measured: dict[str, Any] = {"ours_ms": 1234.5, "peer_ms": 2.0, "ours_mb": 100.0, "peer_mb": 200.0}
     spread: dict[str, Any] = {"ratio_q1": 0.5, "ratio_q3": 3.0, "clock_ratio": 1.5}
     found = [rows(topic, (f"{topic} work", "another", 2.0)).assign(**measured, **spread) for topic in topics]
     more = rows("images", *(("scores", f"× {k}", float(k)) for k in (2, 4, 8))).assign(**measured, **spread)
