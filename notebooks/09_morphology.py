@@ -124,10 +124,10 @@ effect[["before", "after", "change", "low", "high"]].round(3)
 # %% [markdown]
 # Which pipeline was chosen, and in which share of the test images the score rises or falls:
 
-# %% tags=["hide-input", "nbval-ignore-output"]
+# %% tags=["hide-input", "unstable"]
 effect[["pipeline", "better", "worse"]].round(2)
 
-# %% tags=["hide-input", "nbval-ignore-output"] mystnb={"figure": {"caption": "Dice of every test image before and after the chosen post-processing, all four networks. Points under the diagonal are images that it harmed.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing with the diagonal."}}
+# %% tags=["hide-input", "unstable"] mystnb={"figure": {"caption": "Dice of every test image before and after the chosen post-processing, all four networks. Points under the diagonal are images that it harmed.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing with the diagonal."}}
 pairs = [(run.scores, results[name][0].scores) for name, run in runs.items()]
 old, new = (
     np.concatenate([scores.loc[scores["split"] == "test", "border_dice"] for scores in side])
@@ -154,7 +154,7 @@ plotting.side_by_side(
     {name: metrics.dice(mask, np.asarray(prepared.masks["border"])) for name, mask in answers.items()},
 )
 
-# %% tags=["hide-input", "nbval-ignore-output"]
+# %% tags=["hide-input", "unstable"]
 items([f"{TITLES[worst]}, pipeline: {chosen[worst]}. The largest loss of a test image is {-lost.min():.2f} in Dice."])
 
 # %% [markdown]

@@ -136,7 +136,7 @@ plotting.all_maps(prepared.images[rows], everything, list(cases))
 #
 # Every network, three images, and some of the methods. Turn the opacity down to see the slice under the map.
 
-# %% tags=["hide-input", "nbval-ignore-output"]
+# %% tags=["hide-input", "unstable"]
 shown = ("gradient", "SmoothGrad", "Seg-Grad-CAM", "Grad-CAM as published", "occlusion", "attention")
 viewer(
     prepared.images[rows],

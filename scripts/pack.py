@@ -14,6 +14,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,7 @@ NEEDED = ["absl-py", "filelock", "h5py", "keras", "markdown-it-py", "mdurl", "na
 RUN = """import argparse, json, os, sys
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "lib"))
@@ -76,7 +78,8 @@ def pack(folder: Path, workspace: Workspace, python: str | None) -> None:
     prepared = workspace.prepared
     table = prepared.table.assign(**{f"{by}_fold": folds for by, folds in prepared.folds.items()})
     table.to_csv(folder / "table.csv", index=False)
-    np.savez_compressed(folder / "arrays.npz", images=prepared.images, **prepared.masks)
+    arrays: dict[str, Any] = {"images": prepared.images, **prepared.masks}
+    np.savez_compressed(folder / "arrays.npz", **arrays)
     dtypes = {name: "str" for name in table.columns if pd.api.types.is_string_dtype(table[name])}
     about = {"scale": workspace.scale.name, "fingerprint": prepared.fingerprint, "dtypes": dtypes}
     (folder / "about.json").write_text(json.dumps(about, indent=2) + "\n")

@@ -10,29 +10,33 @@ hashed, here and there; a difference is named, and the exit status is 1.
 import argparse
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+PARTS = ("unet", "linknet", "segnet", "deeplab", "guided deeplab", "phantom")
 
-def outcomes(only: list[str], size: int) -> Iterator[tuple[str, str]]:
-    """Name and hash of everything that is to be the same on every processor."""
-    from brainseg.models import MODELS
 
-    for model in MODELS:
-        for step in ("published", "corrected"):
-            if not only or model in only:
-                yield from trained(model, step, size)
-    if not only or "phantom" in only:
+def outcomes(part: str, size: int) -> Iterator[tuple[str, str]]:
+    """Name and hash of everything in a part that is to be the same on every processor."""
+    if part == "phantom":
         yield "phantom", phantom()
+    elif part.startswith("guided"):
+        yield from trained(part.split()[1], "corrected", size, guidance=0.3)
+    else:
+        for step in ("published", "corrected"):
+            yield from trained(part, step, size)
 
 
-def trained(model: str, step: str, size: int) -> Iterator[tuple[str, str]]:
+def trained(model: str, step: str, size: int, guidance: float = 0.0) -> Iterator[tuple[str, str]]:
     """Hashes of a training of three steps, and of what the network then answers and explains."""
     from dataclasses import replace
 
@@ -44,7 +48,6 @@ def trained(model: str, step: str, size: int) -> Iterator[tuple[str, str]]:
     from brainseg.models.predict import predict
     from brainseg.saliency import explain
 
-    # one epoch; patience and warm-up stand
     presets = {name: replace(t, epochs=3, warm_up=t.warm_up and 1) for name, t in recipes.TRAININGS[step].items()}
     recipes.TRAININGS = {**recipes.TRAININGS, step: presets}  # type: ignore[misc]
     scale = recipes.Scale("bytes", size, 8, 4, images_per_epoch=4)
@@ -55,8 +58,8 @@ def trained(model: str, step: str, size: int) -> Iterator[tuple[str, str]]:
     images[masks == 1] //= 2
     with tempfile.TemporaryDirectory() as folder:
         examples = Examples(images[:8], masks[:8], images[8:], masks[8:])
-        fitted = fit(recipe_at(step, model, scale), examples, Path(folder, "state.npz"))
-    name = f"{model}, {step}"
+        fitted = fit(recipe_at(step, model, scale, guidance=guidance), examples, Path(folder, "state.npz"))
+    name = f"{model}, {'guided' if guidance else step}"
     model = exact(fitted.model)
     yield f"{name}: weights", fitted.trained
     yield f"{name}: history", digest(np.array([list(row.values()) for row in fitted.history]))
@@ -85,29 +88,37 @@ def digest(*arrays: np.ndarray) -> str:
 def main() -> None:
     """Compare, or print the hashes of this processor."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
     parser.add_argument("--cpu", help="a model of qemu-x86_64 -cpu help; without it the hashes are printed")
-    parser.add_argument("--size", type=int, default=32)
-    parser.add_argument("--only", nargs="*", default=[], help="networks, or phantom")
+    parser.add_argument("--size", type=int, default=32, help="of the images in pixels")
     given = parser.parse_args()
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"received {', '.join(sorted(unknown))}, expected one or more of: {', '.join(PARTS)}")
     if given.cpu is None:
-        for name, found in outcomes(given.only, given.size):
-            print(json.dumps([name, found]), flush=True)
+        for part in given.parts:
+            for outcome in outcomes(part, given.size):
+                print(json.dumps(outcome), flush=True)
         return
     if not (emulator := shutil.which("qemu-x86_64")):
         sys.exit("Error: qemu-x86_64 is not installed; Debian has it in the package qemu-user")
-    command = [sys.executable, __file__, "--size", str(given.size), "--only", *given.only]
-    here, there = (hashes([*prefix, *command]) for prefix in ([], [emulator, "-cpu", given.cpu]))
-    for name in here:
-        print(f"{'same' if here[name] == there[name] else 'DIFFERENT'}  {name}  {here[name]}  {there[name]}")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        emulated = pool.map(partial(hashes, [emulator, "-cpu", given.cpu], given.size), given.parts)
+        native = pool.map(partial(hashes, [], given.size), given.parts)
+        there, here = (dict(pair for part in parts for pair in part) for parts in (emulated, native))
     different = [name for name in here if here[name] != there[name]]
+    for name in here:
+        print(f"{'DIFFERENT' if name in different else 'same'}  {name}  {here[name]}  {there[name]}")
     print(f"{len(here) - len(different)} of {len(here)} the same on {given.cpu}")
     sys.exit(bool(different))
 
 
-def hashes(command: list[str]) -> dict[str, str]:
-    """What a process prints."""
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    return dict(json.loads(line) for line in lines)
+def hashes(prefix: list[str], size: int, part: str) -> list[tuple[str, str]]:
+    """What this script prints for a part, in a process of its own."""
+    command = [*prefix, sys.executable, __file__, part, "--size", str(size)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"Error: {' '.join(command)} ended with status {done.returncode}:\n{done.stderr[-2000:]}")
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 if __name__ == "__main__":

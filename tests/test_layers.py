@@ -27,7 +27,7 @@ def test_a_module_imports_only_from_its_own_room_and_those_below(path: Path) -> 
 def test_nothing_but_the_door_and_what_all_rooms_need_stands_at_the_top() -> None:
     modules = list(PACKAGE.glob("*.py"))
     packages = [path for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
-    assert len(modules) <= 6
+    assert len(modules) <= 7
     assert len(packages) <= 8
 
 

@@ -69,8 +69,8 @@ def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640,
 
     Under `root` come `tumorseg-coco/{train,valid,test}` (grey JPEGs, one COCO file each),
     `cheng2017/annotations.coco.json` (tumour borders, types and patients) and the list of checksums `SHA256SUMS`. The
-    same arguments give the same files on one machine, whatever its number of cores; another processor may round a grey
-    value differently.
+    same arguments give the same files on every x86-64 processor, whatever its number of cores; another kind may round a
+    grey value differently.
 
     Args:
         root: Folder to make, and what is returned; it must not exist yet, or be empty.

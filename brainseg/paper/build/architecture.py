@@ -7,7 +7,7 @@ from typing import Final
 from brainseg.fingerprint import PACKAGE
 
 FLOORS: Final = (
-    *("errors", "fingerprint", "backend", "scores", "data", "models", "morphology", "saliency", "plotting"),
+    *("errors", "fingerprint", "opencv", "backend", "scores", "data", "models", "morphology", "saliency", "plotting"),
     *("experiments", "app", "paper", "cli"),
 )
 """The rooms, from the ground up: each imports only from those before it."""
@@ -15,6 +15,7 @@ FLOORS: Final = (
 WORDS: Final = {
     "errors": "what a user reads",
     "fingerprint": "has it changed?",
+    "opencv": "the same pixels",
     "backend": "Keras and beneath",
     "scores": "what an answer is worth",
     "data": "files → arrays",
