@@ -328,39 +328,31 @@ def predict(
 @commands.command()
 @spread_out
 def explain(
-    images: Annotated[
-        list[Path],
-        typer.Argument(help="JPEG, PNG, DICOM or NIfTI files with a slice each, or folders of them."),
-    ],
+    image: Annotated[Path, typer.Argument(help="JPEG, PNG, DICOM or NIfTI file with a slice.")],
     asked: Asked,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="HTML page to write, report.html if not said, or a folder of pages, reports, where several images are "
-            "named; a PNG goes beside each page.",
-        ),
-    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML page to write; a PNG goes beside it.")] = Path(
+        "report.html"
+    ),
 ) -> None:
-    """Show what a network marks in images, what that rests on, and how sure it is; not a medical device."""
-    files, upright, read = asked.files(images)
+    """Show what a network marks in an image, what that rests on, and how sure it is; not a medical device."""
+    from brainseg.app.slices import is_upright, read_slice
+
+    if output.suffix != ".html":
+        raise BrainsegError(f"received -o {output}, expected a name that ends in .html")
+    picture = read_slice(image, asked.number)
     from brainseg.app.pictures import refuse_to_overwrite
 
-    pages = _pages(files, output, alone=files == images and len(files) == 1)
-    refuse_to_overwrite((file for page in pages for file in (page, page.with_suffix(".png"))), files)
+    refuse_to_overwrite([output, output.with_suffix(".png")], [image])
     network, trained_on = asked.network()
-    _make_folder(pages[0].parent)
+    _make_folder(output.parent)
     from brainseg.app.explanation import SHOWN, explain_slice, write_report
     from brainseg.app.prediction import NOT_A_DEVICE
     from brainseg.app.progress import Progress
 
-    progress = Progress("explain", len(files) * len(SHOWN), "map")
-    for file, turned, page in zip(files, upright, pages, strict=True):
-        explanation = explain_slice(network, read(file), turned, progress.through)
-        drawn = write_report(explanation, network, trained_on, file.name, page)
-        where = f"The report on {file} is {page}, its pictures {drawn}"
-        progress.print("\n".join([*explanation.sentences(), NOT_A_DEVICE, where]))
+    turned = is_upright(image) if asked.upright is None else asked.upright
+    explanation = explain_slice(network, picture, turned, Progress("explain", len(SHOWN), "map").through)
+    drawn = write_report(explanation, network, trained_on, image.name, output)
+    typer.echo("\n".join([*explanation.sentences(), NOT_A_DEVICE, f"The report is {output}, its pictures {drawn}"]))
 
 
 @commands.command()
@@ -476,23 +468,6 @@ def claims(
 def _about(run: "Run") -> dict[str, object]:
     """Which run a record is about."""
     return {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}
-
-
-def _pages(files: list[Path], output: Path | None, alone: bool) -> list[Path]:
-    """The page of each image file: the one that is named, or in a folder pages with the names of the images."""
-    if alone:
-        page = output or Path("report.html")
-        if page.suffix != ".html":
-            raise BrainsegError(f"received -o {page}, expected a name that ends in .html")
-        return [page]
-    from brainseg.app.prediction import names
-
-    folder = output or Path("reports")
-    if folder.suffix == ".html":
-        raise BrainsegError(
-            f"received -o {folder} for {len(files)} images, expected the name of a folder for their pages"
-        )
-    return [folder / f"{name}.html" for name in names(files)]
 
 
 def _make_folder(path: Path) -> None:

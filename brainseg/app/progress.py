@@ -28,16 +28,11 @@ class Progress:
         self._bar = tqdm(desc=what, total=total, unit=unit, delay=1)
 
     def through(self, things: Iterable[Thing]) -> Iterator[Thing]:
-        """Hand things on, and count each when the next is asked for; the bar ends with the last, or with an error."""
-        try:
+        """Hand things on, and count each when the next is asked for."""
+        with self._bar:
             for thing in things:
                 yield thing
                 self._bar.update()
-        except BaseException:
-            self._bar.close()
-            raise
-        if self._bar.n == self._bar.total:
-            self._bar.close()
 
     def print(self, line: str) -> None:
         """Print a line on standard output; above the bar, where both are on a terminal."""

@@ -63,9 +63,8 @@ class _Chain:
         for node in reversed(forward):
             if node.output[0] == value:
                 break
-            if node.output[0] in self.parts:
-                rule = _RULES[known(node.op_type, _RULES, "operation")]
-                rule(self, node, self.derivative_by(node.output[0]))
+            if node.op_type in _RULES and node.output[0] in self.parts:
+                _RULES[node.op_type](self, node, self.derivative_by(node.output[0]))
         for name, end in (("value", value), ("derivative", self.derivative_by(value))):
             outwards = end if value == IMAGES else self.node("Transpose", end, perm=(0, 2, 3, 1))
             self.nodes.append(helper.make_node("Identity", [outwards], [name]))

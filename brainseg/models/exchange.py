@@ -50,7 +50,6 @@ def to_onnx(model: "keras.Model") -> bytes:
     graph, values = _Graph(), dict[int, str]()
     for place, operation in enumerate(model.operations):
         inputs = operation.input if isinstance(operation.input, list) else [operation.input]
-        # An operation that is no layer is named by how many others the process has made.
         name = operation.name if hasattr(operation, "weights") else f"operation_{place}"
         values[id(operation.output)] = _translated(graph, operation, [values[id(one)] for one in inputs], name)
     graph.node("Transpose", [values[id(model.output)]], "probabilities", perm=_TO_CHANNELS_LAST)

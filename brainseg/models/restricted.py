@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.shape_inference import infer_shapes
 
-from brainseg.errors import known
-
 Window = tuple[range, range]
 """Rows and columns."""
 
@@ -23,9 +21,6 @@ _WEIGHTS = ("Cast", "Constant")
 
 _ONE_INPUT = ("Conv", "ConvTranspose", "BatchNormalization", "Resize", "ReduceMean", "ReduceMax")
 """Operations of which only the first input is features."""
-
-_ALL_INPUTS = ("Relu", "Sigmoid", "MaxPool", "GlobalAveragePool", "Concat", "Add", "Mul")
-"""Operations of which all inputs are features."""
 
 
 def bounding_window(pixels: NDArray[Any]) -> Window:
@@ -119,8 +114,7 @@ def _features(node: NodeProto) -> list[str]:
     """The inputs of a node that are features, and may be cut."""
     if node.op_type in (*_WEIGHTS, "Transpose"):
         return []
-    kind = known(node.op_type, [*_ONE_INPUT, *_ALL_INPUTS], "operation")
-    return list(node.input[:1] if kind in _ONE_INPUT else node.input)
+    return list(node.input[:1] if node.op_type in _ONE_INPUT else node.input)
 
 
 def _union(one: Window, other: Window) -> Window:

@@ -91,23 +91,6 @@ def brainseg(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     return int(stopped.value.code or 0)
 
 
-def test_several_images_get_a_page_each(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, picture: Any
-) -> None:
-    monkeypatch.setattr("brainseg.app.explanation.SHOWN", {"Seg-Grad-CAM": SHOWN["Seg-Grad-CAM"]})
-    (tmp_path / "slices").mkdir()
-    for name in ("slices/b.png", "slices/a.png", "c.png"):
-        cv2.imwrite(str(tmp_path / name), picture)
-    images = (tmp_path / "slices", tmp_path / "c.png")
-    assert brainseg(monkeypatch, "explain", *images, "-o", tmp_path / "pages", "--model", "deeplab") == 0
-    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("The report on ")]
-    assert [line.split(" is ")[0].split("/")[-1] for line in printed] == ["a.png", "b.png", "c.png"]
-    expected = {f"{name}.{ending}" for name in "abc" for ending in ("html", "png")}
-    assert {path.name for path in (tmp_path / "pages").iterdir()} == expected
-    assert brainseg(monkeypatch, "explain", *images, "-o", tmp_path / "page.html") == 2
-    assert "page.html for 3 images, expected the name of a folder for their pages" in capsys.readouterr().err
-
-
 @pytest.mark.slow
 def test_a_shipped_network_is_explained_as_by_keras_and_without_it(tmp_path: Path, picture: Any) -> None:
     cv2.imwrite(str(tmp_path / "slice.png"), picture)
