@@ -345,12 +345,10 @@ def explain(
     refuse_to_overwrite([output, output.with_suffix(".png")], [image])
     network, trained_on = asked.network()
     _make_folder(output.parent)
-    from brainseg.app.explanation import SHOWN, explain_slice, write_report
+    from brainseg.app.explanation import explain_slice, write_report
     from brainseg.app.prediction import NOT_A_DEVICE
-    from brainseg.app.progress import Progress
 
-    turned = is_upright(image) if asked.upright is None else asked.upright
-    explanation = explain_slice(network, picture, turned, Progress("explain", len(SHOWN), "map").through)
+    explanation = explain_slice(network, picture, is_upright(image) if asked.upright is None else asked.upright)
     drawn = write_report(explanation, network, trained_on, image.name, output)
     typer.echo("\n".join([*explanation.sentences(), NOT_A_DEVICE, f"The report is {output}, its pictures {drawn}"]))
 

@@ -1,7 +1,6 @@
 """One image explained to a person: what a network marks, what that rests on, how sure it is, what it does not mean."""
 
 import base64
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -14,14 +13,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from brainseg.app.pictures import MARK, png
-from brainseg.app.prediction import NOT_A_DEVICE, Network, Prediction, answer_of, outlined, put_back, seen
+from brainseg.app.prediction import NOT_A_DEVICE, Network, Prediction, outlined, put_back, seen
 from brainseg.app.slices import Slice
-from brainseg.app.weights import Weights
 from brainseg.models import TITLES, as_input
-from brainseg.models.predict import MIRRORS, answered
+from brainseg.models.predict import MIRRORS, predict
 from brainseg.plotting import overlay, saliency_maps
-from brainseg.saliency import explained
-from brainseg.saliency.explained import Array, Explained
+from brainseg.saliency import explain
 from brainseg.saliency.region import marked_or_whole
 from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
@@ -75,33 +72,22 @@ class Explanation(Prediction):
         ]
 
 
-def explain_slice(
-    network: Network, image: Slice, upright: bool = False, progress: Callable[[Iterable[str]], Iterable[str]] = iter
-) -> Explanation:
+def explain_slice(network: Network, image: Slice, upright: bool = False, batch_size: int = 32) -> Explanation:
     """Ask a trained network about one image of any size, and explain its answer.
 
     Args:
         network: The trained network.
         image: Grey, (h, w), 0 to 255.
         upright: Whether the head stands upright in it, see :func:`brainseg.app.slices.is_upright`.
-        progress: Hands on the names of :data:`SHOWN`, and may show what is being made.
+        batch_size: Images that are computed at once; more take more memory.
     """
     square = seen(network, image, upright)
-    answer = answered(answer_of(network), square[np.newaxis], network.recipe.preset.mirrored)
-    target = _target(network, as_input(square[np.newaxis]), marked_or_whole(answer).astype(np.float32))
-    maps = {method: put_back(explained(method, target)[0], image, upright) for method in progress(SHOWN)}
+    answer = predict(network.model, square[np.newaxis], network.recipe.preset.mirrored)
+    region = marked_or_whole(answer)
+    images = as_input(square[np.newaxis])
+    maps = {method: explain(method, network.model, images, region, batch_size)[0] for method in SHOWN}
+    maps = {method: put_back(values, image, upright) for method, values in maps.items()}
     return Explanation(image, put_back(answer[0], image, upright), maps, _mirrored_dice(network, square))
-
-
-def _target(network: Network, images: Array, region: Array) -> Explained:
-    """What is explained: of a network that is shipped computed by ONNX Runtime, of one of the store by Keras."""
-    if isinstance(network, Weights):
-        from brainseg.saliency.runtime import RuntimeTarget
-
-        return RuntimeTarget(network.content, images, region)
-    from brainseg.saliency.target import Target
-
-    return Target(network.model, images, region)
 
 
 def figure(explanation: Explanation) -> Figure:
@@ -154,8 +140,10 @@ def write_report(explanation: Explanation, network: Network, dataset: str, name:
 
 def _mirrored_dice(network: Network, square: Slice) -> float:
     """Mean Dice of all pairs of the masks of an image and its mirror images, put back in place."""
-    answer, images = answer_of(network), as_input(square[np.newaxis])
-    masks = [np.flip(answer(np.flip(images, axes)), axes)[0, ..., 0] > THRESHOLD for axes in MIRRORS]
+    images = as_input(square[np.newaxis])
+    masks = [
+        np.flip(network.model.predict_on_batch(np.flip(images, axes)), axes)[0, ..., 0] > THRESHOLD for axes in MIRRORS
+    ]
     pairs = [(a, b) for i, a in enumerate(masks) for b in masks[:i]]
     scores = dice(np.stack([a for a, _ in pairs]), np.stack([b for _, b in pairs]))
     return float(np.nan if np.isnan(scores).all() else np.nanmean(scores))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -32,8 +33,6 @@ def contingency(counts: pd.DataFrame) -> Plate:
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['3', '0', '1', '4']
     """
-    import seaborn  # here, because nothing else should wait for it
-
     share = counts.div(counts.sum(axis="columns"), axis="index").fillna(0)
     figure = plate(0.55 * len(counts) + 1.0)
     ax = figure.subplots()
@@ -89,8 +88,6 @@ def tumour_area(table: pd.DataFrame) -> Plate:
         table: One row per image, with the columns `tumour_type`, `box` and `border`, the areas as shares of the image,
             0 to 1.
     """
-    import seaborn  # here, because nothing else should wait for it
-
     types = sorted(table["tumour_type"].dropna().unique())
     percent = table[["box", "border"]] * 100
     edge = float(np.ceil(np.nanquantile(percent.to_numpy(float), 0.995)))

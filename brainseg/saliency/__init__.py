@@ -1,18 +1,17 @@
 """Saliency: which pixels of an image a model's answer depends on, by many methods with one call.
 
-Every method takes what is explained, a :class:`brainseg.saliency.target.Target`, and returns a map per image,
-(n, h, w). Those that ask for scores and derivatives only take any :class:`brainseg.saliency.explained.Explained`.
+Every method takes a :class:`brainseg.saliency.target.Target` and returns a map per image, (n, h, w).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from brainseg.backend import keras
 from brainseg.errors import BrainsegError, known
 from brainseg.saliency.attention import attention
 from brainseg.saliency.cam import hires_cam, published_grad_cam, seg_grad_cam, seg_xres_cam
-from brainseg.saliency.explained import Array, Explained
 from brainseg.saliency.gradients import (
     gradient_times_input,
     gradient_variance,
@@ -23,9 +22,7 @@ from brainseg.saliency.gradients import (
 )
 from brainseg.saliency.perturbation import occlusion, rise
 from brainseg.saliency.region import Region
-
-if TYPE_CHECKING:
-    from brainseg.backend import keras
+from brainseg.saliency.target import Array, Target, weights_not_finite
 
 METHODS: Mapping[str, Callable[..., Array]] = {
     "gradient": input_gradient,
@@ -73,8 +70,6 @@ def explain(
     >>> explain("HiResCAM", build("deeplab", size=16, width=2), np.zeros((1, 16, 16, 3), np.float32), "whole").shape
     (1, 16, 16)
     """
-    from brainseg.saliency.target import Target, weights_not_finite
-
     known(method, METHODS, "method")
     expected = model.input_shape[1:]
     if images.ndim != 4 or images.shape[1:] != expected:
@@ -86,16 +81,7 @@ def explain(
         )
     if unknown := weights_not_finite(model):
         raise BrainsegError(f"received a model with weights that are not finite, {unknown[0]} first: train it anew")
-    return explained(method, Target(model, images, region, batch_size), **options)
-
-
-def explained(method: str, target: Explained, **options: Any) -> Array:
-    """As :func:`explain`, of scores that anything may compute.
-
-    Raises:
-        BrainsegError: If a value of the map is not finite.
-    """
-    maps = METHODS[known(method, METHODS, "method")](target, **options)
+    maps = METHODS[method](Target(model, images, region, batch_size), **options)
     if broken := _not_finite(maps):
         raise BrainsegError(
             f"{method} gives values that are not finite for image {broken}: are the weights and the images very large?"

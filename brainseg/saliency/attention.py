@@ -1,17 +1,12 @@
 """The attention gates' own maps, as large as the image."""
 
-from typing import TYPE_CHECKING
-
 from brainseg.errors import BrainsegError, known
 from brainseg.models.attention import attention_maps
 from brainseg.saliency.cam import enlarged
-from brainseg.saliency.explained import Array
-
-if TYPE_CHECKING:
-    from brainseg.saliency.target import Target
+from brainseg.saliency.target import Array, Target
 
 
-def attention(target: "Target", *, place: str | None = None) -> Array:
+def attention(target: Target, *, place: str | None = None) -> Array:
     """What an attention gate lets through, 0 (nothing) to 1 (everything), enlarged to the image.
 
     It is the same whatever region is explained: a gate is part of the model, not an explanation of an answer.

@@ -9,14 +9,13 @@ import numpy as np
 
 from brainseg.errors import BrainsegError
 from brainseg.opencv import cv2
-from brainseg.saliency.explained import Array, Explained
+from brainseg.saliency.target import Array, Target, layers
 
 if TYPE_CHECKING:
     from brainseg.backend import keras
-    from brainseg.saliency.target import Target
 
 
-def seg_grad_cam(target: Explained, *, layer: str | None = None) -> Array:
+def seg_grad_cam(target: Target, *, layer: str | None = None) -> Array:
     """Where the channels of a layer are active that raise the score; 0 or more, not normalised.
 
     Each channel is weighted by the mean of the gradient over all places; the weighted sum is cut off at zero and
@@ -26,7 +25,7 @@ def seg_grad_cam(target: Explained, *, layer: str | None = None) -> Array:
     return seg_xres_cam(target, layer=layer, window=None)
 
 
-def hires_cam(target: Explained, *, layer: str | None = None) -> Array:
+def hires_cam(target: Target, *, layer: str | None = None) -> Array:
     """Like :func:`seg_grad_cam`, but each feature is weighted by the gradient at its own place.
 
     So nothing is shown where nothing contributed. Draelos and Carin 2020, "Use HiResCAM instead of Grad-CAM", equation
@@ -35,7 +34,7 @@ def hires_cam(target: Explained, *, layer: str | None = None) -> Array:
     return seg_xres_cam(target, layer=layer, window=1)
 
 
-def seg_xres_cam(target: Explained, *, layer: str | None = None, window: int | None = 2) -> Array:
+def seg_xres_cam(target: Target, *, layer: str | None = None, window: int | None = 2) -> Array:
     """Between the two: each feature is weighted by the mean gradient in its window.
 
     Hasany, Petitjean and Mériaudeau 2023, "Seg-XRes-CAM: explaining spatially local regions in image segmentation",
@@ -44,18 +43,18 @@ def seg_xres_cam(target: Explained, *, layer: str | None = None, window: int | N
     Args:
         window: Side of the windows, in pixels of the layer; it must divide the layer's size. None: the whole layer.
     """
-    features, gradient = target.features(layer)
+    features, gradient = target.features(layer or coarsest_layer(target.model))
     maps = (features * _pooled(gradient, window)).sum(axis=-1)
     return enlarged(np.maximum(maps, 0), target)
 
 
-def published_grad_cam(target: "Target", *, layer: str | None = None) -> Array:
+def published_grad_cam(target: Target, *, layer: str | None = None) -> Array:
     """Grad-CAM exactly as the study made it; 0 to 1, the largest value of a map that is not empty is 1.
 
     Explained is the mean tumour probability of the region, which is the whole image in the study, and not the logits;
     the weighted channels are averaged and not summed, which changes nothing once the map is divided by its maximum.
     """
-    features, gradient = target.mean_probability().features(layer)
+    features, gradient = target.mean_probability().features(layer or coarsest_layer(target.model))
     maps = np.maximum((features * _pooled(gradient, None)).mean(axis=-1), 0)
     highest = maps.max(axis=(1, 2), keepdims=True)
     return enlarged(np.divide(maps, highest, out=np.zeros_like(maps), where=highest > 0), target)
@@ -68,13 +67,11 @@ def coarsest_layer(model: "keras.Model") -> str:
     >>> coarsest_layer(build("deeplab", size=16, width=2))
     'decoder_2_conv_1'
     """
-    from brainseg.saliency.target import layers  # here, because the methods themselves do not need Keras
-
     sizes = {name: model.get_layer(name).output.shape[1] for name in layers(model)}
     return [name for name, size in sizes.items() if size == min(sizes.values())][-1]
 
 
-def enlarged(maps: Array, target: Explained) -> Array:
+def enlarged(maps: Array, target: Target) -> Array:
     """Maps at the size of the target's images, bilinearly."""
     height, width = target.images.shape[1:3]
     return np.stack([cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in maps])

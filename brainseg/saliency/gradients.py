@@ -6,27 +6,23 @@ sum of those with respect to its copies, so that is what is shown.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brainseg.backend import keras
 from brainseg.errors import BrainsegError
-from brainseg.saliency.explained import Array, Explained
-
-if TYPE_CHECKING:
-    from brainseg.backend import keras
-    from brainseg.saliency.target import Target
+from brainseg.saliency.target import Array, Target
 
 
-def input_gradient(target: Explained) -> Array:
+def input_gradient(target: Target) -> Array:
     """How strongly the score reacts to each pixel: the magnitude of its derivative by the grey value; 0 or more.
 
     In logits per unit of grey, of which black to white is one. Simonyan, Vedaldi and Zisserman 2014, "Deep inside
     convolutional networks", section 3.
 
     >>> from brainseg.models import build
-    >>> from brainseg.saliency.target import Target
     >>> model, images = build("deeplab", size=16, width=2), np.zeros((2, 16, 16, 3), np.float32)
     >>> input_gradient(Target(model, images, "whole")).shape
     (2, 16, 16)
@@ -34,7 +30,7 @@ def input_gradient(target: Explained) -> Array:
     return np.asarray(np.abs(target.gradient().sum(axis=-1)))
 
 
-def gradient_times_input(target: Explained) -> Array:
+def gradient_times_input(target: Target) -> Array:
     """The derivative times the grey value: what the score would lose, to first order, if a pixel went black.
 
     Positive where brightness speaks for tumour, negative where it speaks against. In logits. Shrikumar et al. 2016,
@@ -43,7 +39,7 @@ def gradient_times_input(target: Explained) -> Array:
     return np.asarray(np.sum(target.gradient() * target.images, axis=-1))
 
 
-def smooth_gradient(target: Explained, *, samples: int = 16, noise: float = 0.1, seed: int = 0) -> Array:
+def smooth_gradient(target: Target, *, samples: int = 16, noise: float = 0.1, seed: int = 0) -> Array:
     """Magnitude of the mean gradient of noisy copies of the image; 0 or more, in units of :func:`input_gradient`.
 
     Smilkov et al. 2017, "SmoothGrad", equation 1. The region is that of the image without noise.
@@ -56,7 +52,7 @@ def smooth_gradient(target: Explained, *, samples: int = 16, noise: float = 0.1,
     return np.abs(_noisy_gradients(target, samples, noise, seed)[0])
 
 
-def gradient_variance(target: Explained, *, samples: int = 16, noise: float = 0.1, seed: int = 0) -> Array:
+def gradient_variance(target: Target, *, samples: int = 16, noise: float = 0.1, seed: int = 0) -> Array:
     """Variance of the gradients of noisy copies of the image, 0 or more: where the gradient is unsteady.
 
     Adebayo et al. 2018, "Local explanation methods for deep neural networks lack sensitivity to parameter values",
@@ -65,7 +61,7 @@ def gradient_variance(target: Explained, *, samples: int = 16, noise: float = 0.
     return _noisy_gradients(target, samples, noise, seed)[1]
 
 
-def integrated_gradients(target: Explained, *, steps: int = 32, baseline: float = 0.0) -> Array:
+def integrated_gradients(target: Target, *, steps: int = 32, baseline: float = 0.0) -> Array:
     """How much each pixel contributes to the score's difference from that of an even image; in logits, signed.
 
     Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", equation 1, by Gauss-Legendre
@@ -78,9 +74,7 @@ def integrated_gradients(target: Explained, *, steps: int = 32, baseline: float 
     return integrated_gradients_with_delta(target, steps=steps, baseline=baseline)[0]
 
 
-def integrated_gradients_with_delta(
-    target: Explained, *, steps: int = 32, baseline: float = 0.0
-) -> tuple[Array, Array]:
+def integrated_gradients_with_delta(target: Target, *, steps: int = 32, baseline: float = 0.0) -> tuple[Array, Array]:
     """:func:`integrated_gradients`, and by how much each map misses completeness, (n,).
 
     Complete is a map whose sum is the score of the image minus the score of the even image; the delta is the sum minus
@@ -99,7 +93,7 @@ def integrated_gradients_with_delta(
     return maps.astype(np.float32), (maps.sum(axis=(1, 2)) - difference).astype(np.float32)
 
 
-def guided_backpropagation(target: "Target") -> Array:
+def guided_backpropagation(target: Target) -> Array:
     """Magnitude of a gradient of which every ReLU passes back only what is positive; 0 or more.
 
     Springenberg et al. 2015, "Striving for simplicity", figure 1. It draws the edges of the image and depends little on
@@ -108,7 +102,7 @@ def guided_backpropagation(target: "Target") -> Array:
     return input_gradient(replace(target, model=_guided(target.model), region=target.weights))
 
 
-def _noisy_gradients(target: Explained, samples: int, noise: float, seed: int) -> tuple[Array, Array]:
+def _noisy_gradients(target: Target, samples: int, noise: float, seed: int) -> tuple[Array, Array]:
     """Mean and variance over the samples, (n, h, w) each."""
     _expect_positive("samples", samples)
     images, random = target.images, np.random.default_rng(seed)
@@ -123,7 +117,7 @@ def _noisy_gradients(target: Explained, samples: int, noise: float, seed: int) -
     return mean.astype(np.float32), variance.astype(np.float32)
 
 
-def _pairs(target: Explained, repeats: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _pairs(target: Target, repeats: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Every image with every repeat, in batches: rows of images, numbers of repeats."""
     rows, numbers = np.divmod(np.arange(len(target.images) * repeats), repeats)
     for i in range(0, len(rows), target.batch_size):
@@ -143,7 +137,6 @@ def _expect_positive(name: str, number: int) -> None:
 
 def _guided(model: "keras.Model") -> "keras.Model":
     """The same model with guided ReLUs; its weights are those that the model has now."""
-    from brainseg.backend import keras  # here, because the other methods do not need it
 
     @keras.ops.custom_gradient
     def guided_relu(x):  # type: ignore[no-untyped-def]

@@ -8,12 +8,12 @@ import numpy as np
 
 from brainseg.errors import BrainsegError
 from brainseg.opencv import cv2
-from brainseg.saliency.explained import Array, Explained
+from brainseg.saliency.target import Array, Target
 
 Thing = TypeVar("Thing")
 
 
-def occlusion(target: Explained, *, size: int = 8, stride: int = 4, fill: float = 0.0) -> Array:
+def occlusion(target: Target, *, size: int = 8, stride: int = 4, fill: float = 0.0) -> Array:
     """What the score loses when a patch over the pixel is painted over, mean over patches; in logits, signed.
 
     Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks", section 4.2. The region is that of
@@ -45,7 +45,7 @@ def occlusion(target: Explained, *, size: int = 8, stride: int = 4, fill: float 
     return (loss / covered).astype(np.float32)
 
 
-def rise(target: Explained, *, masks: int = 500, cells: int = 8, keep: float = 0.5, seed: int = 0) -> Array:
+def rise(target: Target, *, masks: int = 500, cells: int = 8, keep: float = 0.5, seed: int = 0) -> Array:
     """Mean score of the images in which a pixel stays visible, less the mean of all; in logits, signed.
 
     Petsiuk, Das and Saenko 2018, "RISE", equation 6 and section 3.2: random coarse masks, enlarged smoothly and

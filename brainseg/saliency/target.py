@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.errors import known
-from brainseg.saliency.cam import coarsest_layer
-from brainseg.saliency.explained import Array as Array
 from brainseg.saliency.region import Region, region_weights
+
+Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,21 +45,28 @@ class Target:
         return replace(self, region=weights, output="probability")
 
     def score(self, images: Array | None = None, rows: Any = slice(None)) -> Array:
-        """See :class:`brainseg.saliency.explained.Explained`."""
+        """Score of each image, (n,).
+
+        Args:
+            images: Others than the target's own, for instance changed ones.
+            rows: For each of them, the target's image whose region counts.
+        """
         answer = _once(self.model, self.output, lambda: _submodel(self.model, self.output))
         answers = ((_predicted(answer, x), weight) for x, weight in self._batches(images, rows))
         return np.concatenate([(outputs * weight).sum(axis=(1, 2, 3)) for outputs, weight in answers])
 
     def gradient(self, images: Array | None = None, rows: Any = slice(None)) -> Array:
-        """See :class:`brainseg.saliency.explained.Explained`."""
+        """Derivatives of each image's score with respect to its values, (n, h, w, channels), as :meth:`score`."""
         derive = _once(
             self.model, ("gradient", self.output), lambda: _derivative(_submodel(self.model, self.output), 0)
         )
         return np.concatenate([derive([x], weight) for x, weight in self._batches(images, rows)])
 
-    def features(self, layer: str | None = None) -> tuple[Array, Array]:
-        """See :class:`brainseg.saliency.explained.Explained`."""
-        layer = layer or coarsest_layer(self.model)
+    def features(self, layer: str) -> tuple[Array, Array]:
+        """Output of the layer of that name for each image, and the derivatives of its score with respect to it.
+
+        The output may reach the answer on several ways, through skip connections too; all of them count.
+        """
         before, derive = _once(self.model, (layer, self.output), lambda: _split(self.model, layer, self.output))
         features = [_predicted(before, x) for x, _ in self._batches()]
         batches = zip(features, self._batches(), strict=True)

@@ -13,11 +13,9 @@ import pytest
 from brainseg import cli
 from brainseg.app.explanation import SHOWN, explain_slice, html, write_report
 from brainseg.app.prediction import NOT_A_DEVICE
-from brainseg.app.weights import shipped
 from brainseg.backend import keras
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import SCALES
-from tests.app.alone import HEAVY, alone
 from tests.data_fixtures import write_dataset
 
 LAYERS = keras.layers
@@ -89,21 +87,6 @@ def brainseg(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     with pytest.raises(SystemExit) as stopped:
         cli.app()
     return int(stopped.value.code or 0)
-
-
-@pytest.mark.slow
-def test_a_shipped_network_is_explained_as_by_keras_and_without_it(tmp_path: Path, picture: Any) -> None:
-    cv2.imwrite(str(tmp_path / "slice.png"), picture)
-    modules, _ = alone("explain", tmp_path / "slice.png", "-o", tmp_path / "page.html", "--model", "deeplab")
-    assert not modules & HEAVY
-    assert (tmp_path / "page.html").is_file()
-    network = shipped("deeplab")
-    found = explain_slice(network, picture)
-    twin = SimpleNamespace(model=network.model, recipe=network.recipe)
-    expected: Any = explain_slice(twin, picture)  # type: ignore[arg-type]
-    np.testing.assert_allclose(found.probability, expected.probability, rtol=0, atol=1e-5)
-    for method, values in expected.maps.items():  # of a feature within rounding of zero, one may have the derivative
-        np.testing.assert_allclose(found.maps[method], values, rtol=0, atol=1e-3 * abs(values).max(), err_msg=method)
 
 
 @pytest.mark.slow

@@ -58,21 +58,6 @@ class Weights:
     file: Path
 
     @cached_property
-    def content(self) -> bytes:
-        """The file's content.
-
-        Raises:
-            BrainsegError: If the file is missing or has changed.
-        """
-        content = _read(self.file)
-        if (found := hashlib.sha256(content).hexdigest()) != (expected := self.provenance["sha256"]):
-            raise BrainsegError(
-                f"{self.file} has changed since its export: its SHA-256 is {found[:8]}…, expected {expected[:8]}…: "
-                "install brainseg again, or export the run again"
-            )
-        return content
-
-    @cached_property
     def answer(self) -> Answer:
         """What the network answers, computed by ONNX Runtime.
 
@@ -81,7 +66,7 @@ class Weights:
         """
         from brainseg.models.runtime import opened
 
-        return opened(self.content)
+        return opened(self._content)
 
     @cached_property
     def model(self) -> "keras.Model":
@@ -92,7 +77,7 @@ class Weights:
         """
         from brainseg.models.exchange import named_weights
 
-        return restored(self.recipe, named_weights(self.content))
+        return restored(self.recipe, named_weights(self._content))
 
     @cached_property
     def record(self) -> "Record":
@@ -101,12 +86,20 @@ class Weights:
 
         return Record.from_json(_record(self.file.with_suffix(SUFFIX)))
 
-    @cached_property
+    @property
     def scores(self) -> "pd.DataFrame":
         """One row for each image of the data set, see :func:`brainseg.experiments.scoring.score`."""
-        import pandas as pd
+        return self.record.scores
 
-        return pd.DataFrame(json.loads(_record(self.file.with_suffix(SUFFIX)))["scores"])
+    @property
+    def _content(self) -> bytes:
+        content = _read(self.file)
+        if (found := hashlib.sha256(content).hexdigest()) != (expected := self.provenance["sha256"]):
+            raise BrainsegError(
+                f"{self.file} has changed since its export: its SHA-256 is {found[:8]}…, expected {expected[:8]}…: "
+                "install brainseg again, or export the run again"
+            )
+        return content
 
 
 def shipped(model: str, folder: Path = SHIPPED) -> Weights:
