@@ -60,8 +60,9 @@ vary: $(READY) ## After make book: one chapter again, in the same way and with o
 	pytest -n $(CORES) -W default verification/vary.py
 
 reference: $(READY) ## Execute the chapters on the phantom; networks and outputs become the committed ones
-	$(SNAKEMAKE) reference
+	$(SNAKEMAKE) runs
 	python -m brainseg.paper.build networks
+	$(SNAKEMAKE) reference
 	python scripts/manifests.py
 
 results: $(READY) ## Run an EXPERIMENT of experiments.yml and keep its scores (DATA, SCALE, SEED)

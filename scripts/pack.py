@@ -75,6 +75,7 @@ def pack(folder: Path, workspace: Workspace, python: str | None) -> None:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "lib"), *there]
     subprocess.run([*pip, *(f"{name}=={version(name)}" for name in NEEDED)], check=True)
     shutil.copytree(PACKAGE, folder / "lib" / "brainseg", ignore=shutil.ignore_patterns("__pycache__", "*.onnx"))
+    (folder / "lib" / "results").mkdir()  # where a stored network would be looked for
     prepared = workspace.prepared
     table = prepared.table.assign(**{f"{by}_fold": folds for by, folds in prepared.folds.items()})
     table.to_csv(folder / "table.csv", index=False)

@@ -109,7 +109,10 @@ def test_a_guided_training_that_was_interrupted_goes_on_to_the_same_weights(
 
 
 def test_without_guidance_training_is_that_of_keras(recipe: Recipe, plain: Fitted, examples: Examples) -> None:
-    """The training by hand, with a model that Keras alone has compiled; but for rounding."""
+    """The training by hand, with a model that Keras alone has compiled; but for rounding.
+
+    Answers are compared and not weights: the bias before a batch normalisation has no part in them, and drifts freely.
+    """
     preset = recipe.preset
     configure(recipe.seed)
     model = small(seed=recipe.seed)
@@ -118,5 +121,6 @@ def test_without_guidance_training_is_that_of_keras(recipe: Recipe, plain: Fitte
         order = np.random.default_rng([recipe.seed, epoch]).permutation(len(examples.images))
         batches = Batches(examples.images[order], examples.masks[order], recipe.batch_size)
         model.fit(batches, shuffle=False, verbose=0)
-    for ours, by_hand in zip(plain.model.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_allclose(ours, by_hand, rtol=0.002, atol=0.0005)
+    ours, by_hand = (one.predict_on_batch(as_input(examples.images)) for one in (plain.model, model))
+    assert np.ptp(by_hand) > 0.1
+    np.testing.assert_allclose(ours, by_hand, atol=0.01)

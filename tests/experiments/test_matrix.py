@@ -74,7 +74,7 @@ def test_an_experiment_moves_to_other_data_scale_and_seed() -> None:
 
 def test_all_experiments_are_chosen_by_none_and_an_unknown_one_is_refused() -> None:
     assert [matrix.name for matrix in chosen([])] == list(read_matrix())
-    with pytest.raises(BrainsegError, match="received experiment 'ladders', expected one of: ladder, attention"):
+    with pytest.raises(BrainsegError, match="received experiment 'ladders', expected one of: ladder, folds"):
         chosen(["ladders"])
 
 

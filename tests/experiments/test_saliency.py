@@ -40,7 +40,7 @@ def data() -> Any:
         }
     )
     return SimpleNamespace(
-        images=images, masks={"border": border}, table=table, rows=lambda name, split: np.arange(IMAGES - 1)
+        images=images, masks={"border": border}, table=table, rows=lambda name, split, fold: np.arange(IMAGES - 1)
     )
 
 
@@ -51,7 +51,7 @@ def run(data: Any) -> Any:
     x = LAYERS.UpSampling2D(2, name="up")(LAYERS.MaxPooling2D(2, name="pool")(image))
     model = keras.Model(image, LAYERS.Activation("sigmoid", name="probability")(LAYERS.Conv2D(1, 1, name="logits")(x)))
     model.get_layer("logits").set_weights([np.full((1, 1, 3, 1), 20 / 3, np.float32), np.array([-10], np.float32)])
-    recipe = SimpleNamespace(split="patient", model="unet")
+    recipe = SimpleNamespace(split="patient", fold=0, model="unet")
     probability = model.predict_on_batch(as_input(data.images))[..., 0]
     return SimpleNamespace(model=model, probability=probability, recipe=recipe, name="bright")
 

@@ -40,7 +40,7 @@ TINY = Scale("tiny", 32, 2, 3)
 HALF = 0.002
 """What kernels rounded to half precision, a part in 2048, may change of a metric."""
 DEALING = 3
-"""A seed that moves labels among the two training images and among the validation images."""
+"""A fold in which labels move among the training images and among the validation images."""
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -330,7 +330,7 @@ def test_borders_are_not_learnt_from_an_image_without_one(prepared: Prepared) ->
 
 
 def test_shuffled_labels_are_dealt_out_within_training_and_within_validation(prepared: Prepared) -> None:
-    recipe = recipe_at("corrected", "unet", TINY, DEALING)
+    recipe = recipe_at("corrected", "unet", TINY, fold=DEALING)
     own, shuffled = (label_rows(each, prepared) for each in (recipe, replace(recipe, pairing="shuffled")))
     everywhere = np.arange(len(prepared.table))
     np.testing.assert_array_equal(own, everywhere)
@@ -344,7 +344,7 @@ def test_shuffled_labels_are_dealt_out_within_training_and_within_validation(pre
 
 def test_a_training_is_given_the_labels_that_were_dealt_out(prepared: Prepared) -> None:
     """As if the masks had lain in that order, and unlike the order in which they lie."""
-    recipe = recipe_at("corrected", "unet", TINY, DEALING)
+    recipe = recipe_at("corrected", "unet", TINY, fold=DEALING)
     shuffled = replace(recipe, pairing="shuffled")
     border = np.random.default_rng(0).integers(0, 2, prepared.images.shape, np.uint8)
     mixed = replace(prepared, masks={**prepared.masks, "border": border})
