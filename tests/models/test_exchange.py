@@ -15,8 +15,8 @@ from brainseg.models.runtime import opened
 from tests.models.test_models import VARIANTS
 from tests.toy_models import LAYERS, images, randomise
 
-CLOSE = 2e-6
-"""How far the probabilities of ONNX Runtime may be from those of Keras, which are not exact either."""
+CLOSE = 1e-5
+"""How far the probabilities of ONNX Runtime may be from those of Keras: as far as its backends are from each other."""
 
 every_variant = pytest.mark.parametrize(("name", "attention", "normalisation"), VARIANTS)
 
