@@ -35,7 +35,6 @@ NEEDED = ["absl-py", "filelock", "h5py", "keras", "markdown-it-py", "mdurl", "na
 RUN = """import argparse, json, os, sys
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "lib"))

@@ -41,7 +41,7 @@ def trained(model: str, step: str, size: int, guidance: float = 0.0) -> Iterator
     from dataclasses import replace
 
     from brainseg.experiments import recipe as recipes
-    from brainseg.experiments.fit import Examples, fit
+    from brainseg.experiments.fit import Examples, digest, fit
     from brainseg.experiments.ladder import recipe_at
     from brainseg.models import as_input
     from brainseg.models.exact import exact
@@ -62,27 +62,20 @@ def trained(model: str, step: str, size: int, guidance: float = 0.0) -> Iterator
     name = f"{model}, {'guided' if guidance else step}"
     model = exact(fitted.model)
     yield f"{name}: weights", fitted.trained
-    yield f"{name}: history", digest(np.array([list(row.values()) for row in fitted.history]))
-    yield f"{name}: answers", digest(predict(model, images, mirrored=True))
+    yield f"{name}: history", digest([np.array([list(row.values()) for row in fitted.history])])
+    yield f"{name}: answers", digest([predict(model, images, mirrored=True)])
     for method in ("gradient", "integrated gradients", "Seg-Grad-CAM"):
-        yield f"{name}: {method}", digest(explain(method, model, as_input(images[:1]), masks[:1].astype(bool)))
+        yield f"{name}: {method}", digest([explain(method, model, as_input(images[:1]), masks[:1].astype(bool))])
 
 
 def phantom() -> str:
     """Hash of all files of a small phantom."""
+    from brainseg.data.checksums import CHECKSUMS
     from brainseg.data.phantom import make_phantom
 
     with tempfile.TemporaryDirectory() as folder:
-        root = make_phantom(Path(folder, "phantom"), patients=8, size=64)
-        return digest(*(np.frombuffer(path.read_bytes(), np.uint8) for path in sorted(root.rglob("*.*"))))
-
-
-def digest(*arrays: np.ndarray) -> str:
-    """SHA-256 of arrays' bytes, 16 hexadecimal digits."""
-    found = hashlib.sha256()
-    for array in arrays:
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()[:16]
+        checksums = make_phantom(Path(folder, "phantom"), patients=8, size=64) / CHECKSUMS
+        return hashlib.sha256(checksums.read_bytes()).hexdigest()
 
 
 def main() -> None:

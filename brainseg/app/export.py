@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from brainseg.app.weights import SHIPPED, SUFFIX, Weights, restored, shipped
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
+from brainseg.experiments.fit import half_precision
 from brainseg.experiments.run import DECIMALS, Record, Run
 from brainseg.experiments.scoring import score_answers
 from brainseg.experiments.train import examples_of
@@ -38,7 +39,7 @@ def export(run: Run, prepared: Prepared, dataset: str, folder: Path = SHIPPED) -
             f"run {run.name} was trained on examples with the fingerprint {run.provenance['examples']}, received data "
             f"with {received}: name the data set that it was trained on"
         )
-    kept = {name: _kept(name, values) for name, values in weights_by_name(run.model).items()}
+    kept = {name: half_precision(values) for name, values in weights_by_name(run.model).items()}
     model = restored(run.recipe, kept)
     scores = score_answers(run.recipe, prepared, predict(model, prepared.images, run.recipe.preset.mirrored))
     test = run.scores["split"] == "test"
@@ -61,15 +62,6 @@ def export(run: Run, prepared: Prepared, dataset: str, folder: Path = SHIPPED) -
     (folder / f"{run.recipe.model}.onnx").write_bytes(network)
     (folder / f"{run.recipe.model}{SUFFIX}").write_bytes(gzip.compress(record.to_json().encode(), mtime=0))
     return shipped(run.recipe.model, folder)
-
-
-def _kept(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Kernels rounded to half precision; vectors, such as the variances of a normalisation, may be too large for it."""
-    if values.ndim < 2:
-        return values
-    if np.abs(values).max() > np.finfo(np.float16).max:
-        raise BrainsegError(f"a weight of {name} is {np.abs(values).max():g}, too large for half precision")
-    return values.astype(np.float16).astype(np.float32)
 
 
 def _upright_dice(model: Any, run: Run, prepared: Prepared, rows: NDArray[np.intp]) -> float:

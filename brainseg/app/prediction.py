@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +20,7 @@ from brainseg.app.slices import AT_ONCE, Slice, from_square, to_square
 from brainseg.app.weights import Weights
 from brainseg.errors import BrainsegError
 from brainseg.models.predict import Answer, answered
+from brainseg.opencv import cv2
 from brainseg.scores import THRESHOLD
 
 if TYPE_CHECKING:

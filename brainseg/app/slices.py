@@ -5,12 +5,12 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from brainseg.data.coco import resized
 from brainseg.errors import BrainsegError
+from brainseg.opencv import cv2
 
 Slice = NDArray[np.uint8]
 Reader = Callable[[Path], Slice]

@@ -139,7 +139,7 @@ def half_precision(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     if weights.ndim < 2:
         return weights
     if not (largest := np.abs(weights).max()) <= np.finfo(np.float16).max:
-        raise BrainsegError(f"received a weight of {largest:g}, which half precision cannot hold: try another seed")
+        raise BrainsegError(f"received a weight of {largest:g}, too large for half precision: try another seed")
     return weights.astype(np.float16).astype(np.float32)
 
 

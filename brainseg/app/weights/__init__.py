@@ -70,14 +70,15 @@ class Weights:
 
     @cached_property
     def model(self) -> "keras.Model":
-        """The network in Keras, with the same weights.
+        """The network in Keras, with the same weights, see :mod:`brainseg.models.exact`.
 
         Raises:
             BrainsegError: If the file is missing or has changed, or does not fit the recipe.
         """
+        from brainseg.models.exact import exact
         from brainseg.models.exchange import named_weights
 
-        return restored(self.recipe, named_weights(self._content))
+        return exact(restored(self.recipe, named_weights(self._content)))
 
     @cached_property
     def record(self) -> "Record":
