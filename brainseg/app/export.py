@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg.app.weights import SHIPPED, SUFFIX, Weights, restored, shipped
+from brainseg.app.weights import SHIPPED, SUFFIX, Weights, shipped
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.experiments.fit import half_precision
 from brainseg.experiments.run import DECIMALS, Record, Run
 from brainseg.experiments.scoring import score_answers
+from brainseg.experiments.stored import restored
 from brainseg.experiments.train import examples_of
 from brainseg.models.exchange import to_onnx, weights_by_name
 from brainseg.models.predict import predict

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from brainseg.app.export import export
-from brainseg.app.weights import SHIPPED, Weights, restored, shipped
+from brainseg.app.weights import SHIPPED, Weights, shipped
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import Scale
 from brainseg.experiments.run import Run, open_run
+from brainseg.experiments.stored import restored
 from brainseg.experiments.train import train
 from brainseg.models import MODELS, as_input
 from brainseg.models.exchange import weights_by_name
@@ -106,7 +107,7 @@ def test_a_file_that_has_changed_is_refused(folder: Path) -> None:
 def test_arrays_of_another_shape_or_name_are_refused(exported: Weights) -> None:
     arrays = weights_by_name(exported.model)
     wider = replace(exported.recipe, width=4)
-    with pytest.raises(BrainsegError, match=r"U-Net with 32 pixels and width 4: received shape .* expected shape"):
+    with pytest.raises(BrainsegError, match=r"unet with 32 pixels and width 4: received shape .* expected shape"):
         restored(wider, arrays)
     name = next(iter(arrays))
     with pytest.raises(BrainsegError, match=f"received no array for {name}, expected shape"):

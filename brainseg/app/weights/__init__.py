@@ -10,18 +10,14 @@ those of the weights as they are shipped. All networks were trained on the study
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from brainseg.errors import BrainsegError
 from brainseg.experiments.recipe import Recipe
-from brainseg.models import TITLES, architecture
+from brainseg.models import architecture
 from brainseg.models.predict import Answer
 
 if TYPE_CHECKING:  # what needs Keras or pandas is imported where it is used: an answer needs neither
@@ -35,8 +31,6 @@ SHIPPED = Path(__file__).parent
 
 SUFFIX = ".json.gz"
 """Of a record's file."""
-
-Arrays = Mapping[str, NDArray[np.floating]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +69,7 @@ class Weights:
         Raises:
             BrainsegError: If the file is missing or has changed, or does not fit the recipe.
         """
+        from brainseg.experiments.stored import restored
         from brainseg.models.exact import exact
         from brainseg.models.exchange import named_weights
 
@@ -129,33 +124,6 @@ def shipped(model: str, folder: Path = SHIPPED) -> Weights:
     return Weights(name, recipe, provenance, folder / f"{model}.onnx")
 
 
-def restored(recipe: Recipe, weights: Arrays) -> "keras.Model":
-    """Build the recipe's model and give it weights.
-
-    Args:
-        recipe: Of the model.
-        weights: By name, see :func:`brainseg.models.exchange.weights_by_name`.
-
-    Raises:
-        BrainsegError: If they are not those of the model, by name and shape.
-    """
-    from brainseg.experiments.fit import untrained
-    from brainseg.models.exchange import weights_by_name
-
-    model = untrained(recipe)
-    expected = {name: values.shape for name, values in weights_by_name(model).items()}
-    received = {name: values.shape for name, values in weights.items()}
-    for name in [*expected, *received]:
-        if received.get(name) != expected.get(name):
-            raise BrainsegError(
-                f"weights do not fit the recipe of {TITLES[recipe.model]} with {recipe.size} pixels and width "
-                f"{recipe.width}: received {_shape(received.get(name))} for {name}, expected "
-                f"{_shape(expected.get(name))}; export the run again"
-            )
-    model.set_weights([weights[name] for name in expected])
-    return model
-
-
 def _record(path: Path) -> str:
     return gzip.decompress(_read(path)).decode()
 
@@ -165,7 +133,3 @@ def _read(path: Path) -> bytes:
         there = ", ".join(sorted(file.stem for file in path.parent.glob("*.onnx"))) or "none"
         raise BrainsegError(f"there is no file {path}: of the trained networks, that folder has {there}")
     return path.read_bytes()
-
-
-def _shape(shape: tuple[int, ...] | None) -> str:
-    return "no array" if shape is None else f"shape {shape}"
