@@ -8,6 +8,7 @@ transposed back.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
@@ -19,7 +20,7 @@ from brainseg.app.pictures import png
 from brainseg.app.slices import AT_ONCE, Slice, from_square, to_square
 from brainseg.app.weights import Weights
 from brainseg.errors import BrainsegError
-from brainseg.models.predict import Answer, answered
+from brainseg.models.predict import Answer, answered, asked
 from brainseg.opencv import cv2
 from brainseg.scores import THRESHOLD
 
@@ -118,7 +119,7 @@ def predict_slices(network: Network, slices: Iterable[tuple[Slice, bool]]) -> It
 
 def answer_of(network: Network) -> Answer:
     """What computes a network's answers: of one that is shipped ONNX Runtime, of one of the store Keras."""
-    return network.answer if isinstance(network, Weights) else network.model.predict_on_batch
+    return network.answer if isinstance(network, Weights) else partial(asked, network.model.predict_on_batch)
 
 
 def seen(network: Network, image: Slice, upright: bool) -> Slice:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from brainseg.backend import keras
 from brainseg.errors import known
+from brainseg.models.predict import asked
 from brainseg.saliency.region import Region, region_weights
 
 Array = NDArray[np.float32]
@@ -114,7 +115,7 @@ def _split(model: "keras.Model", layer: str, output: str) -> tuple["keras.Model"
 
 
 def _predicted(model: "keras.Model", images: Array) -> Array:
-    return np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch([images])))
+    return asked(lambda x: model.predict_on_batch([x]), images)
 
 
 def _finite(weights: list[Any]) -> Callable[[], NDArray[np.bool_]]:
@@ -152,18 +153,14 @@ def _tensorflow(head: "keras.Model", wanted: int) -> Derivative:
             score = _sum_over(head(inputs, training=False), region)
         return tape.gradient(score, inputs[wanted])
 
+    def found(*arrays: Array) -> Array:
+        *inputs, region = map(tf.convert_to_tensor, arrays)
+        return np.asarray(gradient(inputs, region).numpy())
+
     def derivative(inputs: list[Array], region: Array) -> Array:
-        # One image goes twice: for a single one, convolutions choose their way by the size of the processor's caches.
-        count = max(2, len(region))
-        found = gradient([_filled(x, count) for x in inputs], _filled(region, count))
-        return np.asarray(found.numpy())[: len(region)]
+        return asked(found, *inputs, region)
 
     return derivative
-
-
-def _filled(array: Array, count: int) -> Any:
-    """With the last image repeated, up to so many."""
-    return keras.ops.convert_to_tensor(np.concatenate([array, *[array[-1:]] * (count - len(array))]))
 
 
 def _jax(head: "keras.Model", wanted: int) -> Derivative:
