@@ -64,6 +64,7 @@ def test_validation_uses_the_moving_statistics() -> None:
 
 
 @pytest.mark.contract
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64")  # Keras asks JAX for it, and gets int32
 def test_metrics_are_of_probabilities() -> None:
     """Keras's mean IoU takes the whole part of an answer: of a probability 0, of a logit of 3 not."""
     image = keras.Input((4, 4, 1))
