@@ -84,7 +84,17 @@ with _quiet():
         tensorflow.config.list_physical_devices()
         tensorflow.get_logger().setLevel("ERROR")  # it warns where several models are traced one after another
 
-__all__ = ["BACKENDS", "bfloat16", "choose_backend", "configure", "describe", "keras", "processor", "uncapped"]
+__all__ = [
+    "BACKENDS",
+    "bfloat16",
+    "choose_backend",
+    "configure",
+    "describe",
+    "keras",
+    "onednn",
+    "processor",
+    "uncapped",
+]
 
 
 def configure(seed: int, threads: int | None = None) -> None:
@@ -150,6 +160,12 @@ def bfloat16() -> bool:
             "in float32, quick or small, or another machine"
         )
     return os.environ[INSTRUCTIONS] != "AVX2"
+
+
+def onednn() -> bool:
+    """Whether TensorFlow convolves by oneDNN, which alone can differentiate a dilated convolution on a processor."""
+    known = platform.machine().lower() in {"x86_64", "amd64"}
+    return keras.backend.backend() == "tensorflow" and known and os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
 
 
 def describe() -> dict[str, str]:

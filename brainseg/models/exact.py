@@ -7,7 +7,7 @@ of processors. Everything else that the networks of this book need is exact, or 
 
 from typing import Any
 
-from brainseg.backend import keras
+from brainseg.backend import keras, onednn
 
 
 def exact(model: "keras.Model", dtype: str = "float32", twice: bool = False) -> "keras.Model":
@@ -33,11 +33,25 @@ def exact(model: "keras.Model", dtype: str = "float32", twice: bool = False) -> 
             config["dtype"] = dtype
         if isinstance(of, keras.layers.BatchNormalization):
             return ExactBatchNormalization(**config, twice=twice)
+        if isinstance(of, keras.layers.Conv2D) and max(of.dilation_rate) > 1:
+            return DilatedConvolution.from_config(config)
         return type(of).from_config(config)
 
     copy = keras.models.clone_model(model, clone_function=layer)
     copy.set_weights(model.get_weights())
     return copy
+
+
+class DilatedConvolution(keras.layers.Conv2D):  # type: ignore[misc]
+    """Keras's, as one operation: left to itself, TensorFlow pads an image, takes it apart and needs twice as long."""
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve."""
+        if not onednn():
+            return super().convolution_op(inputs, kernel)
+        import tensorflow as tf
+
+        return tf.nn.conv2d(inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate)
 
 
 class ExactBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
