@@ -112,7 +112,7 @@ def test_a_claim_is_read_as_it_is_written(tmp_path: Path) -> None:
         ({"colour": "red"}, r"claim 1 \(a-claim\): received the unknown field colour, expected id, maker"),
         ({"reason": None}, "received reason None, expected a text"),
         ({"reason": " "}, "expected a text"),
-        ({"test": "guess"}, "received test 'guess', expected one of: alike_after_destruction, attention"),
+        ({"test": "guess"}, "received test 'guess', expected one of: alike_after_destruction, base"),
         ({"arguments": {"tables": "areas"}}, r"for the test checked, which takes \(table"),
         ({"arguments": 3}, "received arguments 3, expected a mapping"),
         ({"tolerance": "5e-05"}, "received tolerance '5e-05', expected a number"),
@@ -364,7 +364,7 @@ def test_runs_at_the_study_s_size_are_read_once_they_are_recorded(monkeypatch: p
     assert list(evidence.used) == ["tumorseg-full-full"]
 
 
-@pytest.mark.parametrize("name", ["ladder", "attention", "guided_runs", "guided_maps", "saliency", "published_runs"])
+@pytest.mark.parametrize("name", ["ladder", "gates", "guided_runs", "guided_maps", "saliency", "published_runs"])
 def test_a_recorded_experiment_that_is_missing_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: str) -> Path:
         raise BrainsegError(f"{path} is missing")
