@@ -183,7 +183,7 @@ def fold_table(results: Steps, step: str) -> pd.DataFrame:
     """
     table = _means(results, step, lambda recipe: recipe.fold).add_prefix("fold ")
     scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
-    return table.assign(all={title: of_model["value"].mean() for title, of_model in scores.items()})
+    return table.assign(all=pd.Series({title: of_model["value"].mean() for title, of_model in scores.items()}))
 
 
 def _means(results: Steps, step: str, of: Callable[[Recipe], int | None]) -> pd.DataFrame:

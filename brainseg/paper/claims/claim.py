@@ -14,8 +14,8 @@ CANNOT_TELL = "cannot tell"
 ARTEFACT = "artefact"
 CANNOT_BE_TESTED = "cannot be tested"
 VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, REFUTED, CANNOT_TELL, ARTEFACT, CANNOT_BE_TESTED)
-"""Refuted is a claimed improvement where the test could have seen one and there is none that matters; where it could not
-have, it cannot tell. An artefact is a value that something other than the claimed explains: running the study again
+"""Refuted is a claimed improvement where the test could have seen one and there is none that matters; where it could
+not, it cannot tell. An artefact is a value that something other than the claimed explains: running the study again
 repeats it."""
 
 
