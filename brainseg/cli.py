@@ -444,6 +444,24 @@ def plan(
 
 
 @commands.command()
+def scores(
+    experiment: Annotated[str, typer.Argument(help="Name of a recorded experiment, as experiments.yml lists them.")],
+    to: Annotated[Path, typer.Option("--to", help="Write there, and beside it what the columns mean.")],
+) -> None:
+    """Write every recorded score of EXPERIMENT as CSV, one row per run and image."""
+    import pandas as pd
+
+    from brainseg.experiments.recorded import COLUMNS, recorded_scores
+
+    table = recorded_scores(experiment)
+    _write_text(to, table.to_csv(index=False))
+    meanings = pd.DataFrame(COLUMNS.items(), columns=["column", "meaning"])
+    columns = to.with_name(f"{to.stem}.columns.csv")
+    _write_text(columns, meanings.to_csv(index=False))
+    typer.echo(f"{len(table)} rows of {table['run'].nunique()} runs in {to}, what they mean in {columns}")
+
+
+@commands.command()
 def claims(
     data: DataFolder = None,
     live: Annotated[bool, typer.Option("--live", help="Test what is shown live, too, on the phantom.")] = False,

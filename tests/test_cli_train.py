@@ -1,5 +1,6 @@
 """``brainseg train`` and ``brainseg evaluate`` as a new user meets them, wrong input included."""
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -112,3 +113,12 @@ def test_help_names_every_command_and_version_the_version(brainseg: Brainseg, ca
     assert all(name in shown for name in ("fetch", "import-cheng", "make-phantom", "prepare", "check"))
     assert brainseg("--version") == 0
     assert capsys.readouterr().out.strip() == __version__
+
+
+def test_scores_are_written_with_what_their_columns_mean(brainseg: Brainseg, capsys: Captured, tmp_path: Path) -> None:
+    assert brainseg("scores", "corrected", "--to", tmp_path / "scores.csv") == 0
+    assert capsys.readouterr().out.startswith("8584 rows of 4 runs in ")
+    with (tmp_path / "scores.csv").open() as table, (tmp_path / "scores.columns.csv").open() as meanings:
+        assert next(csv.reader(table)) == [row["column"] for row in csv.DictReader(meanings)]
+    assert brainseg("scores", "ladders", "--to", tmp_path / "scores.csv") == 2
+    assert "experiment 'ladders'" in capsys.readouterr().err

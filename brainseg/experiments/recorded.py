@@ -4,7 +4,7 @@ import gzip
 import json
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -102,6 +102,73 @@ def recorded_labels(experiment: str) -> pd.DataFrame:
         BrainsegError: If there is no such experiment, or it is not recorded.
     """
     return _joined(_by_model(experiment), "labels")
+
+
+COLUMNS: Final = {
+    "run": "name of the training; equal names are the same weights",
+    "model": "network: unet, linknet, segnet or deeplab",
+    "training": "preset of the training: published or corrected",
+    "attention": "gate, channel, spatial or none",
+    "guidance": "weight of the guidance term in the loss",
+    "size": "height and width of the images, pixels",
+    "width": "filters at full resolution",
+    "fold": "which fifth of the data is tested on; empty: the data set's own split, or by patient the first",
+    "seed": "seed of the training",
+    "learnt_from": "masks that were learnt from: position (boxes as published), box (boxes by id) or border",
+    "split_by": "how images were divided: published (image by image) or patient",
+    "postprocessing": "how answers were cleaned before scoring; empty: not at all",
+    "split": "of this run: train, valid, test; empty: in none",
+    "published_split": "of the data set as published: train, valid, test",
+    "patient_split": "by patient, of this fold: train, valid, test; empty: patient unknown",
+    "number": "of the image in the data set",
+    "patient": "one value per person; empty: unknown",
+    "tumour_type": "meningioma, glioma or pituitary",
+    "predicted": "area of the answer, share of the image",
+    "labelled": "area of the mask that was learnt from, share of the image",
+    "dice": "Dice of the answer against the mask that was learnt from, 0 to 1",
+    "iou": "IoU against the same mask, 0 to 1",
+    "border_dice": "Dice against the tumour's border, 0 to 1; empty here and below: no border",
+    "border_iou": "IoU against the border, 0 to 1",
+    "border_precision": "share of the answer that is inside the border; empty: nothing marked",
+    "border_recall": "share of the tumour that is marked",
+    "border_specificity": "share of the background that is not marked",
+    "border_hd95_px": "95th percentile of the distances between the two outlines, pixels; empty: nothing marked",
+    "border_surface_dice": "share of the two outlines that lies within one pixel of the other",
+    "border_lesions": "connected parts of the tumour",
+    "border_found": "of these, how many the answer touches",
+    "border_false_lesions": "connected parts of the answer that touch no tumour",
+}
+"""What the columns of :func:`recorded_scores` mean."""
+
+
+def recorded_scores(experiment: str) -> pd.DataFrame:
+    """All scores of a recorded experiment, tidy: one row per run and image, :data:`COLUMNS` for columns.
+
+    Raises:
+        BrainsegError: If there is no such experiment, or its runs are not recorded.
+
+    >>> scores = recorded_scores("corrected")
+    >>> scores.query("split == 'test'").groupby("model")["border_dice"].mean().round(2).to_dict()["unet"]
+    0.69
+    """
+    (matrix,) = chosen([experiment])
+    if matrix.records != ("runs",):
+        raise BrainsegError(
+            f"experiment {experiment} records {', '.join(matrix.records)}, expected one that records runs: "
+            f"{', '.join(name for name, one in read_matrix().items() if one.recorded and one.records == ('runs',))}"
+        )
+    tables = []
+    for record in recorded_runs(experiment):
+        recipe = record.recipe
+        about = {
+            "run": record.name,
+            "attention": recipe.attention or "none",
+            "learnt_from": recipe.mask,
+            "split_by": recipe.split,
+        }
+        same = ("model", "training", "guidance", "size", "width", "fold", "seed", "postprocessing")
+        tables.append(record.scores.assign(**about, **{name: getattr(recipe, name) for name in same}))
+    return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
 def _by_model(experiment: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ Runs come by model and, within it, by step of the ladder or kind of attention; t
 model that lacks a step is left out.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -166,18 +166,35 @@ def model_differences(results: Steps, step: str) -> pd.DataFrame:
 
 
 def seed_table(results: Steps, step: str) -> pd.DataFrame:
-    """Mean Dice on test images of every run at one step: how much a seed changes.
+    """Mean Dice on the test images of all folds, for every seed at one step: how much a seed changes.
 
     Returns:
         One row per model. Columns: ``seed 0`` and so on, and ``range``, the largest minus the smallest of them.
     """
-    means = {
-        TITLES[model]: {f"seed {run.recipe.seed}": collect([run], "border_dice")["value"].mean() for run in steps[step]}
+    table = _means(results, step, lambda recipe: recipe.seed).add_prefix("seed ")
+    return table.assign(range=table.max(axis="columns") - table.min(axis="columns"))
+
+
+def fold_table(results: Steps, step: str) -> pd.DataFrame:
+    """Mean Dice on the test images of every fold at one step, over all seeds, and on those of all folds together.
+
+    Returns:
+        One row per model. Columns: ``fold 0`` and so on, and ``all``, the mean over all images.
+    """
+    table = _means(results, step, lambda recipe: recipe.fold).add_prefix("fold ")
+    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
+    return table.assign(all=pd.Series({title: of_model["value"].mean() for title, of_model in scores.items()}))
+
+
+def _means(results: Steps, step: str, of: Callable[[Recipe], int | None]) -> pd.DataFrame:
+    """Mean Dice on test images, one row per model, one column per value of a field of the recipe."""
+    tables = {
+        TITLES[model]: pd.concat([collect([run], "border_dice").assign(field=of(run.recipe)) for run in steps[step]])
         for model, steps in results.items()
         if step in steps
     }
-    table = pd.DataFrame.from_dict(means, orient="index").rename_axis("network")
-    return table.assign(range=table.max(axis="columns") - table.min(axis="columns"))
+    means = {title: table.groupby("field")["value"].mean() for title, table in tables.items()}
+    return pd.DataFrame(means).T.rename_axis("network").rename_axis(columns=None)
 
 
 def scale_effects(larger: Steps, smaller: Steps, step: str) -> pd.DataFrame:

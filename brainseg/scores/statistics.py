@@ -14,12 +14,17 @@ Such intervals are not exact. What varies between the images of one patient is i
 drawing images adds it a second time: intervals are too wide, by a factor of up to √2 where images of one patient differ
 as much as those of different ones. And n seeds, drawn with replacement, show (n − 1)/n of the variance between runs:
 with two or three seeds intervals are too narrow in that part.
+
+With cross-validation every patient is tested once in a run, by the network that has not seen them. The networks of the
+folds differ as those of seeds do, and so an interval of one seed has a part of that in it, not all.
 """
 
 import itertools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from math import ceil, inf, nan
+from statistics import NormalDist
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -36,6 +41,22 @@ DRAWS = 2000
 EXACT = 12
 """With up to so many patients, the permutation test goes through all 2ⁿ flips."""
 
+MARGIN = 0.02
+"""A difference in mean Dice that is smaller does not matter.
+
+It is what a perfect outline loses, on average over the study's images, when it is shifted by a tenth of a pixel at
+64 × 64 pixels, which is less than one pixel of the original slices: no border is known better than that.
+"""
+
+POWER = 0.8
+"""How often a test should find a difference that is there."""
+
+BETTER, WORSE, SAME, UNDECIDED = DECISIONS = ("better", "worse", "no difference that matters", "cannot tell")
+"""What an interval of a difference can say, see :func:`decision`."""
+
+_NORMAL: Final = NormalDist()
+_Z = _NORMAL.inv_cdf((1 + CONFIDENCE) / 2)
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -49,6 +70,15 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def detectable(self) -> float:
+        """Of a difference: the smallest true one that would be found with :data:`POWER`, normally distributed.
+
+        >>> round(Interval(0.0, -0.02, 0.02).detectable, 4)
+        0.0286
+        """
+        return (1 + _NORMAL.inv_cdf(POWER) / _Z) * (self.high - self.low) / 2
+
     def __str__(self) -> str:
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
@@ -61,12 +91,15 @@ class Difference(Interval):
         p: Of the permutation test over patients, see :func:`paired_difference`.
         images, patients: How many were scored on both sides.
         seeds: How many runs were matched by their seed; 0 where the seeds differ and runs were averaged.
+        seeds_needed: With how many the interval would be narrow enough to decide, if mean and spread stayed; infinite
+            if further seeds alone never do, NaN if fewer than two were matched, so that their spread is not known.
     """
 
     p: float
     images: int
     patients: int
     seeds: int
+    seeds_needed: float = nan
 
 
 def bootstrap_mean(scores: pd.DataFrame, draws: int = DRAWS, seed: int = 0) -> Interval:
@@ -118,6 +151,7 @@ def paired_difference(a: pd.DataFrame, b: pd.DataFrame, draws: int = DRAWS, seed
             "patients: score both on one test set"
         )
     low, high = _ends(values, draws, seed)
+    by_seed = values.mean().to_numpy() if matched else np.empty(0)
     return Difference(
         mean=_mean(values),
         low=low,
@@ -126,7 +160,25 @@ def paired_difference(a: pd.DataFrame, b: pd.DataFrame, draws: int = DRAWS, seed
         images=len(values),
         patients=values.index.get_level_values("patient").nunique(),
         seeds=values.shape[1] if matched else 0,
+        seeds_needed=_seeds_needed((high - low) / 2, by_seed),
     )
+
+
+def decision(difference: Interval, margin: float = MARGIN) -> str:
+    """What the 95 % interval of a difference a − b says of a: one of :data:`DECISIONS`.
+
+    No difference that matters, if the interval lies between −margin and margin: then both one-sided tests of a
+    difference as large as the margin reject it, at 2.5 % each (Schuirmann 1987, "A comparison of the two one-sided
+    tests procedure and the power approach"). Else better or worse, if the interval excludes zero.
+
+    >>> [decision(Interval(0, *ends)) for ends in ((0.01, 0.05), (-0.01, 0.015), (-0.01, 0.05))]
+    ['better', 'no difference that matters', 'cannot tell']
+    """
+    if -margin < difference.low and difference.high < margin:
+        return SAME
+    if difference.low > 0:
+        return BETTER
+    return WORSE if difference.high < 0 else UNDECIDED
 
 
 def differences(scores: Mapping[str, pd.DataFrame], draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
@@ -147,19 +199,22 @@ def labelled_differences(
     """Paired differences a − b of pairs (a, b) that have a label each, with Holm's correction of their p values.
 
     Returns:
-        One row per pair: ``label``, ``mean``, ``low``, ``high``, ``p``, ``p_holm``, ``images``, ``patients``,
-        ``seeds``, see :class:`Difference`.
+        One row per pair: ``label``, ``mean``, ``low``, ``high``, ``decision``, ``detectable``, ``p``, ``p_holm``,
+        ``images``, ``patients``, ``seeds``, ``seeds_needed``, see :class:`Difference` and :func:`decision`.
 
     Raises:
         BrainsegError: If there is no pair.
     """
     if not pairs:
         raise BrainsegError("received no pair of tables, expected one or more: give scores of two models at least")
+    found = {label: paired_difference(*pair, draws, seed) for label, pair in pairs.items()}
     table = pd.DataFrame(
-        [{"label": label, **asdict(paired_difference(*pair, draws, seed))} for label, pair in pairs.items()]
+        {"label": label, **asdict(one), "decision": decision(one), "detectable": one.detectable}
+        for label, one in found.items()
     )
     table["p_holm"] = holm(table["p"])
-    return table[["label", "mean", "low", "high", "p", "p_holm", "images", "patients", "seeds"]]
+    interval, behind = ["mean", "low", "high", "decision", "detectable"], ["images", "patients", "seeds"]
+    return table[["label", *interval, "p", "p_holm", *behind, "seeds_needed"]]
 
 
 def beside_zero(low: pd.Series, high: pd.Series) -> tuple[int, int]:
@@ -234,6 +289,20 @@ def _ends(values: pd.DataFrame, draws: int, seed: int) -> tuple[float, float]:
     drawn = np.where(times > 0, times * means, 0).sum(axis=1) / values.shape[1]
     low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
+
+
+def _seeds_needed(half_width: float, by_seed: NDArray[np.float64]) -> float:
+    """See :class:`Difference`. The variance of a mean over n seeds is that of patients, plus that of seeds over n.
+
+    What decides soonest is a half-width of the mean's distance from zero, or from the margin.
+    """
+    if (n := len(by_seed)) < 2:
+        return nan
+    of_seeds = float(np.var(by_seed, ddof=1))
+    of_patients = (half_width / _Z) ** 2 - (n - 1) / n * of_seeds / n  # what the bootstrap has drawn
+    mean = abs(float(by_seed.mean()))
+    left = (max(mean, MARGIN - mean) / _Z) ** 2 - max(0.0, of_patients)
+    return max(1, ceil(of_seeds / left)) if left > 0 else inf
 
 
 def _product(left: NDArray[Any], right: NDArray[np.float64]) -> NDArray[np.float64]:

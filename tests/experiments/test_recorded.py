@@ -49,3 +49,19 @@ def test_records_hold_no_place_of_a_machine() -> None:
     for path in (path for path in resource("results").rglob("*") if path.is_file() and path.suffix != ".onnx"):
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         assert b"/" not in content.replace(b"1/", b"")
+
+
+def test_scores_of_an_experiment_are_one_row_per_run_and_image() -> None:
+    scores = recorded.recorded_scores("attention")
+    assert not scores.duplicated(["run", "number"]).any()
+    of_runs = {record.name: record for record in recorded.recorded_runs("attention")}
+    assert set(scores["run"]) == set(of_runs)
+    for name, rows in scores.groupby("run"):
+        record = of_runs[str(name)]
+        assert rows["border_dice"].to_list() == pytest.approx(record.scores["border_dice"].to_list(), nan_ok=True)
+        assert set(rows["attention"]) == {record.recipe.attention or "none"}
+
+
+def test_scores_of_maps_are_no_scores_of_runs() -> None:
+    with pytest.raises(BrainsegError, match="records saliency, expected one that records runs: ladder, "):
+        recorded.recorded_scores("saliency")

@@ -2,23 +2,33 @@
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
+from brainseg.data.cases import cases
+from brainseg.data.cheng import read_borders
+from brainseg.data.coco import read_dataset
 from brainseg.errors import BrainsegError
 from brainseg.scores.statistics import (
+    BETTER,
     DRAWS,
     EXACT,
+    MARGIN,
+    SAME,
+    UNDECIDED,
+    WORSE,
     Difference,
     Interval,
     bootstrap_mean,
+    decision,
     differences,
     holm,
     labelled_differences,
@@ -304,3 +314,57 @@ def test_smallest_p_is_that_of_differences_with_one_sign(seeds: int) -> None:
 def test_intervals_are_printed_with_two_digits() -> None:
     assert str(Interval(0.5801, 0.526, 0.634)) == "0.58 [0.53, 0.63]"
     assert f"{Difference(-0.1, -0.2, 0, p=0.04, images=9, patients=3, seeds=1)}" == "-0.10 [-0.20, 0.00]"
+
+
+@given(st.floats(-0.2, 0.2), st.floats(0.001, 0.2), st.floats(0.001, 0.1))
+def test_a_decision_is_that_of_two_one_sided_tests(mean: float, half_width: float, margin: float) -> None:
+    """Of a normal estimate, by SciPy: no difference as large as the margin, else one from zero."""
+    assume(min(abs(abs(mean) - half_width), abs(abs(mean) + half_width - margin)) > 1e-6)
+    error = half_width / stats.norm.ppf(0.975)
+    tests = [stats.norm.sf((margin + sign * mean) / error) for sign in (1, -1)]
+    nonzero = 2 * stats.norm.sf(abs(mean) / error) < 0.05
+    expected = SAME if max(tests) < 0.025 else (BETTER if mean > 0 else WORSE) if nonzero else UNDECIDED
+    assert decision(Interval(mean, mean - half_width, mean + half_width), margin) == expected
+
+
+def test_what_is_detectable_is_found_four_times_out_of_five() -> None:
+    random = np.random.default_rng(0)
+    interval = Interval(0.0, -NORMAL_95, NORMAL_95)
+    estimates = random.normal(interval.detectable, 1.0, 100_000)
+    assert np.mean(estimates > NORMAL_95) == pytest.approx(0.8, abs=0.01)
+
+
+def of_seeds(seeds: int, patients: int, of_patients: float, between: float) -> Difference:
+    """A difference around zero with a normal effect of each patient and one of each seed."""
+    random = np.random.default_rng(1)
+    effects = random.normal(0, of_patients, patients)
+    effects -= effects.mean()
+    shifts = between * stats.zscore(random.normal(0, 1, seeds), ddof=1) if seeds > 1 else [0.0]
+    tables = [scores(range(patients), effects + shift, seed) for seed, shift in enumerate(shifts)]
+    one = pd.concat(tables)
+    return paired_difference(one, one.assign(value=0.0))
+
+
+def test_seeds_needed_are_those_of_the_variance_of_a_mean() -> None:
+    """Half-width of n seeds: 1.96 √(patients + seeds / n). Half of the wanted variance is the patients', as drawn."""
+    wanted = (MARGIN / NORMAL_95) ** 2
+    patients = 400
+    found = of_seeds(8, patients, np.sqrt(wanted / 4 * patients), np.sqrt(8 * wanted))
+    assert found.seeds_needed == pytest.approx(8 / 0.75, abs=1.5)
+
+
+def test_seeds_cannot_replace_patients() -> None:
+    assert of_seeds(4, 20, 0.2, 0.001).seeds_needed == np.inf
+
+
+def test_of_one_seed_it_is_not_known_how_many_are_needed() -> None:
+    assert np.isnan(of_seeds(1, 20, 0.2, 0.0).seeds_needed)
+
+
+@pytest.mark.slow
+def test_the_margin_is_what_a_tenth_of_a_pixel_costs(real_data: Path) -> None:
+    """A perfect outline at 640 × 640 pixels, shifted by one of them along either axis."""
+    masks = [case.border.mask(640) for case in cases(read_dataset(real_data), read_borders(real_data)) if case.border]
+    kept = [(mask & np.roll(mask, 1, axis)).sum() / mask.sum() for mask in masks for axis in (0, 1)]
+    assert len(masks) == 2146
+    assert 1 - np.mean(kept) == pytest.approx(MARGIN, abs=0.001)

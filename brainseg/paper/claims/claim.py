@@ -7,11 +7,16 @@ from typing import Any
 GROUPS = ("table", "words", "book")
 
 REPRODUCED = "reproduced"
+PARTLY = "partly"
 NOT_REPRODUCED = "not reproduced"
+REFUTED = "refuted"
+CANNOT_TELL = "cannot tell"
 ARTEFACT = "artefact"
 CANNOT_BE_TESTED = "cannot be tested"
-VERDICTS = (REPRODUCED, NOT_REPRODUCED, ARTEFACT, CANNOT_BE_TESTED)
-"""An artefact is a value that something other than the claimed explains; running the study again repeats it."""
+VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, REFUTED, CANNOT_TELL, ARTEFACT, CANNOT_BE_TESTED)
+"""Refuted is a claimed improvement where the test could have seen one and there is none that matters; where it could
+not, it cannot tell. An artefact is a value that something other than the claimed explains: running the study again
+repeats it."""
 
 
 @dataclass(frozen=True)

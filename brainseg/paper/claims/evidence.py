@@ -61,6 +61,10 @@ def _scale_effects(ladder: Iterable[Record], larger: Iterable[Record]) -> pd.Dat
     return tables.scale_effects(by_step(larger), by_step(ladder), "corrected")
 
 
+def _with_and_without(folds: Iterable[Record], gates: Iterable[Record]) -> tables.Kinds:
+    return by_attention([*folds, *gates])
+
+
 class Evidence:
     """Loads what is asked for, once, and notes where it came from.
 
@@ -75,10 +79,11 @@ class Evidence:
 
     ladder = of_runs(by_step, "ladder")
     ladder_table = of_runs(lambda runs: tables.ladder_table(by_step(runs)), "ladder")
-    differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "ladder")
+    differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "folds")
+    gates = of_runs(_with_and_without, "folds", "gates")
+    gate_effects = of_runs(lambda *runs: tables.attention_effects(_with_and_without(*runs)), "folds", "gates")
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
-    attention = of_runs(by_attention, "attention")
     attention_effects = of_runs(lambda runs: tables.attention_effects(by_attention(runs)), "attention")
     seeds = of_runs(lambda runs: tables.seed_table(by_step(runs), "corrected"), "seeds")
     published_runs = of_runs(list[Record], "published")

@@ -1,60 +1,106 @@
 """Tests of what the study claims in words.
 
-Recorded runs are smaller than the study's, 64 × 64 pixels in place of 128 × 128 and an eighth of the filters, and of
-one seed. "Not reproduced" says that the claim was not seen there; it cannot say that it is wrong at every size.
+Recorded runs are smaller than the study's, 64 × 64 pixels in place of 128 × 128 and an eighth of the filters. A verdict
+is about that size; it cannot say that a claim is wrong at every size.
 """
+
+from collections.abc import Iterable
 
 import pandas as pd
 
 from brainseg.experiments.select import collect, generalisation
 from brainseg.models import TITLES, resolve_attention
-from brainseg.paper.claims.claim import ARTEFACT, CANNOT_BE_TESTED, NOT_REPRODUCED, REPRODUCED, Claim
+from brainseg.paper.claims.claim import (
+    ARTEFACT,
+    CANNOT_BE_TESTED,
+    CANNOT_TELL,
+    NOT_REPRODUCED,
+    PARTLY,
+    REFUTED,
+    REPRODUCED,
+    Claim,
+)
 from brainseg.paper.claims.evidence import Evidence, UntestableError
 from brainseg.paper.claims.order import STEP_MS
 from brainseg.paper.claims.verdicts import BOXES, CATEGORY_NAMES, Outcome, judgement
 from brainseg.paper.saliency_tables import SIZES, sizes
 from brainseg.paper.study import PARAMETERS
-from brainseg.scores.statistics import bootstrap_mean, paired_difference
+from brainseg.scores.statistics import (
+    BETTER,
+    DECISIONS,
+    SAME,
+    UNDECIDED,
+    WORSE,
+    Interval,
+    bootstrap_mean,
+    decision,
+    paired_difference,
+)
 
 
 def _verdict(holds: bool) -> str:
     return REPRODUCED if holds else NOT_REPRODUCED
 
 
-def _in_part(found: int, of: int) -> str:
-    """How a reason begins where some of what was looked at is as claimed and some is not."""
-    return "In part. " if 0 < found < of else ""
+def _share(found: int, of: int) -> str:
+    """The verdict where so many of what was looked at are as claimed."""
+    return PARTLY if 0 < found < of else _verdict(found == of)
+
+
+def _of_each(decisions: Iterable[str]) -> str:
+    """The verdict on an improvement that is claimed of each network; a single one that has none refutes it.
+
+    >>> _of_each([BETTER, SAME]), _of_each([SAME, UNDECIDED]), _of_each([UNDECIDED])
+    ('partly', 'refuted', 'cannot tell')
+    """
+    found = set(decisions)
+    if BETTER in found:
+        return PARTLY if found - {BETTER} else REPRODUCED
+    return REFUTED if found & {SAME, WORSE} else CANNOT_TELL
+
+
+def _decided(effects: pd.DataFrame, margin: float) -> list[str]:
+    """What each row with a mean and an interval says, see :func:`brainseg.scores.statistics.decision`."""
+    return [decision(Interval(*ends), margin) for ends in effects[["mean", "low", "high"]].to_numpy()]
+
+
+def _counted(decisions: list[str]) -> str:
+    return ", ".join(f"{one} in {decisions.count(one)}" for one in DECISIONS if one in decisions)
 
 
 @judgement
-def attention_improves(claim: Claim, evidence: Evidence, kind: str = "gate") -> Outcome:
-    """Reproduced if the Dice of every network that has this attention rises, with an interval above the tolerance."""
-    effects = evidence.attention_effects()
-    effects = effects[effects["label"].str.endswith(f", {kind}")]
-    if effects.empty:
-        raise UntestableError(f"No network with and without {kind} attention is recorded.")
-    above, below = (effects["low"] > claim.tolerance).sum(), (effects["high"] < -claim.tolerance).sum()
+def gates_improve(claim: Claim, evidence: Evidence) -> Outcome:
+    """Reproduced if gates raise the Dice of every network that has them; the tolerance is what does not matter."""
+    effects = evidence.gate_effects()
+    decisions = _decided(effects, claim.tolerance)
     why = (
-        f"Dice with {kind}s minus Dice without, on the same test images of {len(effects)} networks: {above} intervals "
-        f"lie above zero, {below} below; the mean is {effects['mean'].mean():+.3f}."
+        f"Dice with gates minus Dice without, of {len(effects)} networks, on {effects['images'].max()} images of "
+        f"{effects['patients'].max()} patients: {_counted(decisions)}; the mean is {effects['mean'].mean():+.3f}, and "
+        f"{effects['detectable'].max():.3f} could have been seen in every network."
     )
-    return Outcome(_verdict(above == len(effects)), float(effects["mean"].mean()), why)
+    return Outcome(_of_each(decisions), float(effects["mean"].mean()), why)
 
 
 @judgement
 def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
-    """Reproduced if the network's Dice is above that of each other one, with intervals above the tolerance."""
+    """Reproduced if the network's Dice is above that of each other one; the tolerance is what does not matter.
+
+    Refuted if another one is better, or if there is no difference that matters.
+    """
     title, pairs = TITLES[model], evidence.differences().set_index("label")[["mean", "low", "high"]]
     ahead, behind = pairs[pairs.index.str.startswith(f"{title} − ")], pairs[pairs.index.str.endswith(f" − {title}")]
     margins = pd.concat([ahead, -behind.rename(columns={"low": "high", "high": "low"})])
     if margins.empty:
         raise UntestableError(f"{title} and another network are not both recorded.")
-    clear = int((margins["low"] > claim.tolerance).sum())
+    decisions = _decided(margins, claim.tolerance)
+    lead = float(margins["mean"].min())
     why = (
-        f"Its mean Dice minus that of the best other network is {margins['mean'].min():+.3f}. Of {len(margins)} "
-        f"differences from another network, {clear} have an interval above zero."
+        f"Its mean Dice minus that of the best other network is {lead:+.3f}. Against {len(margins)} other networks it "
+        f"is: {_counted(decisions)}."
     )
-    return Outcome(_verdict(clear == len(margins)), float(margins["mean"].min()), why)
+    if {SAME, WORSE} & set(decisions):
+        return Outcome(REFUTED, lead, why)
+    return Outcome(CANNOT_TELL if UNDECIDED in decisions else REPRODUCED, lead, why)
 
 
 @judgement
@@ -75,17 +121,16 @@ def fastest_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
 
 @judgement
 def postprocessing_improves(claim: Claim, evidence: Evidence) -> Outcome:
-    """Reproduced if post-processing raises the Dice of every network, with an interval above the tolerance."""
-    effects = evidence.processing()
-    above = int((effects["low"] > claim.tolerance).sum())
+    """Reproduced if it raises the Dice of every network; the tolerance is what does not matter."""
+    effects = evidence.processing().rename(columns={"change": "mean"})
+    decisions = _decided(effects, claim.tolerance)
     closed = evidence.finding("labels that the published closing changes")
     why = (
-        f"{_in_part(above, len(effects))}"
-        f"Chosen on validation images, it raises the Dice of {above} of {len(effects)} networks with an interval above "
-        f"zero, by {effects['change'].max():.3f} at most. The study's own step changes {closed['count']} of "
-        f"{closed['total']} labels, and no prediction."
+        f"Chosen on validation images, it changes the mean Dice of {len(effects)} networks by "
+        f"{effects['mean'].min():+.3f} to {effects['mean'].max():+.3f}: {_counted(decisions)}. The study's own step "
+        f"changes {closed['count']} of {closed['total']} labels, and no prediction."
     )
-    return Outcome(_verdict(above == len(effects)), float(effects["change"].mean()), why)
+    return Outcome(_of_each(decisions), float(effects["mean"].mean()), why)
 
 
 @judgement
@@ -106,12 +151,11 @@ def maps_follow_tumours(
     small_too = [small[first] > small[second] for first, second in pairs]
     listed = ", ".join(f"{TITLES[name]} {mean}" for name, mean in means.items())
     why = (
-        f"{_in_part(sum(apart + small_too), 2 * len(pairs))}"
         f"Energy inside the border: {listed}. Of {len(pairs)} pairs of networks, the intervals of {sum(apart)} are "
         f"apart as claimed; for small tumours {sum(small_too)} differ as claimed."
     )
     nearest = min(means[first].mean - means[second].mean for first, second in pairs)
-    return Outcome(_verdict(all(apart) and all(small_too)), nearest, why)
+    return Outcome(_share(sum(apart + small_too), 2 * len(pairs)), nearest, why)
 
 
 @judgement
@@ -137,27 +181,26 @@ def guidance_draws_maps_to_tumours(claim: Claim, evidence: Evidence, method: str
     mean = sum(gain.mean for gain in gains.values()) / len(gains)
     changes = ", ".join(f"{TITLES[str(model)]} {price.mean:+.2f}" for model, price in prices.items())
     why = (
-        f"{_in_part(above, len(gains))}"
         f"Energy of the {method} inside the border, with minus without: mean {mean:+.2f}; the intervals of {above} of "
         f"{len(gains)} networks lie above zero. Dice on all test images changes at the same time: {changes}."
     )
-    return Outcome(_verdict(above == len(gains)), mean, why)
+    return Outcome(_share(above, len(gains)), mean, why)
 
 
 @judgement
-def attention_reduces_overfitting(claim: Claim, evidence: Evidence, kind: str = "gate") -> Outcome:
+def gates_reduce_overfitting(claim: Claim, evidence: Evidence) -> Outcome:
     """Reproduced if the gap between training and test Dice shrinks in every network; needs networks that overfit."""
-    runs = {model: kinds for model, kinds in evidence.attention().items() if kind in kinds}
+    runs = {model: kinds for model, kinds in evidence.gates().items() if "gate" in kinds}
     gaps = pd.DataFrame(
         {
-            model: {name: generalisation(kinds[key])["gap"] for name, key in (("with", kind), ("without", None))}
+            model: {name: generalisation(kinds[key])["gap"] for name, key in (("with", "gate"), ("without", None))}
             for model, kinds in runs.items()
         }
     ).T
     change = float((gaps["with"] - gaps["without"]).mean())
     if (gaps["without"] <= claim.tolerance).any():
         why = (
-            "At the recorded size there is nothing to reduce: without attention, Dice on training images is above that "
+            "At the recorded size there is nothing to reduce: without gates, Dice on training images is above that "
             f"on test images in {(gaps['without'] > claim.tolerance).sum()} of {len(gaps)} networks."
         )
         return Outcome(CANNOT_BE_TESTED, change, why)
@@ -165,7 +208,7 @@ def attention_reduces_overfitting(claim: Claim, evidence: Evidence, kind: str = 
     why = (
         f"Gap between training and test Dice: mean change {change:+.3f}, smaller in {smaller} of {len(gaps)} networks."
     )
-    return Outcome(_verdict(smaller == len(gaps)), change, why)
+    return Outcome(_share(smaller, len(gaps)), change, why)
 
 
 @judgement
