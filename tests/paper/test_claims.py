@@ -23,6 +23,7 @@ from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.recorded import SaliencyRecord
 from brainseg.experiments.run import Record
 from brainseg.models import MODELS, resolve_attention
+from brainseg.paper.build.prose import glued, resolved
 from brainseg.paper.claims import ledger as ledger_module
 from brainseg.paper.claims.claim import (
     ARTEFACT,
@@ -205,8 +206,10 @@ def test_quotations_of_the_book_are_verbatim(ledger: list[Claim]) -> None:
             (script,) = (REPOSITORY / "notebooks").glob(f"{number:02d}_*.py")
             if not (executed := script.with_suffix(".ipynb")).is_file():
                 continue  # the tests of the references say so
-            parts = [script.read_text(encoding="utf-8")]
-            for cell in nbformat.read(executed, as_version=4).cells:
+            notebook = nbformat.read(executed, as_version=4)
+            values = glued(notebook)
+            parts = [resolved(cell.source, values) for cell in notebook.cells if cell.cell_type == "markdown"]
+            for cell in notebook.cells:
                 for output in cell.get("outputs", []):
                     parts += [str(output.get("data", {}).get(kind, "")) for kind in ("text/markdown", "text/plain")]
             assert plain(claim.quote) in plain("\n".join(parts)), claim.id

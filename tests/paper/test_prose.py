@@ -1,0 +1,77 @@
+"""Numbers in the prose of chapters come from cells."""
+
+from pathlib import Path
+
+import jupytext
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from brainseg.errors import BrainsegError
+from brainseg.paper.build.prose import glued, resolved, typed_numbers
+from tests.conftest import REPOSITORY
+
+WRITTEN: list[str] = []
+"""Chapters whose sentences take their numbers from cells."""
+
+
+def test_glued_values_are_those_of_the_outputs() -> None:
+    place = {"scrapbook": {"name": "images", "mime_prefix": "application/papermill.record/"}}
+    kept = new_output("display_data", {"application/papermill.record/text/plain": "2146"}, metadata=place)
+    cell = new_code_cell("glue(images=2146)", outputs=[kept, new_output("stream", text="2146")])
+    assert glued(new_notebook(cells=[cell])) == {"images": "2146"}
+
+
+def test_a_negative_value_has_a_minus_sign_and_values_of_other_pages_stay() -> None:
+    text = "From {glue:text}`change:+.2f` to {glue:text}`notebooks/01_data::images`."
+    assert resolved(text, {"change": "-0.126"}) == "From −0.13 to {glue:text}`notebooks/01_data::images`."
+
+
+@pytest.mark.parametrize(("text", "words"), [("`other`", "no cell keeps"), ("`name:.2f`", "formats 'U-Net'")])
+def test_a_value_that_is_not_there_is_an_error(text: str, words: str) -> None:
+    with pytest.raises(BrainsegError, match=words):
+        resolved("{glue:text}" + text, {"name": "U-Net"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Of 215 images.",
+        "It is 0.72.",
+        "A fall of −0.2.",
+        "In 2024 more.",
+    ],
+)
+def test_typed_numbers_are_found(text: str) -> None:
+    assert list(typed_numbers(text)) == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Code `3`, $64 \\times 64$ pixels, {glue:text}`a:.2f`, {cite:p}`study2024`, HD95 and U-Net.",
+        "1. First.\n2. Second.",
+        "See [chapter 6](06_table).",
+        "The README says “97.27%”.",
+        "```python\nx = 3\n```",
+    ],
+)
+def test_what_is_no_number_of_a_sentence_is_left_alone(text: str) -> None:
+    assert list(typed_numbers(text)) == []
+
+
+@pytest.mark.parametrize("chapter", WRITTEN)
+def test_sentences_and_captions_have_no_typed_number(chapter: str) -> None:
+    notebook = jupytext.read(REPOSITORY / "notebooks" / f"{chapter}.py", fmt="py:percent")
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    figures = [cell.metadata.get("mystnb", {}) for cell in notebook.cells]
+    texts += [
+        one[part][words] for one in figures for part, words in (("figure", "caption"), ("image", "alt")) if part in one
+    ]
+    assert [line for text in texts for line in typed_numbers(text)] == []
+
+
+def test_all_chapters_that_glue_are_written() -> None:
+    glueing = {
+        path.stem for path in Path(REPOSITORY, "notebooks").glob("*.py") if "{glue:text}" in path.read_text("utf-8")
+    }
+    assert glueing <= set(WRITTEN)
