@@ -13,12 +13,12 @@
 # %% [markdown]
 # # Size, seeds, attention and cost
 #
-# [Chapter 7](07_ladder) compared four networks at one size, each trained once, with the attention that the study gave them. This chapter changes the scale, the seed and the attention, one after another, and counts what a network costs. Everything in it was {ref}`recorded <recorded-results>`; nothing is trained for this page. At the end of it you can
-#
-# - say what larger images and wider networks add, and what they leave the same;
-# - say what a few {term}`seeds <seed>` cannot show;
-# - tell an effect of attention from the difference between two trainings;
-# - say what a network costs, in parameters, operations, time and memory.
+# ```{admonition} Before you start
+# :class: before
+# **You will be able to** say what larger images and wider networks add; tell an effect of attention from the difference between two trainings; say what a network costs. **You need** [chapter 7](07_ladder), which compares four networks
+# at one size with the attention that the study gave them. **The answer**: {glue:text}`gates_answer` Size helps every network: mean Dice rises from {glue:text}`smaller:.2f` to {glue:text}`larger:.2f`. A seed moves a network by up to
+# {glue:text}`seed_range:.3f`. DeepLab is the fastest of the four.
+# ```
 
 # %% tags=["parameters"]
 dataset = "phantom"
@@ -33,184 +33,167 @@ from brainseg import plotting
 from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded, recorded_runs
 from brainseg.models import TITLES
-from brainseg.paper import narrate, tables
-from brainseg.paper.display import items
-from brainseg.scores.statistics import beside_zero, smallest_p
-
-# %% [markdown]
-# ## What a larger scale adds
-#
-# The networks of [chapter 7](07_ladder) see 64 × 64 pixels and have an eighth of the published width. For all four, the same training was recorded with images of 128 × 128 pixels, twice the width, 40 epochs in place of 20, and 8 images in a batch
-# in place of 4, so that the number of steps is the same. All of this changed together: what follows does not say which of it helped. (The hours are by the clock, which ran on while two of these trainings were paused.)
-#
-# Scores are of single test images against the tumours' borders, with 95 % {term}`intervals <confidence interval>` from a {term}`bootstrap` over patients and images. {term}`HD95` and {term}`surface Dice` are about the outline, *missed* is the share of tumours
-# that are not touched, and p_holm is a {term}`p value` corrected for the number of comparisons {cite:p}`holm1979`.
-
-# %% tags=["hide-input"]
-larger_runs = recorded_runs("corrected")
-larger = select.by_step(larger_runs)
-items(narrate.recorded(larger_runs))
-
-# %% tags=["hide-input"]
-tables.scoreboard(larger, "corrected")
-
-# %% [markdown]
-# The runs behind it, in `results/tumorseg-laptop-corrected`:
-
-# %% tags=["hide-input"]
-tables.run_names(larger)
-
-# %% [markdown]
-# The networks lie closer together than at the smaller scale. No two of them can be told apart:
-
-# %% tags=["hide-input"]
-between = tables.model_differences(larger, "corrected")
-items([f"Of {len(between)} intervals, {sum(beside_zero(between['low'], between['high']))} exclude zero."])
-
-# %% tags=["hide-input"]
-tables.type_table(larger, "corrected").round(2)
-
-# %% [markdown]
-# Gliomas are hard for all of them. U-Net, LinkNet and SegNet score about as high on new patients as on those whom they learnt from; DeepLab has begun to overfit, on gliomas.
-#
-# Each network's mean Dice at both scales, on the same test images, and the difference with its 95 % interval. One training of each is compared, so the intervals are about these trained networks. Each answer is scored at its own
-# resolution, against the border drawn at that resolution: at 64 pixels a small tumour is a few pixels, and its Dice is coarse. HD95 and surface Dice count pixels, and cannot be compared between the scales.
-
-# %% tags=["hide-input"]
-smaller = select.by_step(recorded_runs("ladder"))
-scale_effects = tables.scale_effects(larger, smaller, "corrected")
-both = scale_effects.set_index("label")[["smaller", "larger", "mean", "low", "high", "p", "p_holm"]]
-both.rename_axis("network").rename(columns={"mean": "difference"}).round(4)
-
-# %% tags=["hide-input"]
-means = [f"{scale_effects[scale].mean():.2f} at the {scale} scale" for scale in ("smaller", "larger")]
-above, below = beside_zero(scale_effects["low"], scale_effects["high"])
-items(
-    [
-        f"Mean Dice on test images, of {len(scale_effects)} networks: {', '.join(means)}.",
-        f"Of {len(scale_effects)} differences, the intervals of {above} lie above zero, those of {below} below.",
-    ]
-)
-
-# %% [markdown]
-# Others have outlined the tumours in Cheng's slices, too. A small autoencoder reached a mean Dice of 0.72 in five-fold cross-validation by slice, so that slices of one person could be on both sides
-# {cite:p}`badza2021`; for a network that looks at three scales, 0.83 is reported {cite:p}`diazpernas2021`. Both had all 3064 slices, and ways of dividing and averaging differ. So these numbers show what
-# has been reported on such images, and not which network is better.
-
-# %% [markdown]
-# ## What a few seeds cannot show
-#
-# Train a network again with another seed and its scores change. With one seed, intervals over patients and images do not contain that. Here each network was trained three times on the study's images at the scale `quick`. That is
-# shorter than the training of chapter 7, with at most 400 images in an epoch, so that scores are lower. Nothing but the seed differs:
-
-# %% tags=["hide-input"]
-seed_runs = recorded_runs("seeds")
-seeds = select.by_step(seed_runs)
-items(narrate.recorded(seed_runs))
-
-# %% tags=["hide-input"]
-by_seed = tables.seed_table(seeds, "corrected")
-by_seed.round(3)
-
-# %% [markdown]
-# With several seeds the bootstrap draws these as well, and the differences between networks are between means over their seeds. (With three seeds, such intervals are still too narrow; `brainseg.scores.statistics` says by how much.)
-
-# %% tags=["hide-input"]
-between = tables.model_differences(seeds, "corrected")
-between.set_index(between["label"].rename("pair"))[["mean", "low", "high", "seeds"]].round(3)
-
-# %% tags=["hide-input"]
-apart = between["mean"].abs()
-items(
-    [
-        f"Trainings of one network that differ in their seed only lie up to {by_seed['range'].max():.3f} apart in Dice.",
-        f"Networks, each averaged over {by_seed.shape[1] - 1} seeds, lie {apart.min():.3f} to {apart.max():.3f} apart; "
-        f"{sum(beside_zero(between['low'], between['high']))} of {len(between)} intervals exclude zero.",
-    ]
-)
-
-# %% [markdown]
-# So a seed moves one network about as far as one network lies from another. To say that one *design* is better than another, and not one
-# trained network than another, several seeds of each are needed. A test that uses only the signs or ranks of paired differences, and so assumes nothing of their distribution, cannot go below this:
-
-# %% tags=["hide-input"]
-items(
-    f"{n} seed{'s' if n > 1 else ''}: the smallest possible two-sided p is {smallest_p(n):.4f}."
-    for n in (1, 3, 5, 6, 8)
-)
+from brainseg.paper import tables
+from brainseg.paper.display import glue, table
+from brainseg.scores.statistics import DECISIONS, MARGIN, beside_zero, smallest_p
 
 # %% [markdown]
 # ## Does attention help?
 #
-# The first of the study's claims, as [chapter 11](11_audit) numbers them, is that attention gates improve every network in every measure. The code of its baseline without gates was not published. Here each network was trained
-# with gates, with nothing in their place, with {term}`channel attention` and with {term}`spatial attention`, on the same images, with the same corrected training. The study's README names the latter two; its notebook has only gates.
-# DeepLab has no skip connection that a gate could weight.
+# {glue:text}`gates_answer`
+#
+# That attention gates improve every network in every measure is the study's first claim, as [chapter 11](11_audit) numbers them. The code of its baseline without gates was not published. Here each network with gates was also trained without
+# them, with the same corrected training, the same folds by patient and the same seeds; every one of the {glue:text}`gate_images:,d` images is scored by networks that have not met its patient. DeepLab has no skip connection that a gate could weight.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What gates change in Dice on test images of all folds, by network, with intervals over patients and images. Right of the line, gates help. A filled point: the interval excludes zero.", "name": "fig-gates"}, "image": {"alt": "Forest plot of differences in Dice between three networks with attention gates and the same networks without."}}
+with_and_without = select.by_attention([*recorded_runs("folds"), *recorded_runs("gates")])
+gates = tables.attention_effects(with_and_without)
+plotting.forest(gates, xlabel="Dice with gates − Dice without")
 
 # %% tags=["hide-input"]
-attention_runs = recorded_runs("attention")
-ablation = select.by_attention(attention_runs)
-items(narrate.recorded(attention_runs))
-
-# %% [markdown]
-# Each line is the difference in Dice, on the same test images, from the same network without attention:
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "What attention changes in Dice on the study's test images, by network and kind of attention, with 95 % intervals over patients and images. Right of the line, attention helps. A filled point: the interval excludes zero.", "name": "fig-attention"}, "image": {"alt": "Forest plot of differences in Dice between networks with a kind of attention and the same network without."}}
-effects = tables.attention_effects(ablation)
-plotting.forest(effects, xlabel="Dice with attention − Dice without")
-
-# %% [markdown]
-# The table has the same differences with their intervals. Its last three columns are about the study's seventh claim, that attention reduces {term}`overfitting`: mean Dice on the images that were trained on, on test images,
-# and the gap between them: training minus test. It is below zero where the test patients are easier than the others, as here. At this scale there is no overfitting that attention could reduce.
-
-# %% tags=["hide-input"]
-means = {
-    (TITLES[model], kind or "none"): select.generalisation(runs)
-    for model, kinds in ablation.items()
-    for kind, runs in kinds.items()
-}
-overfitting = pd.DataFrame(means).T.rename_axis(["model", "attention"])
-changes = effects.set_index("label")[["mean", "low", "high", "p_holm"]].rename(columns={"mean": "Dice − none"})
-changes = changes.reindex(", ".join(names) for names in overfitting.index).set_axis(overfitting.index)
-changes.join(overfitting).round(3)
-
-# %% [markdown]
-# The runs behind both, in `results/tumorseg-quick-attention`:
-
-# %% tags=["hide-input"]
-tables.run_names(ablation)
-
-# %% tags=["hide-input"]
-above, below = beside_zero(effects["low"], effects["high"])
-significant = (effects["p_holm"] < 0.05).sum()
-gaps = overfitting["gap"].unstack("attention")
-both = {kind: gaps[[kind, "none"]].dropna() for kind in gaps.columns.drop("none")}
-items(
-    [
-        f"Of {len(effects)} differences from no attention, the intervals of {above} lie above zero, those of {below} below.",
-        f"After correction for their number, {significant} have a p value below 0.05.",
-        *(
-            f"Gap between training and test Dice, mean of {len(pair)} networks: {pair[kind].mean():.3f} with {kind} "
-            f"attention, {pair['none'].mean():.3f} without."
-            for kind, pair in both.items()
-        ),
-    ]
+counts = gates["decision"].value_counts()
+glue(
+    gate_images=int(gates["images"].max()),
+    gate_patients=int(gates["patients"].max()),
+    gate_mean=gates["mean"].mean(),
+    gate_detectable=gates["detectable"].max(),
+    margin=MARGIN,
+    gates_answer=tables.answer_on_gates(gates),
+    **{f"gates_{number}": int(counts.get(one, 0)) for number, one in enumerate(DECISIONS)},
+)
+shown = gates.set_index(gates["label"].str.removesuffix(", gate").rename("network"))
+table(
+    shown[["mean", "low", "high", "decision", "detectable"]].rename(
+        columns={"mean": "difference", "detectable": "detectable from"}
+    ),
+    "Dice with gates minus Dice without: mean, interval, what it says, and the smallest difference that would be found four times out of five.",
+    digits=3,
 )
 
 # %% [markdown]
-# One training of each network is compared, at a small size and with few epochs. So the intervals say whether these trained networks differ, not whether the designs do.
-# Trained a second time by the same recipe and seed, on another processor, U-Net with gates came out further from itself than most of these differences are: compare its Dice here with that of seed 0 in the table of seeds
-# above ([chapter 10](10_saliency) has both trainings).
-# `brainseg train unet --step corrected --attention channel` trains one of them here.
-
-# %% [markdown]
-# ## What a network costs
+# The mean over networks is {glue:text}`gate_mean:+.3f`; a difference of {glue:text}`gate_detectable:.3f` or more would have been found in every network. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of
+# a pixel loses as much.
 #
-# The third claim is that the modified DeepLab is the fastest, fast enough for real time. In the study's own log each of the four networks takes 16 to 18 ms for one image, on its graphics card. The table counts parameters and multiply-adds from the networks' graphs, at the study's size of 128 × 128 pixels and
-# 64 filters, and gives times and memory as measured on one computer.
+# The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. These were trained once each on a single split, at the scale `quick`, which is shorter. So the intervals below are about these trained networks, and
+# not about the designs.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "No kind of attention raises the Dice of any network: differences from the same network without attention on the test images of one split, with intervals over patients and images.", "name": "fig-attention"}, "image": {"alt": "Forest plot of differences in Dice between networks with a kind of attention and the same network without."}}
+ablation = select.by_attention(recorded_runs("attention"))
+effects = tables.attention_effects(ablation)
+plotting.forest(effects, xlabel="Dice with attention − Dice without")
 
 # %% tags=["hide-input"]
-efficiency = recorded("efficiency")
-models = efficiency["models"].assign(network=efficiency["models"]["model"].map(TITLES)).set_index("network")
+above, below = beside_zero(effects["low"], effects["high"])
+glue(kinds=len(effects), kinds_above=above, kinds_below=below)
+
+# %% [markdown]
+# Of {glue:text}`kinds` differences from no attention, the intervals of {glue:text}`kinds_above` lie above zero, and those of {glue:text}`kinds_below` below.
+#
+# ## Does attention reduce overfitting?
+#
+# {glue:text}`gap_answer` That it does is the study's seventh claim.
+
+# %% tags=["hide-input"]
+gaps = pd.DataFrame(
+    {
+        (TITLES[model], {"gate": "with gates", None: "without"}[kind]): select.generalisation(runs)
+        for model, kinds in with_and_without.items()
+        for kind, runs in kinds.items()
+    }
+).T
+gaps.index.names = ["network", "attention"]
+plain = gaps.xs("without", level="attention")["gap"]
+glue(
+    gap_largest=plain.max(),
+    gap_answer="There is no overfitting that it could reduce at this size."
+    if (plain <= 0).all()
+    else "It is little either way.",
+)
+table(
+    gaps,
+    "Mean Dice on images that were learnt from and on test images of all folds, and the gap between them.",
+    digits=3,
+)
+
+# %% [markdown]
+# The gap between training and test images is at most {glue:text}`gap_largest:.3f` without gates. These networks have not learnt their training images by heart; they have not learnt them well enough.
+#
+# ## What size brings
+#
+# **Every network gains**: mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test images.
+#
+# At the larger scale the images have twice the height and width, the networks twice the filters, and the training forty epochs in place of twenty. All of this changed together, so the table does not say which of it helped. One split by patient and one training of each
+# network are compared.
+
+# %% tags=["hide-input"]
+larger = select.by_step(recorded_runs("corrected"))
+scale_effects = tables.scale_effects(larger, select.by_step(recorded_runs("ladder")), "corrected")
+above, below = beside_zero(scale_effects["low"], scale_effects["high"])
+glue(
+    smaller=scale_effects["smaller"].mean(),
+    larger=scale_effects["larger"].mean(),
+    sizes=len(scale_effects),
+    sizes_above=above,
+)
+shown = scale_effects.set_index("label")[["smaller", "larger", "mean", "low", "high"]].rename_axis("network")
+table(
+    shown.rename(columns={"mean": "difference"}),
+    "Mean Dice at both scales on the same test images, and the difference with its interval.",
+    digits=3,
+)
+
+# %% [markdown]
+# Of {glue:text}`sizes` differences, the intervals of {glue:text}`sizes_above` lie above zero. Each answer is scored at its own resolution, against the border drawn at that resolution: at the smaller one a small tumour is a few pixels, and its Dice is coarse.
+
+# %% tags=["hide-input"]
+table(
+    tables.scoreboard(larger, "corrected"),
+    "The larger scale: mean score of single test images against the borders, with its interval.",
+)
+
+# %% tags=["hide-input"]
+between = tables.model_differences(larger, "corrected")
+glue(larger_pairs=len(between), larger_apart=sum(beside_zero(between["low"], between["high"])))
+table(tables.type_table(larger, "corrected"), "The larger scale: mean Dice by type of tumour.")
+
+# %% [markdown]
+# The networks lie closer together than at the smaller scale: of {glue:text}`larger_pairs` intervals of their differences, {glue:text}`larger_apart` exclude zero. Gliomas stay hard for all of them.
+#
+# Others have outlined the tumours in Cheng's slices, too. A small autoencoder reached a mean Dice of “0.72” in five-fold cross-validation by slice, so that slices of one person could be on both sides
+# {cite:p}`badza2021`; for a network that looks at three scales, “0.83” is reported {cite:p}`diazpernas2021`. Both had all of Cheng's slices, and ways of dividing and averaging differ. So these numbers show what
+# has been reported on such images, and not which network is better.
+#
+# ## What a seed does
+#
+# **A seed moves a network about as far as one network lies from another.** Train a network again with another seed and its scores change by up to {glue:text}`seed_range:.3f` in Dice. Each network was trained three times at the scale `quick`; nothing but the seed
+# differs.
+
+# %% tags=["hide-input"]
+seeds = select.by_step(recorded_runs("seeds"))
+by_seed = tables.seed_table(seeds, "corrected")
+between = tables.model_differences(seeds, "corrected")
+apart = between["mean"].abs()
+glue(
+    seed_range=by_seed["range"].max(),
+    seed_count=by_seed.shape[1] - 1,
+    networks_nearest=apart.min(),
+    networks_farthest=apart.max(),
+    five_seeds=smallest_p(5),
+    six_seeds=smallest_p(6),
+)
+table(by_seed, "Mean Dice on the same test images, by seed.", digits=3)
+
+# %% [markdown]
+# Networks, each averaged over its seeds, lie {glue:text}`networks_nearest:.3f` to {glue:text}`networks_farthest:.3f` apart. To say that one *design* is better than another, and not one trained network than another, several seeds of each are needed; the bootstrap then draws these as well.
+# A test that uses only the signs or ranks of paired differences, and so assumes nothing of their distribution, cannot go below a p value of {glue:text}`five_seeds:.4f` with five seeds, or {glue:text}`six_seeds:.4f` with six.
+#
+# ## What a network costs
+#
+# **DeepLab is the fastest**, with the fewest parameters and multiply-adds. The study's third claim is that it is fast enough for real time, too. In the study's own log each of the four networks takes about as long for one image, on its graphics card. The table counts parameters and multiply-adds from the
+# networks' graphs, at the study's size of $128 \times 128$ pixels and $64$ filters, and gives times and memory as measured on one processor.
+
+# %% tags=["hide-input"]
+models = recorded("efficiency")["models"].assign(network=lambda costs: costs["model"].map(TITLES)).set_index("network")
 
 
 def time(batch):
@@ -219,36 +202,29 @@ def time(batch):
 
 
 costs = {
-    "parameters, million": (models["parameters"] / 1e6).map("{:.1f}".format),
-    "multiply-adds, billion": (models["multiply_adds"] / 1e9).map("{:.1f}".format),
+    "parameters, million": models["parameters"] / 1e6,
+    "multiply-adds, billion": models["multiply_adds"] / 1e9,
     "one image, ms": time(1),
     "eight images, ms": time(8),
-    "memory for one, MB": models["batch_1_memory_mb"].map("{:.0f}".format),
+    "memory for one, MB": models["batch_1_memory_mb"].round().astype(int),
 }
-pd.DataFrame(costs).rename_axis("model")
-
-# %% tags=["hide-input"]
-machine = efficiency["machine"].iloc[0]
-fastest, lightest = (models[cost].idxmin() for cost in ("batch_1_median_ms", "multiply_adds"))
-items(
-    [
-        f"Fastest for one image: {fastest}, {models.loc[fastest, 'batch_1_median_ms']:.0f} ms.",
-        f"Fewest multiply-adds: {lightest}, {models.loc[lightest, 'multiply_adds'] / 1e9:.1f} billion.",
-        f"Measured on {machine['processor']}, {machine['cores']} cores, one thread, {machine['date']}, when warm.",
-        f"At the end {machine['load']:.1f} processes wanted these cores: on a quiet machine it is faster.",
-    ]
-)
+fastest = models["batch_1_median_ms"].idxmin()
+glue(fastest=fastest, fastest_ms=models.loc[fastest, "batch_1_median_ms"])
+table(pd.DataFrame(costs), "What each network costs at the study's size; times are medians, with quartiles.", digits=1)
 
 # %% [markdown]
+# {glue:text}`fastest` takes {glue:text}`fastest_ms:.0f` ms for one image, with one thread, when warm.
+#
 # ## Summary
 #
-# - At the larger scale every network scores higher, and no two of them can be told apart.
-# - A seed moves one network about as far as one network lies from another: a difference counts only with its interval, over patients and over seeds.
-# - At the scale `quick`, no kind of attention raises the Dice of any network with an interval above zero, and there is no overfitting that it could reduce.
+# - {glue:text}`gates_answer` A difference of {glue:text}`gate_detectable:.3f` or more would have been found in every network.
+# - {glue:text}`gap_answer`
+# - At the larger scale every network scores higher: {glue:text}`larger:.2f` in place of {glue:text}`smaller:.2f`.
+# - A seed moves one network by up to {glue:text}`seed_range:.3f`, about as far as one network lies from another: a difference counts only with its interval, over patients and over seeds.
 # - The modified DeepLab is the fastest of the four for one image, with the fewest parameters and multiply-adds.
 #
 # ## Exercises
 #
 # 1. In accuracy, the baseline columns of the published table ([chapter 6](06_table)) are below those with gates. What would you need to know to call this difference
 #    an effect of the gates?
-# 2. Take the range over seeds as the yardstick: which of the differences in the table on attention are larger than the range of their network?
+# 2. Take the range over seeds as the yardstick: which of the differences in the figure on attention are larger than the range of their network?

@@ -19,7 +19,15 @@ from brainseg.experiments.train import split_rows
 from brainseg.models import TITLES
 from brainseg.paper.study import MEASURES, published_last_epoch, published_table
 from brainseg.scores.published import background_scores, published_scores
-from brainseg.scores.statistics import Interval, bootstrap_mean, differences, labelled_differences, paired_difference
+from brainseg.scores.statistics import (
+    BETTER,
+    WORSE,
+    Interval,
+    bootstrap_mean,
+    differences,
+    labelled_differences,
+    paired_difference,
+)
 
 Steps = Mapping[str, Mapping[str, Sequence[Record]]]
 Kinds = Mapping[str, Mapping[str | None, Sequence[Record]]]
@@ -165,6 +173,22 @@ def model_differences(results: Steps, step: str) -> pd.DataFrame:
     )
 
 
+def ahead_of_all(pairs: pd.DataFrame) -> str | None:
+    """The model that is better than each other one, of a table by :func:`model_differences`; None if none is.
+
+    >>> ahead_of_all(pd.DataFrame({"label": ["A − B", "A − C", "B − C"], "decision": ["better", "better", "worse"]}))
+    'A'
+    """
+    won = [
+        first if decision == BETTER else second
+        for label, decision in zip(pairs["label"], pairs["decision"], strict=True)
+        for first, second in [str(label).split(" − ")]
+        if decision in (BETTER, WORSE)
+    ]
+    models = {name for label in pairs["label"] for name in str(label).split(" − ")}
+    return next((name for name in models if won.count(name) == len(models) - 1), None)
+
+
 def seed_table(results: Steps, step: str) -> pd.DataFrame:
     """Mean Dice on the test images of all folds, for every seed at one step: how much a seed changes.
 
@@ -222,6 +246,25 @@ def attention_effects(results: Kinds) -> pd.DataFrame:
             for kind in filter(None, kinds)
         }
     )
+
+
+def answer_on_gates(effects: pd.DataFrame) -> str:
+    """Whether attention helps, in one sentence, of a table by :func:`attention_effects`.
+
+    >>> answer_on_gates(pd.DataFrame({"label": ["U-Net, gate", "SegNet, gate"], "decision": ["worse", "cannot tell"]}))
+    'Attention gates help no network: worse in U-Net, cannot tell in SegNet.'
+    """
+    helped = (effects["decision"] == BETTER).sum()
+    networks = effects["label"].str.removesuffix(", gate").groupby(effects["decision"], sort=False).agg(" and ".join)
+    found = ", ".join(f"{decision} in {names}" for decision, names in networks.items())
+    start = (
+        "every network"
+        if helped == len(effects)
+        else f"{helped} of {len(effects)} networks"
+        if helped
+        else "no network"
+    )
+    return f"Attention gates help {start}: {found}."
 
 
 def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
