@@ -43,6 +43,10 @@ EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 """A picture that is part of a text, as in a viewer."""
 
 
+Part = tuple[str, str]
+"""Kind of an output – its MIME type, or the name of the stream – and its content."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """An output beside its reference.
@@ -96,8 +100,13 @@ def compare(
     >>> [one.message for one in compare([said], [])]
     ['the output is missing']
     """
-    pairs = zip_longest(_parts(reference), _parts(output))
+    pairs = zip_longest(parts(reference), parts(output))
     return [found for old, new in pairs for found in _compared(old, new, rounded)]
+
+
+def parts(outputs: Sequence[Mapping[str, Any]], kinds: str = "") -> list[Part]:
+    """Kind and content of all that a cell's outputs hold, in order; of kinds that begin so only."""
+    return [part for output in outputs for part in _contents(output) if part[0].startswith(kinds)]
 
 
 def compare_texts(reference: str, output: str, rounded: bool = False, kind: str = "text/plain") -> Comparison:
@@ -162,7 +171,6 @@ def differing(reference: bytes, output: bytes) -> float | None:
     return float((differences > SEEN).mean())
 
 
-Part = tuple[str, str]
 
 
 def _compared(old: Part | None, new: Part | None, rounded: bool) -> Iterator[Comparison]:
@@ -174,11 +182,6 @@ def _compared(old: Part | None, new: Part | None, rounded: bool) -> Iterator[Com
             yield Comparison(old[0], "", math.inf, "the output is missing", old[1], None)
         if new is not None:
             yield Comparison(new[0], "", math.inf, "the reference has no such output", None, new[1])
-
-
-def _parts(outputs: Sequence[Mapping[str, Any]]) -> list[Part]:
-    """Kind and content of all that a cell's outputs hold, in order."""
-    return [part for output in outputs for part in _contents(output)]
 
 
 def _contents(output: Mapping[str, Any]) -> Iterator[Part]:
