@@ -102,11 +102,11 @@ items(
 #
 # And live, on the images that this copy of the book was made with, for the network that trains fastest:
 
-# %% tags=["hide-input", "corrected"]
+# %% tags=["hide-input"]
 live = select.by_step(workspace.result(workspace.recipe("deeplab", step)) for step in STEPS)
 tables.ladder_table(live).round(2)
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "The same for DeepLab on the images of this copy of the book. With few test images the intervals are wide.", "name": "fig-ladder-live"}, "image": {"alt": "Dice and IoU of DeepLab at each of seven steps from published to corrected, trained for this page."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The same for DeepLab on the images of this copy of the book. With few test images the intervals are wide.", "name": "fig-ladder-live"}, "image": {"alt": "Dice and IoU of DeepLab at each of seven steps from published to corrected, trained for this page."}}
 plotting.ladder(tables.ladder_scores(live))
 
 # %% [markdown]
@@ -149,7 +149,7 @@ items([f"Of {len(pairs)} intervals, {excluding} exclude zero."])
 #
 # The same, live:
 
-# %% tags=["hide-input", "corrected"]
+# %% tags=["hide-input"]
 corrected = select.by_step(workspace.run(workspace.recipe(name, "corrected")) for name in MODELS)
 tables.scoreboard(corrected, "corrected").drop("HD95, px")
 
