@@ -1,4 +1,4 @@
-# make book    the book, from nothing to HTML        make test    lint, types, tests
+# make book    the book, from nothing to HTML        make test    lint, types, tests, outputs compared
 # make book DATASET=tumorseg DATA=folder             the same on the real images
 
 PYTHON     ?= python3

@@ -23,11 +23,13 @@ def refresh(script: Path) -> None:
 
 
 def refreshed(text: str, script: Path, now: Mapping[str, Any]) -> str:
-    """The same of the text of a notebook, with what its inputs are now."""
+    """The same of the text of a notebook, with what its inputs are now; cells say what the script says."""
     notebook, source = nbformat.reads(text, as_version=4), read_chapter(script)
     clean(source, script.stem)
     data = notebook.metadata.brainseg.get("data")
     notebook.metadata = source.metadata
+    for cell, own in zip(notebook.cells, source.cells, strict=True):
+        cell.update({name: own[name] for name in ("id", "source", "metadata")})
     notebook.metadata["brainseg"] = {**now, "data": data, "outputs": sealed(notebook)}
     return str(nbformat.writes(notebook)) + "\n"
 
