@@ -13,6 +13,7 @@ Of pytest, :class:`Judge` hears of every check, here or on a worker of pytest-xd
 the session, so that the exit status, JUnit's file, the report and its page say the same.
 """
 
+import base64
 import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict
@@ -27,7 +28,7 @@ from brainseg.paper.build.agreement import Comparison, compare, same_arithmetic
 from brainseg.paper.build.chapters import plain, read_chapter
 from brainseg.paper.build.committed import chapter_faults
 from brainseg.paper.build.descent import answered
-from brainseg.paper.build.report import FILES, Check, Session, lines, summary, write_report
+from brainseg.paper.build.report import FILES, OUTPUTS, SUFFIXES, Check, Session, lines, summary, write_report
 
 WRITTEN = "as written"
 _cells_of = IPyNbFile.collect
@@ -131,6 +132,8 @@ class Judge:
             report.comparisons = [_kept(found) for found in getattr(item, "comparisons", [])]
             if report.failed:
                 report.longrepr = plain(str(report.longrepr))
+            if self.folder and report.when == "call":
+                _write_outputs(self.folder / OUTPUTS, item)
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -208,6 +211,16 @@ def _is_broken(item: pytest.Item, error: BaseException) -> bool:
         return True
     died = not isinstance(error, NbCellError) or str(error).startswith("Timeout")
     return isinstance(item, IPyNbCell) and died
+
+
+def _write_outputs(folder: Path, item: IPyNbCell) -> None:
+    """Write the figures and tables of a cell, each with its place as its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for output in item.test_outputs or []:
+        for kind, suffix in SUFFIXES.items():
+            if content := output.get("data", {}).get(kind):
+                file = base64.b64decode(content) if kind.startswith("image/") else content.encode()
+                (folder / f"{item.path.stem}-{item.cell.get('id')}.{suffix}").write_bytes(file)
 
 
 def _kept(found: Comparison) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from brainseg.paper.build.chapters import plain
 from brainseg.paper.build.committed import grouped
 
 FILES = ("report.json", "index.html")
+OUTPUTS, SUFFIXES = "outputs", {"image/png": "png", "text/html": "html"}
+"""Folder of a report with every figure and table as it was made now, and what their names end with."""
+
 FEW = 10
 """As many missing checks are named in a few words; the report has all."""
 
