@@ -174,3 +174,51 @@ def test_no_figure_of_the_book_passes_for_another_with_the_text_in_its_file_rewr
             share = differing(mine, forged)
             assert share is not None
             assert share > 3 * PIXELS, name
+
+
+def _shifted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.roll(picture, 2, axis=1)
+
+
+def _one_level(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    changed = picture.copy()
+    changed[100, 100, 0] ^= 1
+    return changed
+
+
+def _one_stroke(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    changed = picture.copy()
+    changed[100:130, 150:200] = (0, 0, 255)
+    return changed
+
+
+def _smaller(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return cv2.resize(cv2.resize(picture, None, fx=0.5, fy=0.5), picture.shape[1::-1]).astype(np.uint8)
+
+
+PICTURES = {
+    "upside down": lambda picture: picture[::-1],
+    "mirrored": lambda picture: picture[:, ::-1],
+    "turned": lambda picture: np.rot90(picture),
+    "negative": lambda picture: 255 - picture,
+    "cropped": lambda picture: picture[:-1],
+    "shifted": _shifted,
+    "enlarged from half its size": _smaller,
+    "with a stroke": _one_stroke,
+    "grey": lambda picture: picture.mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8),
+    "blank": lambda picture: np.full_like(picture, 255),
+    "black": np.zeros_like,
+}
+
+
+@pytest.mark.parametrize("tampering", PICTURES)
+def test_a_picture_that_was_tampered_with_does_not_agree_in_any_arithmetic(
+    curve: NDArray[np.uint8], tampering: str
+) -> None:
+    changed = png(PICTURES[tampering](curve))
+    assert not compare_pictures(png(curve), changed).agrees
+    assert not compare_pictures(png(curve), changed, rounded=True).agrees
+
+
+def test_in_the_same_arithmetic_one_level_of_one_pixel_is_another_picture(curve: NDArray[np.uint8]) -> None:
+    assert not compare_pictures(png(curve), png(_one_level(curve))).agrees
