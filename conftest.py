@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore_glob = ["notebooks/*.py"]
+"""Scripts of chapters have no doctests; to look for some would execute them."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(

@@ -1,6 +1,7 @@
 import base64
 import itertools
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -196,7 +197,7 @@ def _smaller(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.resize(cv2.resize(picture, None, fx=0.5, fy=0.5), picture.shape[1::-1]).astype(np.uint8)
 
 
-PICTURES = {
+PICTURES: dict[str, Callable[..., NDArray[np.uint8]]] = {
     "upside down": lambda picture: picture[::-1],
     "mirrored": lambda picture: picture[:, ::-1],
     "turned": lambda picture: np.rot90(picture),

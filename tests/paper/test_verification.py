@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from brainseg.data.dataset import open_dataset
 from brainseg.paper.build.chapters import execute_chapter
-from brainseg.paper.build.report import Check, Session, summary
+from brainseg.paper.build.report import Check, Session, missing, summary
 from tests.conftest import REPOSITORY
 from tests.paper import forger
 
@@ -225,6 +225,13 @@ WHOLE = Session(0, collected=2, run=2, deselected=0, chapters=[("01_tiny", "cell
 def test_the_verdict_is_that_of_a_whole_session(checks: list[Check], session: Session, verdict: str) -> None:
     found = summary(checks, session)
     assert (found["verdict"], found["reproduced"]) == (verdict, verdict == "reproduced")
+
+
+def test_what_is_missing_is_named_and_a_chapter_that_is_missing_whole_once() -> None:
+    expected = [("01_tiny", "cell-01"), ("01_tiny", "cell-02"), ("02_more", "cell-01"), ("02_more", "cell-02")]
+    assert missing(expected, [GOOD]) == ["01_tiny, cell-02", "02_more, all of it"]
+    broken = replace(GOOD, passed=False, broken=True, message="its kernel died")
+    assert missing(expected[:1], [broken]) == ["01_tiny, cell-01: its kernel died"]
 
 
 def tamper(cells: list[Any]) -> None:

@@ -85,7 +85,8 @@ class Judge:
         self.collected: set[str] = set()
         self.run: set[str] = set()
         self.deselected = 0
-        self.found: dict[str, Any] | None = None
+        self.said: list[str] = []
+        self.good = False
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Remove what an earlier session wrote: what is not written at the end is not there."""
@@ -157,19 +158,20 @@ class Judge:
             others=expected_of_others(self.repository),
         )
         self.checks.sort(key=lambda check: check.group)
-        self.found = summary(self.checks, session_)
-        good = self.found["reproduced"] or (self.folder is None and self.found["verdict"] == NOT_RETRAINED)
+        found = summary(self.checks, session_)
+        self.said = lines(found)
+        self.good = found["reproduced"] or (self.folder is None and found["verdict"] == NOT_RETRAINED)
         if self.folder:
-            write_report(self.folder, self.found, self.checks)
-        session.config.hook.pytest_runtest_logreport(report=_last_check(good, lines(self.found)))
-        if not good:
+            write_report(self.folder, found, self.checks)
+        session.config.hook.pytest_runtest_logreport(report=_last_check(self.good, self.said))
+        if not self.good:
             session.exitstatus = exitstatus or pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say the verdict and what is behind it."""
-        if self.found is not None:
+        """Say the verdict, where it is not said already as that of a check that failed."""
+        if self.good:
             terminalreporter.section("verdict")
-            terminalreporter.write_line("\n".join(lines(self.found)))
+            terminalreporter.write_line("\n".join(self.said))
 
 
 VERDICT = "verdict"

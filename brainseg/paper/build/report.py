@@ -95,9 +95,16 @@ class Session:
 def missing(expected: Sequence[tuple[str, str]], checks: Sequence[Check]) -> list[str]:
     """What was expected and is not among the checks, or came to no result, or was not compared."""
     found = {(one.group, name) for one in checks for name in (one.name, one.name.partition(": ")[0])}
-    absent = [f"{group}, {name}" for group, name in expected if (group, name) not in found]
-    groups = {group for group, _ in expected}
-    here = [one for one in checks if one.group in groups]
+    names: dict[str, list[str]] = {}
+    for group, name in expected:
+        names.setdefault(group, []).append(name)
+    absent = [
+        one
+        for group, of_group in names.items()
+        for lost in [[name for name in of_group if (group, name) not in found]]
+        for one in ([f"{group}, all of it"] if lost == of_group else [f"{group}, {name}" for name in lost])
+    ]
+    here = [one for one in checks if one.group in names]
     broken = [f"{one.group}, {one.name}: {one.message}" for one in here if one.broken]
     unseen = [f"{one.group}, {one.name}: its outputs were not compared" for one in here if not _compared(one)]
     return absent + broken + unseen
