@@ -4,7 +4,7 @@ import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,16 +98,16 @@ def missing(expected: Sequence[tuple[str, str]], checks: Sequence[Check]) -> lis
     names: dict[str, list[str]] = {}
     for group, name in expected:
         names.setdefault(group, []).append(name)
-    absent = [
-        one
-        for group, of_group in names.items()
-        for lost in [[name for name in of_group if (group, name) not in found]]
-        for one in ([f"{group}, all of it"] if lost == of_group else [f"{group}, {name}" for name in lost])
-    ]
+    absent = [line for group, of_group in names.items() for line in _absent(group, of_group, found)]
     here = [one for one in checks if one.group in names]
     broken = [f"{one.group}, {one.name}: {one.message}" for one in here if one.broken]
     unseen = [f"{one.group}, {one.name}: its outputs were not compared" for one in here if not _compared(one)]
     return absent + broken + unseen
+
+
+def _absent(group: str, names: list[str], found: Collection[tuple[str, str]]) -> list[str]:
+    lost = [name for name in names if (group, name) not in found]
+    return [f"{group}, all of it"] if lost == names else [f"{group}, {name}" for name in lost]
 
 
 def summary(checks: Sequence[Check], session: Session) -> dict[str, Any]:
