@@ -278,6 +278,21 @@ def test_outputs_are_judged_as_a_reviewer_would_type_it(folder: Path) -> None:
         assert (verdict in junit.read_text()) == bool(status) or "Not retrained" in junit.read_text()
 
 
+@pytest.mark.slow
+def test_progress_is_no_output_and_a_warning_is(folder: Path) -> None:
+    """What is made when a chapter is executed for the first time shows bars on standard error."""
+    path = folder / "notebooks" / "01_tiny.py"
+    bar, warning = "phantom:  50%|#####     | 1/2 [00:01<00:01]\\r", "UserWarning: careful"
+    for words, status in ((bar, 0), (warning, 1)):
+        path.write_text(CHAPTER + f'\n# %%\nimport sys\n_ = sys.stderr.write("{words}")\n')
+        notebook = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+        cell = nbformat.v4.new_code_cell(f'import sys\n_ = sys.stderr.write("{words}")', execution_count=5)
+        notebook.cells = [*notebook.cells[:4], cell]
+        nbformat.write(notebook, path.with_suffix(".ipynb"))
+        forger.refresh(path)
+        assert pytest_says(folder, "--nbval", "notebooks/", "-W", "default").returncode == status
+
+
 def test_one_cause_is_one_line(folder: Path) -> None:
     """The script was changed, and the chapter not executed again."""
     script = folder / "notebooks" / "01_tiny.py"
@@ -286,7 +301,7 @@ def test_one_cause_is_one_line(folder: Path) -> None:
     assert report["verdict"] == "not reproduced"
     stale, other = (
         "notebooks/01_tiny.py has changed, so this is stale: 01_tiny.",
-        "cell-01 differs from 01_tiny.py in its source.",
+        "01_tiny.py has another source for cell-01.",
     )
     assert [line.partition(" To mend it:")[0] for line in report["causes"]] == [f"01_tiny: {other}", stale]
     assert "\x1b" not in page

@@ -145,10 +145,12 @@ def _unlike(notebook: NotebookNode, script: Path) -> Iterator[str]:
         yield f"its metadata are not those that {script.name} gets"
     if len(notebook.cells) != len(source.cells):
         yield f"it has {len(notebook.cells)} cells, {script.name} has {len(source.cells)}"
+    unlike: dict[str, list[str]] = {}
     for cell, own in zip(notebook.cells, source.cells, strict=False):
-        if _said(cell) != _said(own):
-            parts = [part for part in {**cell, **own} if part not in MADE and cell.get(part) != own.get(part)]
-            yield f"{own.id} differs from {script.name} in its {' and '.join(parts)}"
+        fields = [field for field in {**cell, **own} if field not in MADE and cell.get(field) != own.get(field)]
+        if fields:
+            unlike.setdefault(" and ".join(fields), []).append(own.id)
+    yield from (f"{script.name} has another {fields} for {', '.join(names)}" for fields, names in unlike.items())
     was, written = sealed(notebook), notebook.metadata.get("brainseg", {}).get("outputs", {})
     if others := [name for name in sorted({*was, *written}) if was.get(name) != written.get(name)]:
         yield f"the outputs of {', '.join(others)} are not those that were written"
@@ -156,10 +158,6 @@ def _unlike(notebook: NotebookNode, script: Path) -> Iterator[str]:
 
 MADE = ("outputs", "execution_count")
 """What executing a cell adds to it."""
-
-
-def _said(cell: NotebookNode) -> dict[str, Any]:
-    return {name: value for name, value in cell.items() if name not in MADE}
 
 
 def _layout(notebook: NotebookNode, text: str) -> Iterator[str]:
