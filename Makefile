@@ -53,6 +53,7 @@ verify: export BRAINSEG_WORKSPACE := $(CURDIR)/build/verify
 verify: $(READY) ## Train and execute all anew, compare every output, judge every claim: build/report/index.html
 	rm -rf build/report
 	python -m brainseg.paper.build committed
+	$(SNAKEMAKE) build/verify/prepared/phantom-quick.json
 	pytest -q verification/test_claims.py
 	BRAINSEG_TRAIN_ANEW=1 $(SNAKEMAKE) runs
 	pytest --nbval --nbval-current-env --nbval-cell-timeout 600 -W default -n $(CORES) --dist loadscope \
