@@ -1,4 +1,4 @@
-# make book    the book, from nothing to HTML        make test    lint, types, tests
+# make book    the book, from nothing to HTML        make test    lint, types, tests, outputs compared
 # make book DATASET=tumorseg DATA=folder             the same on the real images
 
 PYTHON     ?= python3
@@ -22,7 +22,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test lint fast test-all hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
+.PHONY: book test lint fast compare test-all hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -32,8 +32,12 @@ book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, S
 	$(SNAKEMAKE) book
 	@echo "The book is ready: open build/$(or $(DATASET),phantom)-$(or $(SCALE),quick)-$(or $(SEED),0)/book/_build/html/index.html"
 
-test: $(READY) ## Lint, types and the fast tests
+test: $(READY) ## Lint, types, the fast tests, and the chapters compared on the networks that come with the repository
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint fast
+	@$(MAKE) --no-print-directory compare
+
+compare: $(READY) ## Execute the chapters on the networks that come with the repository, and compare every output
+	pytest --nbval -W default -n $(CORES) --dist loadscope notebooks/
 
 lint: $(READY)
 	ruff check . && ruff format --check . && mypy
@@ -46,12 +50,14 @@ test-all: $(READY) ## Everything that make test leaves out: other backends, real
 	KERAS_BACKEND=jax pytest -n $(CORES) --dist loadfile -m contract
 
 verify: export BRAINSEG_WORKSPACE := $(CURDIR)/build/verify
-verify: export BRAINSEG_TRAIN_ANEW := 1
 verify: $(READY) ## Train and execute all anew, compare every output, judge every claim: build/report/index.html
 	rm -rf build/report
-	$(SNAKEMAKE) runs
+	python -m brainseg.paper.build committed
+	$(SNAKEMAKE) build/verify/prepared/phantom-quick.json
+	pytest -q verification/test_claims.py
+	BRAINSEG_TRAIN_ANEW=1 $(SNAKEMAKE) runs
 	pytest --nbval --nbval-current-env --nbval-cell-timeout 600 -W default -n $(CORES) --dist loadscope \
-		--report build/report --junitxml build/report/junit.xml notebooks/*.ipynb verification
+		--report build/report --junitxml build/report/junit.xml notebooks/ verification
 
 bytes: $(READY) ## Compute a little here and on an emulated processor (CPU, SIZE), and compare every byte
 	python scripts/same_bytes.py --cpu $(CPU) --size $(SIZE)

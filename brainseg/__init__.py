@@ -1,3 +1,3 @@
 """A published brain-tumour segmentation study, re-run, explained and corrected on the same images."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -425,6 +425,38 @@ def randomise_labels(
 
 
 @commands.command()
+def recompute(
+    record: Annotated[Path, typer.Argument(help="The record of a run, in results/.")],
+    data: DataFolder = None,
+    table: Annotated[Path | None, typer.Option("--table", help="Write the scores of each image there, as CSV.")] = None,
+) -> None:
+    """Give a record's scores again, from the network that comes with the package; exit status 1 if they differ."""
+    from brainseg.app.recompute import network_of, read_record
+    from brainseg.app.recompute import recompute as computed
+    from brainseg.data.dataset import open_dataset
+
+    known = read_record(record)
+    network = network_of(known)
+    if data is None:
+        raise BrainsegError(
+            f"{known.name} was recorded on the study's images, which are not here: brainseg data fetch FOLDER gets "
+            "them (1 GB), then brainseg recompute with --data FOLDER takes about two minutes"
+        )
+    prepared = open_dataset("tumorseg", data, progress=True).prepared(known.recipe.size, progress=True)
+    found = computed(known, network, prepared)
+    beside = found.recorded.join(found.now, lsuffix="_recorded", rsuffix="_now")
+    _write_text(table, beside.to_csv())
+    worst, at = found.differences["border_dice"].max(), found.differences["border_dice"].idxmax()
+    typer.echo(
+        f"{known.name}: {len(found.now)} images of patients that it never learnt from; mean Dice recorded "
+        f"{found.recorded['border_dice'].mean():.4f}, now {found.now['border_dice'].mean():.4f}; the largest "
+        f"difference of an image is {worst:.5f} (slice {at})"
+        + (f"; rounding to half precision, after recording, changed up to {found.rounded:.4f}" if found.rounded else "")
+    )
+    raise typer.Exit(int(not found.agrees))
+
+
+@commands.command()
 def plan(
     experiments: Annotated[
         list[str] | None, typer.Argument(help="Names of experiments, as experiments.yml lists them.")

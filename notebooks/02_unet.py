@@ -86,11 +86,11 @@ items(narrate.protocol(recipe))
 # %%
 run = workspace.run(recipe)
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Four measures, epoch by epoch, on training images (grey) and validation images (blue). The dashed lines are what a network gets that never finds a tumour. Accuracy starts there, and mean IoU stays there.", "name": "fig-unet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Four measures, epoch by epoch, on training images (grey) and validation images (blue). The dashed lines are what a network gets that never finds a tumour. Accuracy starts there, and mean IoU stays there.", "name": "fig-unet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
 empty = tables.blank(recipe, prepared)
 plotting.learning_curves(run.history, empty["accuracy"], "unet")
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items(narrate.training(run, empty["accuracy"]))
 
 # %% [markdown]
@@ -103,10 +103,10 @@ items(narrate.training(run, empty["accuracy"]))
 #
 # The scores below are of the test images. The study shows a few test images but reports no score on the whole test split.
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items(narrate.found(run))
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images on which the network does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-unet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images on which the network does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-unet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
 dice = run.scores["dice"].to_numpy()[test]
 plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], run.probability[test], dice, recipe.mask)
@@ -119,11 +119,11 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 #
 # Each gate can be read out as a map: 0 where it closes the skip connection, 1 where it leaves it open. One good, one middling and one bad case:
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over three test images, from the finest resolution (gate 1) to the coarsest (gate 4). A gate that pointed at the tumour would be bright inside the orange outline and dark elsewhere.", "name": "fig-unet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attention maps of the four gates over three test images, from the finest resolution (gate 1) to the coarsest (gate 4). A gate that pointed at the tumour would be bright inside the orange outline and dark elsewhere.", "name": "fig-unet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
 figure, sentence = narrate.gates(run, prepared)
 figure
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items([sentence])
 
 # %% [markdown]
@@ -133,7 +133,7 @@ items([sentence])
 #
 # ## Published, and here
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 tables.summary(run).round(4)
 
 # %% [markdown]
@@ -142,7 +142,7 @@ tables.summary(run).round(4)
 # Dice, 0.3624, equals the training value to the last digit. So the number that stands for U-Net was measured on the images that it learnt from. (On the
 # study's slide the same number reads 0.9624, probably a slip of typing. The log has 0.3624, as the README does.)
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 on_test = tables.scores_on_test(run, prepared)
 items(
     [
@@ -179,10 +179,10 @@ corrected = workspace.run(workspace.recipe("unet", "corrected"))
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
 # on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
-# %% tags=["hide-input", "corrected"]
+# %% tags=["hide-input"]
 tables.recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by U-Net trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by U-Net trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]

@@ -78,11 +78,11 @@ items(narrate.protocol(recipe))
 # %%
 run = workspace.run(recipe)
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (orange). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-linknet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (orange). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-linknet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
 empty = tables.blank(recipe, prepared)
 plotting.learning_curves(run.history, empty["accuracy"], "linknet")
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items(narrate.training(run, empty["accuracy"]))
 
 # %% [markdown]
@@ -90,10 +90,10 @@ items(narrate.training(run, empty["accuracy"]))
 #
 # ## What it finds
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items(narrate.found(run))
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images on which LinkNet does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-linknet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images on which LinkNet does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-linknet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
 dice = run.scores["dice"].to_numpy()[test]
 plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], run.probability[test], dice, recipe.mask)
@@ -104,17 +104,17 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # In a network that adds, a closed gate means that the decoder's features go on alone; in one that concatenates, it means that half of the
 # channels are zero. Do LinkNet's maps look different from U-Net's?
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Attention maps of the four gates over a good, a middling and a bad test image, from the finest resolution (gate 1) to the coarsest (gate 4): 0 closes the skip connection, 1 leaves it open.", "name": "fig-linknet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attention maps of the four gates over a good, a middling and a bad test image, from the finest resolution (gate 1) to the coarsest (gate 4): 0 closes the skip connection, 1 leaves it open.", "name": "fig-linknet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
 figure, sentence = narrate.gates(run, prepared)
 figure
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items([sentence])
 
 # %% [markdown]
 # ## Published, and here
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 tables.summary(run).round(4)
 
 # %% [markdown]
@@ -122,7 +122,7 @@ tables.summary(run).round(4)
 # mixes two things: having seen the images raises the training value; dropout, and averaging over an epoch in which the network still learns, lower it. It is not large here, and that is no comfort: the validation images show the same
 # patients as the training images, as [chapter 1](01_data) counts, so they test less than they seem to.
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items([narrate.on_test(run, prepared)])
 
 # %% [markdown]
@@ -148,10 +148,10 @@ corrected = workspace.run(workspace.recipe("linknet", "corrected"))
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
 # on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
-# %% tags=["hide-input", "corrected"]
+# %% tags=["hide-input"]
 tables.recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by LinkNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-linknet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by LinkNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-linknet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]

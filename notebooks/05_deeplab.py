@@ -77,11 +77,11 @@ items(narrate.protocol(recipe))
 # %%
 run = workspace.run(recipe)
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (purple). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-deeplab-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (purple). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-deeplab-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
 empty = tables.blank(recipe, prepared)
 plotting.learning_curves(run.history, empty["accuracy"], "deeplab")
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items(narrate.training(run, empty["accuracy"]))
 
 # %% [markdown]
@@ -90,10 +90,10 @@ items(narrate.training(run, empty["accuracy"]))
 #
 # ## What it finds
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items(narrate.found(run))
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images on which the modified DeepLab does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-deeplab-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images on which the modified DeepLab does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-deeplab-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
 dice = run.scores["dice"].to_numpy()[test]
 plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], run.probability[test], dice, recipe.mask)
@@ -101,14 +101,14 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # %% [markdown]
 # ## Published, and here
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 tables.summary(run).round(4)
 
 # %% [markdown]
 # The published Dice of 0.5756, the best of the four, is again the training value of the last epoch. On validation images the same log has 0.3344. Published
 # accuracy and mean IoU, 0.9772 and 0.4817, are a little above what the log of this run of the notebook ends with; they may come from another one.
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 items([narrate.on_test(run, prepared)])
 
 # %% [markdown]
@@ -134,10 +134,10 @@ corrected = workspace.run(workspace.recipe("deeplab", "corrected"))
 # Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
 # on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
 
-# %% tags=["hide-input", "corrected"]
+# %% tags=["hide-input"]
 tables.recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by the modified DeepLab trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-deeplab-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by the modified DeepLab trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-deeplab-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]

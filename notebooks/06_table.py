@@ -56,7 +56,7 @@ study.published_table().rename(
 #
 # The runs of chapters 2 to 5, on the measures and on the images that the study's numbers come from: the training images, in the last epoch.
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "The study's three measures for each network: as published without and with gates (grey), and of this book's runs as published (colour), all on training images. The dashed line is a network that never finds a tumour, on the training images of this copy of the book. In accuracy the marks are within a few points of it, in mean IoU on it, but for baselines. The axes do not begin at zero.", "name": "fig-comparison"}, "image": {"alt": "Dot plot of accuracy, mean IoU and Dice for four networks."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's three measures for each network: as published without and with gates (grey), and of this book's runs as published (colour), all on training images. The dashed line is a network that never finds a tumour, on the training images of this copy of the book. In accuracy the marks are within a few points of it, in mean IoU on it, but for baselines. The axes do not begin at zero.", "name": "fig-comparison"}, "image": {"alt": "Dot plot of accuracy, mean IoU and Dice for four networks."}}
 printed = study.published_table()
 beside = [
     {"metric": title, "model": name, "title": TITLES[name], "source": source, "value": value}
@@ -82,7 +82,7 @@ plotting.published_against_ours(
 #
 # *Pooled* counts all pixels of a batch as one image, as the study does; *per image* is the mean of the scores of single images.
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 columns = {"accuracy": "accuracy", "mean_iou": "mean IoU", "dice": "Dice, pooled", "dice_per_image": "Dice, per image"}
 truth = np.asarray(prepared.masks["position"][prepared.rows("test")])
 rows = {TITLES[name]: tables.scores_on_test(run, prepared) for name, run in runs.items()}
@@ -123,7 +123,7 @@ np.array([0.02, 0.50, 0.97, 0.999]).astype(int)
 # computer rounds its answer to exactly 1. Apart from such pixels, what it gives is the mean of 0 and the share of background: half of the share of background,
 # for any network whatever. One can test that by handing it very different answers to the same test images.
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 probability = runs["unet"].probability[prepared.rows("test")]
 answers = {
     "model, probabilities": probability,

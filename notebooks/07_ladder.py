@@ -103,11 +103,11 @@ plotting.ladder(tables.ladder_scores(study))
 # %% [markdown]
 # On the phantom, for the network that trains fastest, every reader can train all seven steps:
 
-# %% tags=["hide-input", "corrected"]
+# %% tags=["hide-input"]
 phantom = select.by_step(workspace.result(workspace.recipe("deeplab", step)) for step in STEPS)
 table(tables.ladder_table(phantom)[TITLES["deeplab"]], "Dice of DeepLab on the phantom, at each step.")
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "One network on few images: no step can be told from the next. Dice and IoU of DeepLab on the phantom, with intervals.", "name": "fig-ladder-live"}, "image": {"alt": "Dice and IoU of DeepLab at each of seven steps from published to corrected, trained on the phantom."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One network on few images: no step can be told from the next. Dice and IoU of DeepLab on the phantom, with intervals.", "name": "fig-ladder-live"}, "image": {"alt": "Dice and IoU of DeepLab at each of seven steps from published to corrected, trained on the phantom."}}
 plotting.ladder(tables.ladder_scores(phantom))
 
 # %% [markdown]
@@ -184,7 +184,7 @@ table(by_type, "Mean Dice by type of tumour, on the images learnt from, those th
 #
 # The same table on the phantom:
 
-# %% tags=["hide-input", "corrected"]
+# %% tags=["hide-input"]
 corrected = select.by_step(workspace.run(workspace.recipe(name, "corrected")) for name in MODELS)
 table(
     tables.scoreboard(corrected, "corrected").drop("HD95, px"),

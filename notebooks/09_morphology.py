@@ -101,7 +101,7 @@ items([f"Of {len(labels)} labels, {int((changed > 0).sum())} change, in at most 
 # %% tags=["hide-input"]
 source(morphology.choose)
 
-# %% tags=["hide-input", "corrected"]
+# %% tags=["hide-input"]
 chosen, compared = {}, {}
 for name, run in runs.items():
     rows = select.split_rows(run.recipe, prepared)[1]
@@ -115,7 +115,7 @@ pd.concat({title: table.set_index("candidate")["dice"] for title, table in compa
 #
 # ## What it does to test images
 
-# %% tags=["hide-input", "corrected"]
+# %% tags=["hide-input"]
 results = {name: [workspace.result(workspace.recipe(name, "processed"))] for name in MODELS}
 before = {name: [run] for name, run in runs.items()}
 effect = tables.processing_table(before, results)
@@ -124,10 +124,10 @@ effect[["before", "after", "change", "low", "high"]].round(3)
 # %% [markdown]
 # Which pipeline was chosen, and in which share of the test images the score rises or falls:
 
-# %% tags=["hide-input", "unstable"]
+# %% tags=["hide-input"]
 effect[["pipeline", "better", "worse"]].round(2)
 
-# %% tags=["hide-input", "unstable"] mystnb={"figure": {"caption": "Dice of every test image before and after the chosen post-processing, all four networks. Points under the diagonal are images that it harmed.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing with the diagonal."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Dice of every test image before and after the chosen post-processing, all four networks. Points under the diagonal are images that it harmed.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing with the diagonal."}}
 pairs = [(run.scores, results[name][0].scores) for name, run in runs.items()]
 old, new = (
     np.concatenate([scores.loc[scores["split"] == "test", "border_dice"] for scores in side])
@@ -140,7 +140,7 @@ plotting.before_after(old, new)
 #
 # The largest component is the wrong one when the network saw the tumour and something larger beside it. A small tumour is removed with the specks. These are the test images that lost most, in the answers of the network with the largest loss:
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images before (upper row) and after (lower row) post-processing, those that lose most to the left. Blue: the tumour's border; pink: the answer.", "name": "fig-harmed"}, "image": {"alt": "Slices in two rows with outlines of border and answer before and after post-processing."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images before (upper row) and after (lower row) post-processing, those that lose most to the left. Blue: the tumour's border; pink: the answer.", "name": "fig-harmed"}, "image": {"alt": "Slices in two rows with outlines of border and answer before and after post-processing."}}
 changes = {name: select.change(before[name][0], results[name][0]) for name in MODELS}
 worst = min(MODELS, key=lambda name: changes[name].min())
 lost = changes[worst].nsmallest(3)
@@ -154,7 +154,7 @@ plotting.side_by_side(
     {name: metrics.dice(mask, np.asarray(prepared.masks["border"])) for name, mask in answers.items()},
 )
 
-# %% tags=["hide-input", "unstable"]
+# %% tags=["hide-input"]
 items([f"{TITLES[worst]}, pipeline: {chosen[worst]}. The largest loss of a test image is {-lost.min():.2f} in Dice."])
 
 # %% [markdown]

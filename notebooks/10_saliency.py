@@ -80,7 +80,7 @@ source(gradients.input_gradient)
 #
 # *Perturbations* hide a part of the image and look what the answer loses: *occlusion* {cite:p}`zeiler2014` hides one patch after another, *RISE* {cite:p}`petsiuk2018` hides random parts many times. And *attention* shows what the network's own gates let through.
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "One test image under all thirteen maps of U-Net's answer, the image with its outline first. Bright: strong; where the image shows through, the map is weak, zero or negative. Each map has a scale of its own.", "name": "fig-thirteen"}, "image": {"alt": "One slice under thirteen different saliency maps, which differ strongly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "One test image under all thirteen maps of U-Net's answer, the image with its outline first. Bright: strong; where the image shows through, the map is weak, zero or negative. Each map has a scale of its own.", "name": "fig-thirteen"}, "image": {"alt": "One slice under thirteen different saliency maps, which differ strongly."}}
 unet = runs["unet"]
 dice = unet.scores["border_dice"].where(unet.scores["split"] == "test").to_numpy()
 cases = {name: rows[0] for name, rows in plotting.best_middle_worst(dice, 1).items()}
@@ -112,7 +112,7 @@ plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 # The study has one image from the training set for each network, under a Grad-CAM map: features of one convolution, weighted by the gradient of the mean probability of the whole image. Here is the same formula for all four networks, on three test images: one
 # that U-Net marks well, one in the middle, and its worst. The layer is the last of the coarsest ones: the bottleneck, and in DeepLab, which never becomes as coarse, a layer of its decoder.
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Grad-CAM by the study's formula, on three test images: the one that U-Net marks best, one in the middle, and its worst. The first column shows the border and what U-Net marks.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Grad-CAM by the study's formula, on three test images: the one that U-Net marks best, one in the middle, and its worst. The first column shows the border and what U-Net marks.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks."}}
 published = {TITLES[name]: maps[name]["Grad-CAM as published"] for name in MODELS}
 plotting.saliency_maps(prepared.images[rows], published, outlines, titles=list(cases))
 
@@ -124,7 +124,7 @@ plotting.saliency_maps(prepared.images[rows], published, outlines, titles=list(c
 #
 # And here are all methods on the same three images, for all four networks. Look for a sign in the maps that tells a good answer from a bad one, or from a tumour that was missed.
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "All thirteen kinds of map of all four networks, for the test image that U-Net marks best, one in the middle, and its worst. First line: the slice. Second and third: the border, and what the network marks. Where a network marks nothing, its answer for the whole image is explained. DeepLab has no attention gates.", "name": "fig-all-maps"}, "image": {"alt": "A table of small slices: thirteen methods in lines, four networks with three slices each in columns."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "All thirteen kinds of map of all four networks, for the test image that U-Net marks best, one in the middle, and its worst. First line: the slice. Second and third: the border, and what the network marks. Where a network marks nothing, its answer for the whole image is explained. DeepLab has no attention gates.", "name": "fig-all-maps"}, "image": {"alt": "A table of small slices: thirteen methods in lines, four networks with three slices each in columns."}}
 border = np.asarray(prepared.masks["border"][rows])
 everything = {TITLES[name]: {"border": border, "its mask": marked[name], **maps[name]} for name in MODELS}
 plotting.all_maps(prepared.images[rows], everything, list(cases))
@@ -136,7 +136,7 @@ plotting.all_maps(prepared.images[rows], everything, list(cases))
 #
 # Every network, three images, and some of the methods. Turn the opacity down to see the slice under the map.
 
-# %% tags=["hide-input", "unstable"]
+# %% tags=["hide-input"]
 shown = ("gradient", "SmoothGrad", "Seg-Grad-CAM", "Grad-CAM as published", "occlusion", "attention")
 viewer(
     prepared.images[rows],
@@ -167,7 +167,7 @@ source(scores.energy_inside, scores.deletion)
 # A score means nothing by itself. Four maps are scored along with the others that know nothing of what happens in the network: a blob in the middle of the image, the image's own edges, noise, and the mask that the network predicts. For most scores the last is the hardest: if the mask itself points at the tumour just as well, a
 # saliency map has told us nothing about the place that the answer had not told already.
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "The four controls for the same image. None of them knows what happens in the network, and the third knows only its answer.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The four controls for the same image. None of them knows what happens in the network, and the third knows only its answer.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
 plotting.saliency_maps(
     prepared.images[first],
     scores.controls(images[:1], marked["unet"][:1]),
@@ -280,7 +280,7 @@ by_tumour(record.scores, by="map")
 # Here is a test that some well-known methods fail {cite:p}`adebayo2018`. Destroy what the network has learned: shuffle the weights of its last part, then of the part before it, and so on up to the first. A map that is about the network must change.
 # Below, U-Net loses one part after another from left to right.
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Maps of U-Net's answer while its parts are destroyed one after another, from the answer up. A row that stays the same does not show what the network has learned.", "name": "fig-cascade"}, "image": {"alt": "Rows of maps for five methods; in each, the network is destroyed further from left to right."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Maps of U-Net's answer while its parts are destroyed one after another, from the answer up. A row that stays the same does not show what the network has learned.", "name": "fig-cascade"}, "image": {"alt": "Rows of maps for five methods; in each, the network is destroyed further from left to right."}}
 tested = ("gradient", "integrated gradients", "guided backpropagation", "Seg-Grad-CAM", "HiResCAM")
 asked = region.marked_or_whole(unet.probability[first])
 cascade = {"learned": [maps["unet"][method][0] for method in tested]}

@@ -115,7 +115,7 @@ items(
 # %% [markdown]
 # The study's Dice is not of pooled pixels: it is pooled within a batch and averaged over the batches. How much that spoils the arithmetic can be measured where there are masks, on the training images of this copy:
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 trained_on = np.asarray(prepared.masks["position"][prepared.rows("train")])
 spoilt = {}
 for name, run in runs.items():
@@ -136,7 +136,7 @@ pd.DataFrame(spoilt).T.round(3)
 #
 # A log line begins with the training values. They are what is read first, and what is copied first. Here are the Dice values that this copy's runs could put into a table, for the training as published:
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 pd.DataFrame(
     {
         TITLES[name]: {
@@ -255,7 +255,7 @@ pd.DataFrame(
 # The study closes its training labels with a disc-like footprint of five by five pixels, its test labels with a square, and its README describes the step as one that cleans predictions. Which share of the labels does it change, and which share of predictions would it have changed? The labels are all labels of this copy,
 # the predictions those of U-Net as published for its test images, closed with the disc:
 
-# %% tags=["hide-input", "trained"]
+# %% tags=["hide-input"]
 predictions = np.asarray(runs["unet"].probability[prepared.rows("test")] > THRESHOLD)
 cleaned = morphology.published_closing(predictions.astype(np.uint8)) != predictions
 step = report.findings.set_index("finding").loc["labels that the published closing changes"]

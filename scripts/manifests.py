@@ -1,13 +1,15 @@
-"""Write what the repository holds, for machines: an RO-Crate, and a manifest after CODECHECK of what to reproduce.
+"""Write what the repository holds, for machines: an RO-Crate, what an archive asks, and CODECHECK's manifest.
 
     python scripts/manifests.py
 
-Both are made of the files that they describe, and a test says when they are no longer up to date.
+All are made of the files that they describe, and a test says when they are no longer up to date.
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import yaml
 from rocrate.model.contextentity import ContextEntity
 from rocrate.model.data_entity import DataEntity
@@ -15,12 +17,17 @@ from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
 
 from brainseg.paper.build.chapters import read_chapter
+from brainseg.paper.build.report import OUTPUTS, SUFFIXES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CRATE = "ro-crate-metadata.json"
 MANIFEST = "codecheck.yml"
-PUBLISHED = "2026-11-24"
-"""Date of the version that ``CITATION.cff`` names."""
+ZENODO = ".zenodo.json"
+REPORT = {
+    "report.json": "Verdicts, comparisons and largest differences of every output and claim",
+    "index.html": "The same for people",
+    "junit.xml": "The same for continuous integration",
+}
 
 LICENCE, DATA_LICENCE = "https://spdx.org/licenses/MIT", "https://creativecommons.org/licenses/by/4.0/"
 DATA = {
@@ -42,6 +49,7 @@ FILES = {
     "CITATION.cff": "How to cite",
     "book/claims.yml": "Every claim of the study and of the book, and how it is tested",
 }
+WORKFLOW = "Snakefile"
 FOLDERS = {
     "brainseg/": "The package: data readers, models, losses, metrics, morphology, saliency, audit",
     "book/": "The book's pages besides the chapters",
@@ -55,18 +63,32 @@ def crate(root: Path) -> str:
     """The repository as an RO-Crate: the text of ``ro-crate-metadata.json``."""
     citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     found = ROCrate()
-    found.name, found.description, found.license = citation["title"], citation["abstract"].strip(), LICENCE
+    found.name, found.description = citation["title"], citation["abstract"].strip()
     author = {"name": citation["authors"][0]["name"], "@type": "Organization"}
     found.root_dataset["author"] = found.add(Person(found, "#authors", properties=author))
-    for name, value in {"datePublished": PUBLISHED, **{key: citation[key] for key in ("version", "keywords")}}.items():
+    for name, value in {
+        "datePublished": str(citation["date-released"]),
+        **{key: citation[key] for key in ("version", "keywords")},
+    }.items():
         found.root_dataset[name] = value
-    found.add(ContextEntity(found, LICENCE, properties={"@type": "CreativeWork", "name": "MIT License"}))
+    licences = {
+        LICENCE: "MIT License, for the code",
+        DATA_LICENCE: "CC BY 4.0, for prose, figures and data",
+    }
+    code, prose = (
+        found.add(ContextEntity(found, address, properties={"@type": "CreativeWork", "name": name}))
+        for address, name in licences.items()
+    )
+    found.root_dataset["license"] = [code, prose]
     for address, (name, description) in DATA.items():
-        data = {"@type": "Dataset", "name": name, "description": description, "license": DATA_LICENCE}
+        data = {"@type": "Dataset", "name": name, "description": description, "license": {"@id": DATA_LICENCE}}
         found.add(DataEntity(found, address, properties=data))
     for add, things in ((found.add_file, FILES), (found.add_dataset, FOLDERS)):
         for name, description in things.items():
+            if name == WORKFLOW:
+                continue
             add(name, name, properties={"name": name, "description": description})
+    found.add_workflow(WORKFLOW, WORKFLOW, main=True, lang="snakemake", properties={"name": FILES[WORKFLOW]})
     for source in _chapters(root):
         _add_chapter(found, source.relative_to(root).as_posix(), _title(source))
     content = found.metadata.generate()
@@ -75,22 +97,47 @@ def crate(root: Path) -> str:
 
 
 def manifest(root: Path) -> str:
-    """The outputs that a check should reproduce: the text of ``codecheck.yml``."""
+    """The files that a check should make again, after CODECHECK 2.0: the text of ``codecheck.yml``.
+
+    It is the author's part of that file: codechecker, report, summary and certificate are the codechecker's. Authors of
+    this repository go by one name, so there is no ORCID to give.
+    """
     content = {
-        "version": "https://codecheck.org.uk/spec/config/1.0/",
+        "version": "https://codecheck.org.uk/spec/config/2.0/",
         "paper": {
             "title": "Explainable AI and attention-driven models for brain tumor segmentation, run again",
             "authors": [{"name": "The brainseg authors"}],
-            "reference": "book/index.md",
+            "reference": "The book in this repository, which begins with book/index.md",
         },
+        "source": "make verify executes every chapter anew, on networks that it trains anew, writes the files of this "
+        "manifest, compares each with the committed one, and judges every claim in book/claims.yml; its exit status is "
+        "the verdict.",
         "manifest": [
-            {"file": path.with_suffix(".ipynb").relative_to(root).as_posix(), "comment": _outputs(path)}
-            for path in _chapters(root)
+            *({"file": f"build/report/{name}", "comment": words} for name, words in REPORT.items()),
+            *(entry for path in _chapters(root) for entry in _outputs(path)),
         ],
-        "summary": "make verify executes every chapter anew, compares each output with the one in the file, evaluates "
-        "every claim in book/claims.yml, and writes build/report/index.html; its exit status is the verdict.",
     }
-    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110))
+    return "%YAML 1.1\n---\n" + str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110))
+
+
+def zenodo(root: Path) -> str:
+    """What an archive asks of a release: the text of ``.zenodo.json``, from ``CITATION.cff``."""
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    content = {
+        "title": citation["title"],
+        "description": citation["abstract"].strip(),
+        "version": citation["version"],
+        "upload_type": "software",
+        "access_right": "open",
+        "license": "MIT",
+        "notes": "Prose and figures of the book are under CC BY 4.0.",
+        "creators": [{"name": author["name"]} for author in citation["authors"]],
+        "keywords": citation["keywords"],
+        "related_identifiers": [
+            {"identifier": address, "relation": "references", "resource_type": "dataset"} for address in DATA
+        ],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def _add_chapter(found: ROCrate, script: str, title: str) -> None:
@@ -113,12 +160,18 @@ def _title(source: Path) -> str:
     return str(read_chapter(source).cells[0].source.partition("\n")[0].removeprefix("# "))
 
 
-def _outputs(source: Path) -> str:
-    cells = [cell for cell in read_chapter(source).cells if "figure" in cell.metadata.get("mystnb", {})]
-    figures = ", ".join(f"{cell.metadata.mystnb.figure['name']} ({cell.id})" for cell in cells)
-    return f"{_title(source)}: all outputs, among them the figures {figures}"
+def _outputs(source: Path) -> Iterator[dict[str, str]]:
+    """A file for each figure and table of a chapter, as the report of a verification has them."""
+    notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            for kind in sorted(SUFFIXES.keys() & output.get("data", {}).keys()):
+                figure = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+                words = f"figure {figure}" if figure else "a table"
+                file = f"build/report/{OUTPUTS}/{source.stem}-{cell.id}.{SUFFIXES[kind]}"
+                yield {"file": file, "comment": f"{_title(source)}, {cell.id}: {words}"}
 
 
 if __name__ == "__main__":
-    for name, text in {CRATE: crate(REPOSITORY), MANIFEST: manifest(REPOSITORY)}.items():
-        (REPOSITORY / name).write_text(text, encoding="utf-8")
+    for name, make in {CRATE: crate, MANIFEST: manifest, ZENODO: zenodo}.items():
+        (REPOSITORY / name).write_text(make(REPOSITORY), encoding="utf-8")

@@ -9,49 +9,78 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 
 from brainseg.data.dataset import default_store, open_dataset
+from brainseg.experiments.run import Record
 from brainseg.experiments.stored import ANEW
 from brainseg.paper.build.agreement import compare
+from brainseg.paper.build.descent import answered
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHAPTER, MODEL = "05_deeplab", "deeplab"
-IN_THE_BOOK = default_store() / "phantom-quick-0" / "book" / "notebooks" / f"{CHAPTER}.ipynb"
+MADE = default_store() / "phantom-quick-0"
 OTHER_ARITHMETIC = {"TF_ENABLE_ONEDNN_OPTS": "0", "TF_NUM_INTRAOP_THREADS": "2", "OMP_NUM_THREADS": "2"}
 """Another library for convolutions, and sums in another order."""
+DICE = {"published": 0.25, "corrected": 0.45}
+"""By step: how far the mean Dice of a network may move, as in test_networks.py."""
+
+
+def run(workspace: Path, *command: object, **environment: str) -> None:
+    """Run a command in a workspace that has the phantom."""
+    phantom = open_dataset("phantom").root
+    if not (workspace / "data").is_dir():
+        (workspace / "data").mkdir(parents=True)
+        (workspace / "data" / phantom.name).symlink_to(phantom)
+    variables = os.environ | {"BRAINSEG_WORKSPACE": str(workspace), "TF_NUM_INTEROP_THREADS": "1"} | environment
+    subprocess.run([*map(str, command)], cwd=REPOSITORY, env=variables, check=True)
+
+
+def trained(workspace: Path, step: str, **environment: str) -> Record:
+    """The record of a network that is trained anew."""
+    record = workspace / f"{step}.json"
+    command = (Path(sys.executable).with_name("brainseg"), "train", MODEL, "--step", step, "--record", record)
+    run(workspace, *command, **{ANEW: "1"}, **environment)
+    return Record.from_json(record.read_text(encoding="utf-8"))
 
 
 def executed(workspace: Path, **environment: str) -> Path:
-    """The chapter, executed in a workspace that has the phantom, after its networks were trained there."""
-    phantom = open_dataset("phantom").root
-    (workspace / "data").mkdir(parents=True)
-    (workspace / "data" / phantom.name).symlink_to(phantom)
-    store = {"BRAINSEG_WORKSPACE": str(workspace), ANEW: "1"}
-    variables = os.environ | store | {"TF_NUM_INTEROP_THREADS": "1"} | environment
-
-    def run(*command: object) -> None:
-        subprocess.run([*map(str, command)], cwd=REPOSITORY, env=variables, check=True)
-
-    for step in ("published", "corrected"):
-        run(Path(sys.executable).with_name("brainseg"), "train", MODEL, "--step", step)
+    """The chapter, executed."""
     target = workspace / f"{CHAPTER}.ipynb"
     prepared = default_store() / "prepared" / "phantom-quick.json"
-    execute = (sys.executable, "-m", "brainseg.paper.build", "execute")
-    run(*execute, f"notebooks/{CHAPTER}.py", target, "--prepared", prepared)
+    command = (sys.executable, "-m", "brainseg.paper.build", "execute", f"notebooks/{CHAPTER}.py", target)
+    run(workspace, *command, "--prepared", prepared, **environment)
     return target
 
 
 def test_same_machine_gives_the_same_bytes(tmp_path: Path) -> None:
-    assert executed(tmp_path / "again").read_bytes() == IN_THE_BOOK.read_bytes()
+    for step in DICE:
+        trained(tmp_path, step)
+    in_the_book = MADE / "book" / "notebooks" / f"{CHAPTER}.ipynb"
+    assert executed(tmp_path, **{ANEW: "1"}).read_bytes() == in_the_book.read_bytes()
 
 
-def test_other_arithmetic_stays_within_the_tolerances(tmp_path: Path) -> None:
-    cells = nbformat.read(executed(tmp_path / "varied", **OTHER_ARITHMETIC), as_version=4).cells
-    references = nbformat.read(REPOSITORY / "notebooks" / f"{CHAPTER}.ipynb", as_version=4).cells
+@pytest.mark.parametrize("step", DICE)
+def test_a_network_trained_with_other_arithmetic_is_worth_about_the_same(step: str, tmp_path: Path) -> None:
+    here = Record.from_json((MADE / "runs" / f"{MODEL}-{step}-published.json").read_text(encoding="utf-8"))
+    assert abs(dice(trained(tmp_path, step, **OTHER_ARITHMETIC)) - dice(here)) < DICE[step]
+
+
+def dice(record: Record) -> float:
+    return float(record.scores.loc[record.scores["split"] == "test", "border_dice"].mean())
+
+
+def test_stored_networks_answer_within_rounding_in_other_arithmetic(tmp_path: Path) -> None:
+    cells = code_cells(executed(tmp_path, **OTHER_ARITHMETIC))
+    references = code_cells(REPOSITORY / "notebooks" / f"{CHAPTER}.ipynb")
+    may_differ = answered([cell.source for cell in cells])
     found = {
-        reference.id: compare(reference.outputs, cell.outputs, cell.metadata.get("tags", []), exact=False)
-        for reference, cell in zip(references, cells, strict=True)
-        if cell.cell_type == "code"
+        reference.id: compare(reference.outputs, cell.outputs, rounded)
+        for reference, cell, rounded in zip(references, cells, may_differ, strict=True)
     }
     differences = [f"{name}: {one.message}" for name, compared in found.items() for one in compared if not one.agrees]
     assert differences == []
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]

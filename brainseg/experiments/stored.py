@@ -24,7 +24,13 @@ from brainseg.fingerprint import resource
 FOLDER: Final = "results/phantom-quick-networks"
 
 ANEW: Final = "BRAINSEG_TRAIN_ANEW"
-"""Environment variable: where it is set, all networks are trained, to be compared with those that are stored."""
+"""Environment variable: where it is set, all networks are trained, in a folder of their own, to be compared with those
+that are stored."""
+
+
+def runs_folder(store: Path, anew: bool | None = None) -> Path:
+    """Folder of the runs in a store: of those trained anew, or of all others; None: as :data:`ANEW` says."""
+    return store / ("runs-anew" if (bool(os.environ.get(ANEW)) if anew is None else anew) else "runs")
 
 
 def unpack(recipe: Recipe, folder: Path) -> bool:

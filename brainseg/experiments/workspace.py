@@ -9,6 +9,7 @@ from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import Recipe, scale_named
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.select import postprocessed
+from brainseg.experiments.stored import runs_folder
 from brainseg.experiments.train import train
 
 
@@ -42,7 +43,7 @@ class Workspace:
     @property
     def runs(self) -> Path:
         """Folder of the runs."""
-        return self.dataset.store / "runs"
+        return runs_folder(self.dataset.store)
 
     @cached_property
     def prepared(self) -> Prepared:

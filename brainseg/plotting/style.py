@@ -11,6 +11,8 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 
+from brainseg.plotting.described import described
+
 WIDTH: Final = 6.4
 """Width of a full-width figure in inches; with type of 10 points it stays readable on a phone."""
 
@@ -93,7 +95,13 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 class Plate(Figure):
-    """A figure that a notebook shows by itself: no pyplot, no global state, the same bytes every time."""
+    """A figure that a notebook shows by itself: no pyplot, no global state, the same bytes every time.
+
+    Beside the picture a notebook keeps its text, which sums up what is drawn: pictures of other data have other texts.
+    """
+
+    def __repr__(self) -> str:
+        return described(self)
 
     @styled
     def draw(self, renderer: RendererBase) -> None:

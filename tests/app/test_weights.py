@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from brainseg.app.export import export
+from brainseg.app.recompute import network_of, recompute
 from brainseg.app.weights import SHIPPED, Weights, shipped
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
@@ -220,3 +221,26 @@ def test_a_card_groups_all_test_images_by_type_and_by_size() -> None:
     assert by_type == {name: int(n) for name, n in test["tumour_type"].value_counts().items()}
     assert sum(by_size) == len(test)
     assert max(by_size) - min(by_size) <= 0.02 * len(test)
+
+
+def test_a_record_is_given_again_image_by_image_and_a_forged_one_is_not(exported: Weights, prepared: Prepared) -> None:
+    found = recompute(exported.record, exported, prepared)
+    test = exported.record.scores["split"] == "test"
+    assert found.now.index.tolist() == exported.record.scores.loc[test, "number"].tolist()
+    assert found.agrees
+    assert found.differences.to_numpy().max() <= 1e-4
+    forged = exported.record.scores.copy()
+    forged["border_dice"] += 0.01
+    assert not recompute(replace(exported.record, scores=forged), exported, prepared).agrees
+
+
+def test_a_record_without_network_or_of_other_images_cannot_be_given_again(
+    exported: Weights, prepared: Prepared
+) -> None:
+    folder = exported.file.parent
+    assert network_of(exported.record, folder).name == exported.name
+    with pytest.raises(BrainsegError, match=r"no network of the run another comes .* took \d+ minutes on"):
+        network_of(replace(exported.record, name="another"), folder)
+    fewer = replace(exported.record, scores=exported.record.scores.iloc[1:])
+    with pytest.raises(BrainsegError, match=r"expected the .* of the record"):
+        recompute(fewer, exported, prepared)

@@ -8,7 +8,7 @@ import pytest
 
 from brainseg.errors import BrainsegError
 from brainseg.paper.build import inputs as inputs_module
-from brainseg.paper.build.chapters import check_executed, execute_chapter, problems, read_chapter, source_of
+from brainseg.paper.build.chapters import check_executed, execute_chapter, problems, read_chapter, sealed, source_of
 from brainseg.paper.build.inputs import inputs
 
 CHAPTER = """\
@@ -179,6 +179,16 @@ def test_figures_say_where_they_are_from(executed: Path) -> None:
     assert source_of(base64.b64decode(cell.outputs[0].data["image/png"])) == "01_chapter, cell-04"
     assert problems(notebook, chapter="01_chapter") == []
     assert problems(notebook, chapter="02_other") == ["cell-04 shows a picture of 01_chapter, cell-04"]
+
+
+def test_outputs_are_sealed_and_the_version_of_python_is_not_in_the_notebook(executed: Path) -> None:
+    notebook = nbformat.read(executed / "out.ipynb", as_version=4)
+    assert notebook.metadata.brainseg.outputs == sealed(notebook)
+    assert set(sealed(notebook)) == {"cell-03", "cell-04"}
+    assert notebook.metadata.language_info == {"name": "python", "pygments_lexer": "ipython3"}
+    before = sealed(notebook)
+    notebook.cells[2].outputs[0].text += "!"
+    assert [name for name, digits in sealed(notebook).items() if digits != before[name]] == ["cell-03"]
 
 
 def test_what_is_wrong_with_a_notebook_is_said(source: Path) -> None:

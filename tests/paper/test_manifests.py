@@ -8,12 +8,15 @@ import pytest
 import yaml
 from rocrate.rocrate import ROCrate
 
+from brainseg import __version__
 from tests.conftest import REPOSITORY
 
 MANIFEST = "codecheck.yml"
 
 
-@pytest.mark.parametrize(("name", "make"), [("ro-crate-metadata.json", "crate"), (MANIFEST, "manifest")])
+@pytest.mark.parametrize(
+    ("name", "make"), [("ro-crate-metadata.json", "crate"), (MANIFEST, "manifest"), (".zenodo.json", "zenodo")]
+)
 def test_descriptions_are_what_would_be_generated_now(name: str, make: str) -> None:
     generated = runpy.run_path(str(REPOSITORY / "scripts" / "manifests.py"))[make](REPOSITORY)
     assert (REPOSITORY / name).read_text(encoding="utf-8") == generated, "run: python scripts/manifests.py"
@@ -24,15 +27,32 @@ def test_the_crate_is_one_for_its_library_and_what_it_names_exists() -> None:
     local = [entity for entity in found.data_entities if "://" not in entity.id]
     assert len(local) > 20
     assert [entity.id for entity in local if not (REPOSITORY / entity.id).exists()] == []
-    assert found.license == "https://spdx.org/licenses/MIT"
+    assert [licence["name"] for licence in found.root_dataset["license"]] == [
+        "MIT License, for the code",
+        "CC BY 4.0, for prose, figures and data",
+    ]
+    assert found.mainEntity.id == "Snakefile"
+    assert "ComputationalWorkflow" in found.mainEntity.type
     assert found.root_dataset["author"]["name"] == "The brainseg authors"
 
 
-def test_the_manifest_names_every_chapter_with_all_its_figures() -> None:
-    entries = yaml.safe_load((REPOSITORY / MANIFEST).read_text(encoding="utf-8"))["manifest"]
-    files = {Path(entry["file"]): entry["comment"] for entry in entries}
-    assert set(files) == {path.relative_to(REPOSITORY) for path in (REPOSITORY / "notebooks").glob("*.ipynb")}
-    for path, comment in files.items():
-        for cell in nbformat.read(REPOSITORY / path, as_version=4).cells:
+def test_the_manifest_is_the_authors_part_of_a_codecheck_and_names_every_figure() -> None:
+    text = (REPOSITORY / MANIFEST).read_text(encoding="utf-8")
+    assert text.startswith("%YAML 1.1\n---\n")
+    content = yaml.safe_load(text)
+    assert content["version"] == "https://codecheck.org.uk/spec/config/2.0/"
+    assert all(content["paper"][part] for part in ("title", "authors", "reference"))
+    files = {Path(entry["file"]): entry["comment"] for entry in content["manifest"]}
+    assert len(files) == len(content["manifest"])
+    for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
             if "figure" in cell.metadata.get("mystnb", {}):
-                assert f"{cell.metadata.mystnb.figure.name} ({cell.id})" in comment
+                said = files[Path("build", "report", "outputs", f"{path.stem}-{cell.id}.png")]
+                assert said.endswith(f"figure {cell.metadata.mystnb.figure.name}")
+
+
+def test_there_is_one_version() -> None:
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text(encoding="utf-8"))
+    log = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert citation["version"] == __version__
+    assert f"## {__version__} ({citation['date-released']})" in log

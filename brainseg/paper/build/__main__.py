@@ -40,6 +40,15 @@ def check(notebooks: list[Path], prepared: PreparedData, parameter: Parameters =
 
 
 @app.command()
+def committed() -> None:
+    """Refuse committed chapters, records and claims that do not fit each other; takes seconds and computes nothing."""
+    from brainseg.paper.build.committed import grouped, repository_faults
+
+    if found := grouped(repository_faults(Path.cwd())):
+        raise BrainsegError("\n".join(["the committed state is not consistent:", *found]))
+
+
+@app.command()
 def stage(folder: Path, prepared: PreparedData) -> None:
     """Put the book's pages and settings, and the page about this copy, into FOLDER, where its chapters are."""
     shutil.rmtree(folder / "book", ignore_errors=True)

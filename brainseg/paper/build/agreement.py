@@ -1,15 +1,17 @@
-"""When the outputs of a re-executed cell agree with the committed ones: the same words, numbers and pictures, nearly.
+"""When the outputs of a re-executed cell agree with the committed ones: if they are equal, in letters and pixels.
 
-Words must be equal. Numbers may differ by what rounding can do, pictures by what a changed number does to a curve. On
-x86-64 with AVX2 that is so after training, too, because there it gives the same bytes everywhere; on other processors,
-both may differ more. Each tolerance stands here with its reason, and nowhere else.
+Chapters are compared as the networks that come with the repository make them, so no training stands between an output
+and its reference. On x86-64 with AVX2 the same inputs give the same bytes, and every output has to be equal. On other
+processors sums are added in another order. There, in cells that show what a network answers
+(:func:`brainseg.paper.build.descent.answered`), decimals may differ by what rounding can do, and pictures by the rims of
+what is drawn. Nothing else may, and nothing that a notebook says of itself changes what is allowed.
 """
 
 import base64
 import math
 import platform
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
@@ -20,49 +22,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brainseg.opencv import cv2
 from brainseg.errors import BrainsegError
+from brainseg.opencv import cv2
 
-SIDE = 32
-"""Pictures are shrunk to this height and width: a tick label more or less moves everything by a pixel or two."""
+LEVELS = BITWISE, ROUNDING, STATISTICAL = "bitwise", "within rounding", "statistical"
+"""How closely things may agree, closest first. Outputs of chapters never agree statistically; networks may."""
 
+SEEN = 32
+"""By how much of 255 a pixel must differ in a colour to count as another: rims are drawn with less where a sum is
+rounded the other way."""
 
-@dataclass(frozen=True)
-class Tolerance:
-    """How far outputs may be apart.
-
-    Attributes:
-        numbers: Decimals absolutely, whole numbers as a share of the reference. None: decimals by one unit in the last
-            place that is shown, whole numbers not at all.
-        pictures: See :func:`distance`.
-    """
-
-    numbers: float | None
-    pictures: float
-
-
-ROUNDING = Tolerance(None, 0.005)
-"""What rounding can do between processors. Pictures without a trained network came out equal on two of them; the two
-most alike in the book, graphs of two networks, are 0.009 apart."""
-
-TOLERANCES: Mapping[str, Tolerance] = {"trained": Tolerance(0.25, 0.12), "corrected": Tolerance(0.45, 0.12)}
-"""By the tag of cells whose outputs descend from a trained network, on processors with other arithmetic than x86-64 with
-AVX2: twice what training with other arithmetic changed.
-
-With oneDNN switched off, Dice of networks trained as published (``trained``) moved by up to 0.13, of those with the
-corrected training (``corrected``) by up to 0.21. The same networks, trained with the same sums in another order, drew
-pictures that are up to 0.064 apart. Learning curves of different networks are 0.20 apart or more, a curve and the empty
-frame about as much.
-"""
-
-UNSTABLE = "unstable"
-"""Tag of cells that other arithmetic can turn over entirely: they are compared where it is the same, and only there."""
+PIXELS = 0.003
+"""Share of pixels that may be others after rounding. The two figures most alike in the book, graphs of two networks,
+differ in 0.011 of their pixels; answers of two networks in 0.047 or more."""
 
 NUMBER = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?(?!\w)")
 """A number that stands by itself; digits inside a word, such as the name of a run, are part of the word."""
 
+EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+"""A picture that is part of a text, as in a viewer."""
 
-LEVELS = ("bitwise", "within rounding", "statistical")
+
+Part = tuple[str, str]
+"""Kind of an output – its MIME type, or the name of the stream – and its content."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +54,8 @@ class Comparison:
     Attributes:
         level: One of :data:`LEVELS`: how closely they agree. Empty if they do not.
         kind: MIME type, or name of the stream.
-        difference: The largest one found, as a share of what is allowed there; infinite where words differ or an output
-            is missing.
+        difference: The largest one found, as a share of what is allowed there; infinite where nothing is, where words
+            differ or where an output is missing.
         message: What differs most, in words; empty if nothing differs.
         reference, output: As texts; pictures as base64. None where there is none.
     """
@@ -92,132 +74,139 @@ class Comparison:
 
 
 def same_arithmetic() -> bool:
-    """Whether this processor is one on which a training gives the bytes of the committed one: x86-64 with AVX2."""
+    """Whether this processor is one that gives the bytes of the committed outputs: x86-64 with AVX2."""
     information = Path("/proc/cpuinfo")
     known = not information.is_file() or " avx2 " in information.read_text()
     return platform.machine() in ("x86_64", "AMD64") and known
 
 
 def compare(
-    reference: Sequence[Mapping[str, Any]],
-    output: Sequence[Mapping[str, Any]],
-    tags: Sequence[str] = (),
-    exact: bool | None = None,
+    reference: Sequence[Mapping[str, Any]], output: Sequence[Mapping[str, Any]], rounded: bool = False
 ) -> list[Comparison]:
     """Compare all outputs of a cell with the committed ones.
 
     Args:
         reference, output: Outputs in the form of a notebook (nbformat 4): dictionaries with ``output_type``.
-        tags: Of the cell; one of :data:`TOLERANCES` chooses another tolerance than :data:`ROUNDING`, unless
-        exact: Whether both were made in the same arithmetic; None: what :func:`same_arithmetic` says.
+        rounded: Whether rounding may have made a difference.
 
     Returns:
-        One for each stream and each MIME type of each displayed thing; none of a cell that is :data:`UNSTABLE`, in
-        other arithmetic.
+        One for each stream and each MIME type of each displayed thing.
 
     >>> said = {"output_type": "stream", "name": "stdout", "text": "Dice 0.713"}
-    >>> [one.message for one in compare([said], [said | {"text": "Dice 0.76"}])]
-    ['0.713 became 0.76; 0.001 is allowed']
+    >>> [one.message for one in compare([said], [said | {"text": "Dice 0.714"}])]
+    ['0.713 became 0.714']
+    >>> compare([said], [said | {"text": "Dice 0.714"}], rounded=True)[0].level
+    'within rounding'
     >>> [one.message for one in compare([said], [])]
     ['the output is missing']
     """
-    exact = same_arithmetic() if exact is None else exact
-    if UNSTABLE in tags and not exact:
-        return []
-    allowed = ROUNDING if exact else next((TOLERANCES[tag] for tag in tags if tag in TOLERANCES), ROUNDING)
-    old, new = _by_kind(reference), _by_kind(output)
-    return [
-        _compared(kind, *pair, allowed)
-        for kind in dict.fromkeys([*old, *new])
-        for pair in zip_longest(old.get(kind, []), new.get(kind, []))
-    ]
+    pairs = zip_longest(parts(reference), parts(output))
+    return [found for old, new in pairs for found in _compared(old, new, rounded)]
 
 
-def compare_texts(reference: str, output: str, allowed: Tolerance = ROUNDING, kind: str = "text/plain") -> Comparison:
-    """Compare two texts.
+def parts(outputs: Sequence[Mapping[str, Any]], kinds: str = "") -> list[Part]:
+    """Kind and content of all that a cell's outputs hold, in order; of kinds that begin so only."""
+    return [part for output in outputs for part in _contents(output) if part[0].startswith(kinds)]
 
-    Everything that is not a number must be equal, except for white space and the rules of tables, whose length depends
-    on the numbers.
 
-    >>> compare_texts("Dice  0.713", "Dice 0.714").agrees, compare_texts("Dice  0.713", "Dice 0.715").agrees
-    (True, False)
-    >>> compare_texts("12 images", "13 images").agrees
+def compare_texts(reference: str, output: str, rounded: bool = False, kind: str = "text/plain") -> Comparison:
+    """Compare two texts: they are equal, or were rounded.
+
+    Rounded texts have the same words, but for white space and the rules of tables, whose length depends on the numbers;
+    whole numbers are equal, decimals differ by one unit in the last place that is shown at most, and so do pictures in
+    a text by what :func:`compare_pictures` allows.
+
+    >>> compare_texts("Dice  0.713", "Dice 0.714", rounded=True).agrees
+    True
+    >>> compare_texts("Dice  0.713", "Dice 0.715", rounded=True).message
+    '0.713 became 0.715; 0.001 is allowed'
+    >>> compare_texts("12 images", "13 images", rounded=True).agrees
     False
     """
-    words, new_words = _words(reference), _words(output)
+    if reference == output:
+        return Comparison(kind, BITWISE, 0.0, "", reference, output)
+    old, new = (EMBEDDED.sub("picture", text) for text in (reference, output))
+    words, new_words = _words(old), _words(new)
     if words != new_words:
         return Comparison(kind, "", math.inf, _changed_words(words, new_words), reference, output)
-    worst, message = 0.0, ""
-    for old, new in zip(NUMBER.findall(reference), NUMBER.findall(output), strict=True):
-        difference, most = abs(float(_value(old) - _value(new))), _allowed(old, allowed)
-        share = difference / most if most else math.inf if difference else 0.0
-        if share > worst:
-            worst, message = share, f"{old} became {new}; {most:g} is allowed"
-    return Comparison(kind, _level(reference, output, worst, allowed), worst, message, reference, output)
+    found = [(0.0, "only white space differs"), *_numbers(old, new), *_pictures(reference, output)]
+    worst, message = max(found, key=lambda one: one[0])
+    if not rounded:
+        return Comparison(kind, "", math.inf, message.partition(";")[0], reference, output)
+    return Comparison(kind, ROUNDING if worst <= 1 + 1e-9 else "", worst, message, reference, output)
 
 
-def compare_pictures(reference: str, output: str, allowed: Tolerance = ROUNDING, kind: str = "image/png") -> Comparison:
-    """Compare two pictures, given in base64; what is equal bit for bit are their pixels, not what else a file says."""
-    found = distance(base64.b64decode(reference), base64.b64decode(output))
-    message = f"the pictures differ by {found:.3f}; {allowed.pictures:g} is allowed" if found else ""
-    share = found / allowed.pictures
-    old, new = (_pixels(base64.b64decode(picture)) for picture in (reference, output))
-    level = LEVELS[0] if np.array_equal(old, new) else _level(reference, output, share, allowed)
-    return Comparison(kind, level, share, message, reference, output)
+def compare_pictures(reference: str, output: str, rounded: bool = False, kind: str = "image/png") -> Comparison:
+    """Compare two pictures, given in base64: their pixels, not what else a file says."""
+    share = differing(base64.b64decode(reference), base64.b64decode(output))
+    if share is None:
+        return Comparison(kind, BITWISE, 0.0, "", reference, output)
+    message = f"{100 * share:.2f} % of the pixels differ" + (f"; {100 * PIXELS:g} % is allowed" if rounded else "")
+    agrees = rounded and share <= PIXELS
+    difference = share / PIXELS if rounded else math.inf
+    return Comparison(kind, ROUNDING if agrees else "", difference, message, reference, output)
 
 
-def distance(reference: bytes, output: bytes) -> float:
-    """Share of the ink that is not in the same place and of the same colour in both pictures.
+def differing(reference: bytes, output: bytes) -> float | None:
+    """Share of the pixels of a picture that are others by more than :data:`SEEN` in another one; None if all are equal.
 
-    Ink is what a pixel lacks to white, in each colour. The distance is that of Bray and Curtis: the sum of the
-    differences over the sum of all ink. It does not depend on how much of a picture is empty.
-
-    Returns:
-        0 for equal pictures, 1 if one of them is empty or nothing coincides.
+    Pictures of other shapes differ in all pixels.
 
     Raises:
         BrainsegError: If one of them is neither a PNG nor a JPEG file.
 
     >>> def drawn(column):
-    ...     picture = np.full((192, 192, 3), 255, np.uint8)
+    ...     picture = np.full((64, 64, 3), 255, np.uint8)
     ...     picture[:, column : column + 16] = 0
     ...     return cv2.imencode(".png", picture)[1].tobytes()
-    >>> distance(drawn(32), drawn(32)), distance(drawn(32), drawn(96)), round(distance(drawn(32), drawn(36)), 2)
-    (0.0, 1.0, 0.25)
+    >>> differing(drawn(8), drawn(8)), differing(drawn(8), drawn(32)), differing(drawn(8), drawn(12))
+    (None, 0.5, 0.125)
     """
-    one, other = _ink(reference), _ink(output)
-    everything = float((one + other).sum())
-    return float(np.abs(one - other).sum()) / everything if everything else 0.0
+    one, other = (_pixels(picture) for picture in (reference, output))
+    if one.shape != other.shape:
+        return 1.0
+    if np.array_equal(one, other):
+        return None
+    differences = np.abs(np.atleast_3d(one).astype(int) - np.atleast_3d(other)).max(axis=2)
+    return float((differences > SEEN).mean())
 
 
-def _compared(kind: str, reference: str | None, output: str | None, allowed: Tolerance) -> Comparison:
-    if reference is None or output is None:
-        message = "the output is missing" if output is None else "the reference has no such output"
-        return Comparison(kind, "", math.inf, message, reference, output)
-    return (compare_pictures if kind in ("image/png", "image/jpeg") else compare_texts)(
-        reference, output, allowed, kind
-    )
 
 
-def _level(reference: str, output: str, share: float, allowed: Tolerance) -> str:
-    if share > 1 + 1e-9:
-        return ""
-    bitwise, rounding, statistical = LEVELS
-    return bitwise if reference == output else rounding if allowed is ROUNDING else statistical
+def _compared(old: Part | None, new: Part | None, rounded: bool) -> Iterator[Comparison]:
+    if old is not None and new is not None and old[0] == new[0]:
+        by_kind = compare_pictures if old[0] in ("image/png", "image/jpeg") else compare_texts
+        yield by_kind(old[1], new[1], rounded, old[0])
+    else:
+        if old is not None:
+            yield Comparison(old[0], "", math.inf, "the output is missing", old[1], None)
+        if new is not None:
+            yield Comparison(new[0], "", math.inf, "the reference has no such output", None, new[1])
 
 
-def _by_kind(outputs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for output in outputs:
-        if output["output_type"] == "stream":
-            contents = {output["name"]: output["text"]}
-        elif output["output_type"] == "error":
-            contents = {"error": f"{output['ename']}: {output['evalue']}"}
-        else:
-            contents = output["data"]
-        for kind, content in contents.items():
-            found.setdefault(kind, []).append(content if isinstance(content, str) else str(content))
-    return found
+def _contents(output: Mapping[str, Any]) -> Iterator[Part]:
+    if output["output_type"] == "stream":
+        yield output["name"], output["text"]
+    elif output["output_type"] == "error":
+        yield "error", f"{output['ename']}: {output['evalue']}"
+    else:
+        for kind, content in sorted(output["data"].items()):
+            yield kind, content if isinstance(content, str) else str(content)
+
+
+def _numbers(reference: str, output: str) -> Iterator[tuple[float, str]]:
+    """Each number's difference as a share of what rounding can do, and what to say of it."""
+    for old, new in zip(NUMBER.findall(reference), NUMBER.findall(output), strict=True):
+        if difference := abs(float(_value(old) - _value(new))):
+            most = _last_place(old)
+            yield difference / most if most else math.inf, f"{old} became {new}; {most:g} is allowed"
+
+
+def _pictures(reference: str, output: str) -> Iterator[tuple[float, str]]:
+    for pair in zip(EMBEDDED.findall(reference), EMBEDDED.findall(output), strict=True):
+        found = compare_pictures(*pair, rounded=True)
+        if found.message:
+            yield found.difference, found.message
 
 
 def _words(text: str) -> str:
@@ -237,18 +226,10 @@ def _value(number: str) -> Decimal:
     return Decimal(number.replace("−", "-"))
 
 
-def _allowed(reference: str, allowed: Tolerance) -> float:
-    whole, value = not any(mark in reference for mark in ".eE"), _value(reference)
-    if allowed.numbers is not None:
-        return allowed.numbers * (abs(float(value)) if whole else 1.0)
-    return 0.0 if whole else float(Decimal(1).scaleb(int(value.as_tuple().exponent)))
-
-
-def _ink(picture: bytes) -> NDArray[np.float64]:
-    colours = np.atleast_3d(_pixels(picture)).astype(np.float64) / 255
-    opacity = colours[..., 3:] if colours.shape[-1] == 4 else 1.0
-    ink = opacity * (1 - colours[..., :3])
-    return np.atleast_3d(cv2.resize(ink, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+def _last_place(number: str) -> float:
+    """One unit in the last place of a decimal; 0 for a whole number."""
+    whole = not any(mark in number for mark in ".eE")
+    return 0.0 if whole else float(Decimal(1).scaleb(int(_value(number).as_tuple().exponent)))
 
 
 def _pixels(picture: bytes) -> NDArray[Any]:

@@ -7,6 +7,7 @@ all its inputs, so that a stale one can be refused, and what has changed can be 
 """
 
 import base64
+import hashlib
 import io
 import json
 import platform
@@ -30,6 +31,9 @@ from brainseg.fingerprint import commit
 from brainseg.paper.build.inputs import changed, inputs
 
 HIDDEN_TAGS = {"parameters", "injected-parameters"}
+LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
+"""What a notebook says of its language; the version of Python is where it says when and on what it was made."""
+
 PNG_HEADER = 33
 """Bytes of a PNG file before which no text can stand: its signature and its first chunk."""
 
@@ -77,7 +81,7 @@ def execute_chapter(
         "inputs": made_from,
     }
     clean(notebook, source.stem)
-    notebook.metadata["brainseg"] = made_from
+    notebook.metadata["brainseg"] = made_from | {"outputs": sealed(notebook)}
     nbformat.write(notebook, unfinished)
     target.with_suffix(".json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(target)
@@ -103,6 +107,7 @@ def clean(notebook: NotebookNode, chapter: str) -> None:
     A figure says in its caption and, as the text ``Source``, in its file which chapter and cell it is from.
     """
     notebook.metadata.pop("papermill", None)
+    notebook.metadata.language_info = NotebookNode(LANGUAGE)
     for cell in _numbered(notebook):
         cell.metadata = NotebookNode({key: cell.metadata[key] for key in ("tags", "mystnb") if cell.metadata.get(key)})
         tags = set(cell.metadata.get("tags", []))
@@ -114,6 +119,15 @@ def clean(notebook: NotebookNode, chapter: str) -> None:
             if png := output.get("data", {}).get("image/png"):
                 marked = with_source(base64.b64decode(png), f"{chapter}, {cell.id}")
                 output.data["image/png"] = base64.b64encode(marked).decode()
+
+
+def sealed(notebook: NotebookNode) -> dict[str, str]:
+    """16 hexadecimal digits for the outputs of each code cell that has any, by its id."""
+    return {
+        cell.id: hashlib.sha256(json.dumps(cell.outputs, sort_keys=True).encode()).hexdigest()[:16]
+        for cell in notebook.cells
+        if cell.get("outputs")
+    }
 
 
 def source_of(png: bytes) -> str | None:

@@ -2,7 +2,8 @@
 
 import ast
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str
         is said in what the chapter shows of it; of any other file, the script among them, for all that it says.
         ``parameters``. ``data``.
     """
-    names = _shown(source)
+    names = shown_by(source)
     files = {
-        _label(path, lock.parent): _digest(path, names if path != source else None)
+        _label(path, lock.parent): digest(path, names if path != source else None)
         for path in input_files(source, lock)
     }
     return {"files": files, "parameters": dict(parameters), "data": data}
@@ -87,18 +88,25 @@ def _read(module: Path, name: str) -> list[Path]:
     return found
 
 
-def _shown(source: Path) -> set[str]:
+def shown_by(source: Path) -> set[str]:
     """Names of the functions and classes whose source a chapter shows, docstrings and comments included."""
     calls = [node for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     shows = (call for call in calls if ast.unparse(call.func).endswith("source"))
     return {ast.unparse(thing).rpartition(".")[2] for call in shows for thing in call.args}
 
 
-def _digest(path: Path, shown: set[str] | None) -> str:
-    """Of a module for what it does, and for all that it says of what is shown; of any other file for all."""
+def digest(path: Path, shown: Collection[str] | None) -> str:
+    """Of a module for what it does, and for all that it says of what is ``shown``; of any other file for all."""
     if path.suffix != ".py" or shown is None:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    text = path.read_text(encoding="utf-8")
-    defined = (node for node in ast.walk(ast.parse(text)) if getattr(node, "name", None) in shown)
+    does, text, tree = _module(path, path.stat().st_mtime_ns)
+    defined = (node for node in ast.walk(tree) if getattr(node, "name", None) in shown) if shown else ()
     said = "".join(ast.get_source_segment(text, node) or "" for node in defined)
-    return hashlib.sha256((code_fingerprint([path]) + said).encode()).hexdigest()[:16]
+    return hashlib.sha256((does + said).encode()).hexdigest()[:16]
+
+
+@cache
+def _module(path: Path, changed: int) -> tuple[str, str, ast.Module]:
+    """Fingerprint of what a module does, its text, and its syntax tree."""
+    text = path.read_text(encoding="utf-8")
+    return code_fingerprint([path]), text, ast.parse(text)
