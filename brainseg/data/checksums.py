@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from brainseg.data.outside import TEXT, read_bytes, readable, write_whole
 from brainseg.errors import BrainsegError
 
 CHECKSUMS = "SHA256SUMS"
@@ -12,7 +13,7 @@ CHECKSUMS = "SHA256SUMS"
 def write_checksums(root: Path) -> None:
     """Write the list for all files under ``root`` but hidden ones."""
     lines = [f"{digest}  {name}\n" for name, digest in _digests(root).items()]
-    (root / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
+    write_whole(root / CHECKSUMS, lambda path: path.write_text("".join(lines), encoding="utf-8"))
 
 
 def changed_files(root: Path) -> list[str]:
@@ -30,7 +31,7 @@ def changed_files(root: Path) -> list[str]:
     path = root / CHECKSUMS
     if not path.is_file():
         raise BrainsegError(f"{root} has no {CHECKSUMS}: make the data set anew")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_bytes(path, TEXT).decode(errors="replace").splitlines()
     known, found = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}, _digests(root)
     return [
         f"{name} {'is missing' if name not in found else 'has been added' if name not in known else 'has changed'}"
@@ -41,4 +42,10 @@ def changed_files(root: Path) -> list[str]:
 
 def _digests(root: Path) -> dict[str, str]:
     files = sorted(path for path in root.rglob("[!.]*") if path.is_file() and path.name != CHECKSUMS)
-    return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {path.relative_to(root).as_posix(): sha256(path) for path in files}
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file, 64 hexadecimal digits."""
+    with readable(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
