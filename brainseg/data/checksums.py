@@ -13,7 +13,7 @@ CHECKSUMS = "SHA256SUMS"
 def write_checksums(root: Path) -> None:
     """Write the list for all files under ``root`` but hidden ones."""
     lines = [f"{digest}  {name}\n" for name, digest in _digests(root).items()]
-    write_whole(root / CHECKSUMS, lambda path: path.write_text("".join(lines), encoding="utf-8"))
+    write_whole(root / CHECKSUMS, "".join(lines))
 
 
 def changed_files(root: Path) -> list[str]:

@@ -154,7 +154,7 @@ def import_cheng(sources: Path | Sequence[Path], out: Path) -> pd.DataFrame:
         **_SOURCE,
     }
     text = json.dumps(border_file(borders, info), separators=(",", ":"))
-    write_whole(out, lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(out, text)
     return pd.DataFrame(
         {
             "number": [b.number for b in borders],

@@ -132,8 +132,12 @@ def make_folder(path: Path) -> None:
         raise BrainsegError(f"the folder {path} cannot be made: {why}") from error
 
 
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+def write_whole(path: Path, content: bytes | str | Callable[[Path], Any]) -> None:
     """Write a file beside its place, and move it there when it is whole; nothing is left if that fails.
+
+    Args:
+        path: Where to.
+        content: Of the file, a text in UTF-8, or what writes it to a path.
 
     Raises:
         BrainsegError: If the folder cannot be made or written to, or is full.
@@ -143,7 +147,10 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     )
     make_folder(path.parent)
     try:
-        write(partial)
+        if callable(content):
+            content(partial)
+        else:
+            partial.write_bytes(content.encode() if isinstance(content, str) else content)
         partial.replace(path)
     except OSError as error:
         raise BrainsegError(f"{path} cannot be written: {error.strerror or error}") from error

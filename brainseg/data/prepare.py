@@ -92,7 +92,7 @@ def fingerprint(root: Path, cache: Path) -> str:
         if stat.st_mtime_ns < now - _RACE:
             kept[name] = (stat.st_size, stat.st_mtime_ns, digest)
     if {name: tuple(entry) for name, entry in known.items()} != kept:
-        write_whole(memory, lambda path: path.write_text(json.dumps(kept)))
+        write_whole(memory, json.dumps(kept))
     return _short(json.dumps(digests, sort_keys=True))
 
 

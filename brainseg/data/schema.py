@@ -4,23 +4,32 @@ import json
 import math
 from collections import deque
 from collections.abc import Hashable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError, validators  # type: ignore[import-untyped]
 
 from brainseg.data.outside import TEXT, expecting, read_bytes, shown
 from brainseg.errors import BrainsegError
 
-TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
-    {
-        "integer": lambda checker, value: type(value) is int,  # else 1.0 would be a whole number
-        "number": lambda checker, value: type(value) in (int, float) and abs(value) < math.inf,
-    }
-)
-Validator = validators.extend(Draft202012Validator, type_checker=TYPES)
 
+@cache
+def _validator() -> Any:
+    # Here, because a picture should not wait for it.
+    from jsonschema import Draft202012Validator, validators  # type: ignore[import-untyped]
+
+    types = Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda checker, value: type(value) is int,  # else 1.0 would be a whole number
+            "number": lambda checker, value: type(value) in (int, float) and abs(value) < math.inf,
+        }
+    )
+    return validators.extend(Draft202012Validator, type_checker=types)
+
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError  # type: ignore[import-untyped]
 
 _VALUES = 100_000
 
@@ -88,11 +97,11 @@ def require(entry: object, schema: Mapping[str, Any], where: str) -> None:
     Traceback (most recent call last):
     brainseg.errors.BrainsegError: experiment ladder: received seed 1.5, expected a whole number
     """
-    if error := next(Validator(schema).iter_errors(entry), None):
+    if error := next(_validator()(schema).iter_errors(entry), None):
         raise BrainsegError(f"{where}: {_words(error, schema)}")
 
 
-def _words(error: ValidationError, schema: Mapping[str, Any]) -> str:
+def _words(error: "ValidationError", schema: Mapping[str, Any]) -> str:
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
         return f"the field {missing}{_of(error.path)} is missing: add it"
