@@ -245,6 +245,7 @@ def app() -> None:
     log = logging.StreamHandler()
     log.setFormatter(logging.Formatter("brainseg: %(message)s"))
     logging.getLogger("brainseg").handlers = [log]
+    logging.getLogger("brainseg").setLevel(logging.INFO)
     try:
         commands()
     except Exception as error:

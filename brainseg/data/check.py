@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from brainseg.data import VALIDATION_SHARE
 from brainseg.data.cases import Case, cases
+from brainseg.data.checksums import CHECKSUMS, changed_files, unlike_published
 from brainseg.data.cheng import Border, all_borders, repeated
 from brainseg.data.coco import (
     FOLDER,
@@ -300,6 +301,9 @@ def _file_findings(images: pd.DataFrame, dataset: dict[str, Split], root: Path) 
     yield _images("images of a slice that another image shows", images, images.duplicated("number"))
     listed = {image.path for split in dataset.values() for image in split.images}
     unlisted = [path.name for path in sorted((root / FOLDER).glob("*/*.jpg")) if path not in listed]
+    changed = changed_files(root) if (root / CHECKSUMS).is_file() else unlike_published(root)
+    if changed:  # as above
+        yield "files that are not as they were made or published", len(changed), len(images), _some(changed)
     yield "image files that no annotation file lists", len(unlisted), len(images) + len(unlisted), _some(unlisted)
 
 

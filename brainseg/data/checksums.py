@@ -10,6 +10,31 @@ CHECKSUMS = "SHA256SUMS"
 """Name of the list, in the folder of the data set; ``sha256sum --check`` reads it too."""
 
 
+def published_files() -> dict[str, tuple[str, int]]:
+    """Digest and size of each file of the study's data set, by name.
+
+    >>> len(published_files())
+    2150
+    """
+    lines = Path(__file__).with_name("tumorseg.sha256").read_text(encoding="utf-8").splitlines()
+    return {name: (digest, int(size)) for digest, size, name in (line.split(maxsplit=2) for line in lines)}
+
+
+def unlike_published(root: Path) -> list[str]:
+    """Files of the study's data set that are not as published: one phrase each, as :func:`changed_files` has them.
+
+    None for another data set: one that has less than half of the names.
+    """
+    files = published_files()
+    there = {name: root / name for name in files if (root / name).is_file()}
+    if 2 * len(there) < len(files):
+        return []
+    changed = [
+        f"{name} has changed" for name, path in there.items() if (sha256(path), path.stat().st_size) != files[name]
+    ]
+    return changed + [f"{name} is missing" for name in files if name not in there]
+
+
 def write_checksums(root: Path) -> None:
     """Write the list for all files under ``root`` but hidden ones."""
     lines = [f"{digest}  {name}\n" for name, digest in _digests(root).items()]

@@ -62,7 +62,7 @@ def prepare(root: Path, size: int, cache: Path, progress: bool = False) -> Prepa
             if not folder.exists():
                 partial = cache / f"{folder.name}.partial"
                 if partial.exists():
-                    LOG.warning("%s, left by an interrupted command, is removed", partial)
+                    LOG.info("%s, left by an interrupted command, is removed", partial)
                 remove(partial)
                 try:
                     partial.mkdir()

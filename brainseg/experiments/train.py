@@ -129,7 +129,7 @@ def _drop_damaged(state: Path) -> None:
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
         damaged = True
     if damaged:
-        LOG.warning("%s, of an interrupted training, is damaged and removed: the training begins anew", state)
+        LOG.info("%s, of an interrupted training, is damaged and removed: the training begins anew", state)
         remove(state)
 
 
