@@ -64,7 +64,11 @@ TRACEBACK = "BRAINSEG_TRACEBACK"
 
 def replaceable(path: Path | None) -> Path | None:
     """Refuse, before anything is done, to write a record over a file that is none."""
-    if path is None or not path.exists():
+    if path is None:
+        return None
+    if not path.exists():
+        if not next(parent for parent in path.absolute().parents if parent.exists()).is_dir():
+            raise BrainsegError(f"{path} cannot be written: a part of its path is a file; name another")
         return path
     refusal = BrainsegError(f"{path} exists, and brainseg did not make it: move it away, or name another file")
     try:

@@ -115,8 +115,10 @@ def _inputs(root: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
         with readable(root / folder), os.scandir(root / folder) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
                 counts = entry.name == BORDERS.name if folder == BORDERS.parent else not entry.name.startswith(".")
-                if counts and entry.is_file():
-                    yield str(folder / entry.name), Path(entry.path), entry.stat()
+                with readable(Path(entry.path)):
+                    found = entry.stat() if counts and entry.is_file() else None
+                if found is not None:
+                    yield str(folder / entry.name), Path(entry.path), found
 
 
 def _steps() -> str:
