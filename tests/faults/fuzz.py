@@ -87,10 +87,8 @@ def _mats(path: Path) -> None:
 
 
 def _coco(folder: Path) -> list[bytes]:
-    rle = {"size": [160, 160], "counts": [100, 50, 25450]}
-    write_split(
-        folder, [Slice(11, [[box(20, 30, 40, 50)]]), Slice(12, [rle]), Slice(13, [{**rle, "counts": "T3b1ofh0"}])]
-    )
+    runs, compressed = ({"size": [160, 160], "counts": counts} for counts in ([100, 50, 25450], "T3b1Zkh0"))
+    write_split(folder, [Slice(11, [[box(20, 30, 40, 50)]]), Slice(12, [runs]), Slice(13, [compressed])])
     return [(folder / "_annotations.coco.json").read_bytes()]
 
 
@@ -136,9 +134,9 @@ def _nifti(folder: Path) -> list[bytes]:
 
 
 def _yaml(name: str) -> tuple[Callable[[Path], list[bytes]], Any]:
-    return lambda folder: [(REPOSITORY / name).read_bytes()[:4000].rpartition(b"\n\n")[0]], (
-        yaml.safe_load,
-        lambda tree: yaml.dump(tree).encode(),
+    return lambda folder: [(REPOSITORY / name).read_bytes()[:1600].rpartition(b"\n\n")[0]], (
+        lambda content: yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader)),  # noqa: S506
+        lambda tree: yaml.dump(tree, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)).encode(),
     )
 
 

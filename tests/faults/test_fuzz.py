@@ -1,4 +1,4 @@
-"""Readers refuse with the package's own error whatever hypothesis makes of a good file; see :mod:`tests.faults.fuzz`."""
+"""Readers refuse with the package's own error whatever is made of a good file, see :mod:`tests.faults.fuzz`."""
 
 import os
 import subprocess
