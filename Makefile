@@ -10,6 +10,7 @@ SCALE      ?=
 SEED       ?=
 CPU        ?= Haswell
 SIZE       ?= 32
+NUMBER     ?= 20000
 CORES      ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
 UV_VERSION := 0.13.9
@@ -19,13 +20,13 @@ SNAKEMAKE   = snakemake --cores "$$CORES" --quiet rules \
 	$(if $(SCALE),"scale=$$SCALE") $(if $(SEED),"seed=$$SEED") --rerun-incomplete
 
 # A recipe takes what is given from its environment: as a part of its text, a quote or a space in it would be the shell's.
-export EXPERIMENT DATASET DATA SCALE SEED CPU SIZE CORES
+export EXPERIMENT DATASET DATA SCALE SEED CPU SIZE CORES NUMBER
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test lint fast test-all hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
+.PHONY: book test lint fast test-all fuzz hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -47,6 +48,9 @@ fast: $(READY)
 test-all: $(READY) ## Everything that make test leaves out: other backends, real kills, seeded defects, the wheel
 	pytest -n "$$CORES" --dist worksteal -m slow
 	KERAS_BACKEND=jax pytest -n "$$CORES" --dist loadfile -m contract
+
+fuzz: $(READY) ## Give every reader NUMBER damaged inputs; what is found lies in build/fuzz
+	python -m tests.faults.fuzz all "$$NUMBER" "$$SEED"
 
 verify: export BRAINSEG_WORKSPACE := $(CURDIR)/build/verify
 verify: export BRAINSEG_TRAIN_ANEW := 1

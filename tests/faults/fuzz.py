@@ -234,10 +234,10 @@ def fuzz(name: str, number: int, start: int, last: Path) -> Counter[str]:
 
 def main(name: str, number: str, start: str = "0", folder: str = "build/fuzz") -> int:
     """Fuzz one reader, print what came, and say whether that was nothing."""
-    last = Path(folder) / f"{name}-last"
+    last = Path(folder) / f"{name}-last"  # where a crash or a hang would leave its input
     last.parent.mkdir(parents=True, exist_ok=True)
     before = peak_memory_mb()
-    found = fuzz(name, int(number), int(start), last)
+    found = fuzz(name, int(number), int(start or 0), last)
     grown = peak_memory_mb() - before
     if grown > GROWTH:
         found[f"{grown:.0f} MB more memory"] += 1
