@@ -5,6 +5,7 @@ Bounds are far above anything in use, and low enough that no input of 100 MB tak
 
 import hashlib
 import json
+import logging
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from brainseg.errors import BrainsegError
+
+LOG = logging.getLogger("brainseg")
 
 TEXT: Final = 1 << 24
 """Bytes of a text that is read, at most; the largest of the study's has a seventh."""
@@ -156,6 +159,21 @@ def write_whole(path: Path, content: bytes | str | Callable[[Path], Any]) -> Non
         raise BrainsegError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         remove(partial)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Write a folder under a temporary name: what stops that leaves nothing, and a full disk is named."""
+    if path.exists():
+        LOG.info("%s, left by an interrupted command, is removed", path)
+    remove(path)
+    try:
+        path.mkdir()
+        yield
+    except OSError as error:
+        raise BrainsegError(f"{path.parent} cannot be written to: {error.strerror or error}") from error
+    finally:
+        remove(path)
 
 
 def remove(path: Path) -> None:

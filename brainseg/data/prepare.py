@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import os
 import time
 from collections.abc import Iterator
@@ -29,15 +28,13 @@ from brainseg.data.coco import (
     resized,
     shrink,
 )
-from brainseg.data.outside import make_folder, read_bytes, readable, remove, write_whole
+from brainseg.data.outside import make_folder, read_bytes, readable, write_whole, writing
 from brainseg.data.prepared import MASKS, Prepared, open_prepared
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import code_fingerprint, source_files
 from brainseg.opencv import cv2
 
 __all__ = ["MASKS", "Prepared", "fingerprint", "prepare"]
-
-LOG = logging.getLogger("brainseg")
 
 _RACE = 2_000_000_000  # ns: a file changed this shortly before it was hashed may change again unnoticed
 
@@ -61,16 +58,10 @@ def prepare(root: Path, size: int, cache: Path, progress: bool = False) -> Prepa
         with FileLock(cache / f"{folder.name}.lock"):
             if not folder.exists():
                 partial = cache / f"{folder.name}.partial"
-                if partial.exists():
-                    LOG.info("%s, left by an interrupted command, is removed", partial)
-                remove(partial)
-                try:
-                    partial.mkdir()
+                with writing(partial):
                     _write(root, size, partial, progress)
                     write_checksums(partial)
                     partial.rename(folder)
-                finally:
-                    remove(partial)
     return open_prepared(folder, size, digest)
 
 

@@ -4,7 +4,6 @@ What is imitated was measured on the real set: 2146 images (Kaggle) out of 3064 
 """
 
 import json
-import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,13 +17,11 @@ from tqdm import tqdm
 from brainseg.data.checksums import write_checksums
 from brainseg.data.cheng import BORDERS, Border, border_file
 from brainseg.data.coco import ANNOTATIONS, FOLDER
-from brainseg.data.outside import make_folder, remove
+from brainseg.data.outside import make_folder, writing
 from brainseg.data.phantom.scanner import PLANES, Slice, new_subject, scan_series
 from brainseg.data.phantom.tumours import TYPES
 from brainseg.errors import BrainsegError
 from brainseg.opencv import cv2
-
-LOG = logging.getLogger("brainseg")
 
 PATIENTS_AT_LEAST = 8
 DATE = "2023-08-19T04:37:54+00:00"
@@ -92,17 +89,11 @@ def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640,
     images = [r for r in records if _is_published(r.number, len(records))]
     make_folder(root.parent)
     staging = root.with_name(f".{root.name}.unfinished")
-    if staging.exists():
-        LOG.info("%s, left by an interrupted command, is removed", staging)
-    remove(staging)
-    staging.mkdir()
-    try:
+    with writing(staging):
         _write_borders(staging / BORDERS, records)
         _write_splits(staging / FOLDER, images, size, rng)
         write_checksums(staging)
         staging.replace(root)
-    finally:
-        remove(staging)
     return root
 
 
