@@ -41,7 +41,10 @@ def unpack(recipe: Recipe, folder: Path) -> bool:
 
     with expecting(f"{file} is damaged", "check it out again"):
         about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-        model = restored(recipe, named_weights(file.read_bytes()))
+        try:
+            model = restored(recipe, named_weights(file.read_bytes()))
+        except BrainsegError as error:
+            raise ValueError(str(error)) from error
         if digest(model.get_weights()) != about["provenance"]["weights"]["rounded"]:
             raise ValueError("its weights have another SHA-256 than was noted")
         history, provenance = pd.DataFrame(about["history"]), about["provenance"]
