@@ -100,6 +100,11 @@ def edit(file: Path | str, change: Callable[[bytes], bytes]) -> Damage:
     return lambda folder: (folder / file).write_bytes(change((folder / file).read_bytes()))
 
 
+def both(*damages: Damage) -> Damage:
+    """One after another."""
+    return lambda folder: [damage(folder) for damage in damages]
+
+
 def fifo(path: Path) -> None:
     os.mkfifo(path)
 
@@ -345,10 +350,10 @@ MAT: dict[str, tuple[Damage, str]] = {
     "an image in another file": (in_another_file, "cjdata/image is missing, or in another file"),
     "an image with one axis": (lambda f: mat(f, image=np.zeros(9)), "not one of Cheng's"),
     "no cjdata": (put("mats/7.mat", b"MATLAB 5.0"), "not one of Cheng's"),
-    "half a file": (lambda f: (mat(f), edit("mats/7.mat", lambda b: b[: len(b) // 2])(f)), "not one of Cheng's"),
+    "half a file": (both(mat, edit("mats/7.mat", lambda b: b[: len(b) // 2])), "not one of Cheng's"),
     "nothing": (put("mats/7.mat", b""), "not one of Cheng's"),
     "no number for a name": (named("slice.mat"), "name 'slice'"),
-    "a slice twice": (lambda f: (named("07.mat")(f), mat(f)), "hold a slice twice"),
+    "a slice twice": (both(named("07.mat"), mat), "hold a slice twice"),
     "no file": (lambda f: (f / "mats").mkdir(), "no .mat files"),
     "a zip file with another checksum": (
         zipped(lambda b: b[:3000] + bytes([b[3000] ^ 255]) + b[3001:]),
@@ -487,10 +492,6 @@ def one_patient(folder: Path) -> None:
     for image in content["images"]:
         image["patient_id"] = "1"
     (folder / BORDERS).write_text(json.dumps(content))
-
-
-def both(*damages: Damage) -> Damage:
-    return lambda folder: [damage(folder) for damage in damages]
 
 
 PREDICT = ("predict", "{}/slice.png", "-o", "{}/out")
