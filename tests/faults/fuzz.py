@@ -39,7 +39,7 @@ from tests.data_fixtures import Slice, box, write_dataset, write_split
 GROWTH = 1000
 """Megabytes that a process may grow by."""
 
-NASTY = st.one_of(
+NASTY: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from(
         (None, True, "", "NaN", -1, 0, 1, 2**31, 2**63, 10**30, 1e308, 5e-324, float("nan"), float("inf"), [], {}, [[]])
     ),
