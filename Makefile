@@ -10,19 +10,23 @@ SCALE      ?=
 SEED       ?=
 CPU        ?= Haswell
 SIZE       ?= 32
+NUMBER     ?= 20000
 CORES      ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
 UV_VERSION := 0.13.9
 READY      := .venv/ready
-SNAKEMAKE   = snakemake --cores $(CORES) --quiet rules \
-	--config experiment=$(EXPERIMENT) $(if $(DATASET),dataset=$(DATASET)) $(if $(DATA),data=$(abspath $(DATA))) \
-	$(if $(SCALE),scale=$(SCALE)) $(if $(SEED),seed=$(SEED)) --rerun-incomplete
+SNAKEMAKE   = snakemake --cores "$$CORES" --quiet rules \
+	--config "experiment=$$EXPERIMENT" $(if $(DATASET),"dataset=$$DATASET") $(if $(DATA),"data=$$DATA") \
+	$(if $(SCALE),"scale=$$SCALE") $(if $(SEED),"seed=$$SEED") --rerun-incomplete
+
+# A recipe takes what is given from its environment: as a part of its text, a quote or a space in it would be the shell's.
+export EXPERIMENT DATASET DATA SCALE SEED CPU SIZE CORES NUMBER
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test lint fast compare test-all hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
+.PHONY: book test lint fast compare test-all fuzz hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -30,24 +34,27 @@ help: ## What can be made
 
 book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, SCALE, SEED)
 	$(SNAKEMAKE) book
-	@echo "The book is ready: open build/$(or $(DATASET),phantom)-$(or $(SCALE),quick)-$(or $(SEED),0)/book/_build/html/index.html"
+	@echo "The book is ready: open build/$${DATASET:-phantom}-$${SCALE:-quick}-$${SEED:-0}/book/_build/html/index.html"
 
 test: $(READY) ## Lint, types, the fast tests, and the chapters compared on the networks that come with the repository
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint fast
 	@$(MAKE) --no-print-directory compare
 
 compare: $(READY) ## Execute the chapters on the networks that come with the repository, and compare every output
-	pytest --nbval -W default -n $(CORES) --dist loadscope notebooks/
+	pytest --nbval -W default -n "$$CORES" --dist loadscope notebooks/
 
 lint: $(READY)
 	ruff check . && ruff format --check . && mypy
 
 fast: $(READY)
-	pytest -n $(CORES) --dist loadfile -m "not slow"
+	pytest -n "$$CORES" --dist loadfile -m "not slow"
 
 test-all: $(READY) ## Everything that make test leaves out: other backends, real kills, seeded defects, the wheel
-	pytest -n $(CORES) --dist worksteal -m slow
-	KERAS_BACKEND=jax pytest -n $(CORES) --dist loadfile -m contract
+	pytest -n "$$CORES" --dist worksteal -m slow
+	KERAS_BACKEND=jax pytest -n "$$CORES" --dist loadfile -m contract
+
+fuzz: $(READY) ## Give every reader NUMBER damaged inputs; what is found lies in build/fuzz
+	python -m tests.faults.fuzz all "$$NUMBER" "$$SEED"
 
 verify: export BRAINSEG_WORKSPACE := $(CURDIR)/build/verify
 verify: $(READY) ## Train and execute all anew, compare every output, judge every claim: build/report/index.html
@@ -56,14 +63,14 @@ verify: $(READY) ## Train and execute all anew, compare every output, judge ever
 	$(SNAKEMAKE) build/verify/prepared/phantom-quick.json
 	pytest -q verification/test_claims.py
 	BRAINSEG_TRAIN_ANEW=1 $(SNAKEMAKE) runs
-	pytest --nbval --nbval-current-env --nbval-cell-timeout 600 -W default -n $(CORES) --dist loadscope \
+	pytest --nbval --nbval-current-env --nbval-cell-timeout 600 -W default -n "$$CORES" --dist loadscope \
 		--report build/report --junitxml build/report/junit.xml notebooks/ verification
 
 bytes: $(READY) ## Compute a little here and on an emulated processor (CPU, SIZE), and compare every byte
-	python scripts/same_bytes.py --cpu $(CPU) --size $(SIZE)
+	python scripts/same_bytes.py --cpu "$$CPU" --size "$$SIZE"
 
 vary: $(READY) ## After make book: one chapter again, in the same way and with other arithmetic
-	pytest -n $(CORES) -W default verification/vary.py
+	pytest -n "$$CORES" -W default verification/vary.py
 
 reference: $(READY) ## Execute the chapters on the phantom; networks and outputs become the committed ones
 	$(SNAKEMAKE) runs

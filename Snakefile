@@ -11,11 +11,13 @@ With --profile profiles/slurm (or another of that folder) the same rules run as 
 
 import json
 import os
+import sys
 from pathlib import Path
 
 from brainseg.data.dataset import DATASETS, phantom_folder
-from brainseg.errors import BrainsegError
-from brainseg.experiments.matrix import ATTENTIONS, chosen
+from brainseg.data.outside import shown
+from brainseg.errors import BrainsegError, known
+from brainseg.experiments.matrix import ATTENTIONS, chosen, read_matrix
 from brainseg.experiments.ladder import STEPS
 from brainseg.experiments.plan import NEEDS
 from brainseg.fingerprint import code_fingerprint, source_files
@@ -23,9 +25,39 @@ from brainseg.models import MODELS
 from brainseg.paper.build.asked import asked_for
 from brainseg.paper.build.inputs import inputs
 
-DATASET = config.get("dataset", "phantom")
-SCALE = config.get("scale", "quick")
-SEED = int(config.get("seed", 0))
+
+
+def refused(words):
+    """End with one line."""
+    sys.exit(f"Error: {words}")
+
+
+def settings():
+    """What is chosen on the command line, checked before anything is planned: data set, scale, seed, and its folder."""
+    try:
+        dataset = known(str(config.get("dataset", "phantom")), DATASETS, "DATASET")
+        scale = known(str(config.get("scale", "quick")), NEEDS, "SCALE")
+        known(str(config.get("experiment", "ladder")), read_matrix(), "EXPERIMENT")
+    except BrainsegError as error:
+        refused(error)
+    seed, data = str(config.get("seed", 0)), config.get("data")
+    if not (seed.isascii() and seed.isdigit() and int(seed) < 2**32):
+        refused(f"received SEED {shown(seed)}, expected a whole number from 0 to {2**32 - 1}")
+    for folder in (data, os.environ.get("BRAINSEG_WORKSPACE", "")):
+        if folder is not None and not (isinstance(folder, (str, int, float)) and plain(str(folder))):
+            refused(f"received the folder {shown(folder)}, expected a name without braces, quotes and control characters")
+    if data is not None and not Path(str(data)).is_dir():
+        refused(f"received DATA {shown(str(data))}, which is no folder: name the one with tumorseg-coco and cheng2017")
+    return dataset, scale, int(seed), None if data is None else Path(str(data)).absolute()
+
+
+def plain(name):
+    return name.isprintable() and not set(name) & set("{}'\"")
+
+
+DATASET, SCALE, SEED, DATA = settings()
+if DATASET == "tumorseg" and DATA is None:
+    refused("received no folder for the data set tumorseg: add DATA=FOLDER (snakemake: data=FOLDER), or leave DATASET out")
 LOCK = "requirements.lock"
 WORK = Path(os.path.relpath(os.environ.setdefault("BRAINSEG_WORKSPACE", str(Path("build").absolute()))))
 OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
@@ -35,7 +67,6 @@ RUNS = {path.stem: asked_for(path) for path in sorted(Path("notebooks").glob("[0
 CHAPTERS = list(RUNS)
 PAGES = [str(path) for path in sorted(Path("book").rglob("*")) if path.is_file()]
 MAPS = {"saliency": "", "maps": "--method gradient --method Seg-Grad-CAM"}  # kinds of record, and of which maps each is
-DATA = Path(str(config["data"])).absolute() if "data" in config else None
 
 # What is not the default goes into the chapters as a parameter; with the defaults, none does.
 DEFAULTS = {"dataset": "phantom", "scale": "quick", "seed": 0, "data": None}
@@ -118,7 +149,7 @@ def records(wildcards):
 def kept_records(wildcards):
     """Shell commands that put each record, compressed, among the results."""
     folder = f"results/{experiment().folder}"
-    copies = [f"gzip -n9c {WORK / path} > {folder}/{name}.json.gz" for name, path in experiment().files.items()]
+    copies = [f"gzip -n9c '{WORK / path}' > {folder}/{name}.json.gz" for name, path in experiment().files.items()]
     return " && ".join([f"mkdir -p {folder}", *copies])
 
 
@@ -152,10 +183,10 @@ rule book:
     output:
         str(BOOK / "_build" / "html" / "index.html"),
     shell:
-        "python -m brainseg.paper.build check {input.notebooks} --prepared {input.prepared} {PARAMETERS} && "
-        "python -m brainseg.paper.build stage {BOOK} --prepared {input.prepared} && "
-        "jupyter-book build -W -n --keep-going --all {BOOK} && "
-        "python -m brainseg.paper.build site {BOOK}/_build/html _toc.yml"
+        "python -m brainseg.paper.build check {input.notebooks:q} --prepared {input.prepared:q} {PARAMETERS} && "
+        "python -m brainseg.paper.build stage {BOOK:q} --prepared {input.prepared:q} && "
+        "jupyter-book build -W -n --keep-going --all {BOOK:q} && "
+        "python -m brainseg.paper.build site {BOOK:q}/_build/html _toc.yml"
 
 
 rule chapters:
@@ -190,7 +221,7 @@ rule reference:
     input:
         committed,
     shell:
-        "cp {input} notebooks/"
+        "cp {input:q} notebooks/"
 
 
 rule chapter:
@@ -203,8 +234,8 @@ rule chapter:
         notebook=str(BOOK / "notebooks" / "{chapter}.ipynb"),
         provenance=str(BOOK / "notebooks" / "{chapter}.json"),
     shell:
-        "python -m brainseg.paper.build execute notebooks/{wildcards.chapter}.py {output.notebook} "
-        "--prepared {input.prepared} {PARAMETERS}"
+        "python -m brainseg.paper.build execute notebooks/{wildcards.chapter}.py {output.notebook:q} "
+        "--prepared {input.prepared:q} {PARAMETERS}"
 
 
 rule run:
@@ -221,7 +252,7 @@ rule run:
         runtime=minutes,
     shell:
         "brainseg train {wildcards.model} --step {wildcards.step} --attention {wildcards.attention} "
-        "{params.named} {params.options} --record {output}"
+        "{params.named} {params.options} --record {output:q}"
 
 
 rule saliency:
@@ -238,7 +269,7 @@ rule saliency:
         mem_mb=memory,
         runtime=minutes,
     shell:
-        "brainseg saliency {wildcards.model} {params.named} {params.methods} {params.options} --record {output}"
+        "brainseg saliency {wildcards.model} {params.named} {params.methods} {params.options} --record {output:q}"
 
 
 rule labels:
@@ -253,7 +284,7 @@ rule labels:
         mem_mb=memory,
         runtime=minutes,
     shell:
-        "brainseg randomise-labels {wildcards.model} {params.options} --record {output}"
+        "brainseg randomise-labels {wildcards.model} {params.options} --record {output:q}"
 
 
 rule prepare:
@@ -268,7 +299,7 @@ rule prepare:
         mem_mb=2000,
         runtime=30,
     shell:
-        "brainseg data prepare {params.folder} --scale {wildcards.scale} --record {output}"
+        "brainseg data prepare {params.folder:q} --scale {wildcards.scale} --record {output:q}"
 
 
 checkpoint phantom:
@@ -280,4 +311,4 @@ checkpoint phantom:
         mem_mb=2000,
         runtime=30,
     shell:
-        "brainseg data make-phantom {output}"
+        "brainseg data make-phantom {output:q}"

@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import inspect
 import json
+import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+import typer.core
 
 from brainseg import __version__
 from brainseg.data import FOLDS
+from brainseg.data.outside import TEXT, make_folder, printable, read_bytes, words, write_whole
 from brainseg.errors import BrainsegError
 from brainseg.experiments.ladder import STEPS, recipe_at
 from brainseg.experiments.recipe import Recipe, scale_named
@@ -25,7 +29,20 @@ if TYPE_CHECKING:
     from brainseg.experiments.run import Run
     from brainseg.experiments.workspace import Workspace
 
+
+class Commands(typer.core.TyperGroup):
+    """The commands; a file that ends too early is an error like others, and not an abortion."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise BrainsegError(f"a file ends too early: {words(error)}") from error
+
+
 commands = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,11 +51,48 @@ commands = typer.Typer(
 data_commands = typer.Typer(no_args_is_help=True, help="Get, make, check and prepare data sets.")
 commands.add_typer(data_commands, name="data")
 
+SEED = 2**32 - 1
+"""The largest seed that all random generators take."""
+
 ScaleName = Annotated[
     str, typer.Option("--scale", help="quick or small (64 px), laptop (128 px) or full (as published).")
 ]
 DataFolder = Annotated[Path | None, typer.Option("--data", help="Folder of the real data set (tumorseg only).")]
-Record = Annotated[Path | None, typer.Option("--record", help="Write what was found or made to a small JSON file.")]
+TRACEBACK = "BRAINSEG_TRACEBACK"
+"""Environment variable: where it is set, an unexpected error is shown with all its lines."""
+
+
+def replaceable(path: Path | None) -> Path | None:
+    """Refuse, before anything is done, to write a record over a file that is none."""
+    if path is None:
+        return None
+    if not path.exists():
+        if not next(parent for parent in path.absolute().parents if parent.exists()).is_dir():
+            raise BrainsegError(f"{path} cannot be written: a part of its path is a file; name another")
+        return path
+    refusal = BrainsegError(f"{path} exists, and brainseg did not make it: move it away, or name another file")
+    try:
+        content = json.loads(read_bytes(path, TEXT))
+    except (BrainsegError, ValueError, RecursionError):
+        raise refusal from None
+    first = content[0] if isinstance(content, list) and content else content
+    if not isinstance(first, dict) or not any(fields <= first.keys() for fields in RECORDS):
+        raise refusal
+    return path
+
+
+RECORDS = (
+    {"fingerprint", "images"},
+    {"findings", "pairing", "agreement"},
+    {"name", "recipe", "provenance"},
+    {"id", "maker", "verdict"},
+)
+"""Fields by which a record of a command is known: of prepare, check, train and what is about maps, claims."""
+
+Record = Annotated[
+    Path | None,
+    typer.Option("--record", help="Write what was found or made to a small JSON file.", callback=replaceable),
+]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
 
 
@@ -50,7 +104,7 @@ class Place:
     dataset: Annotated[str, typer.Option("--dataset", help="phantom or tumorseg.")] = "phantom"
     data: DataFolder = None
     scale: ScaleName = "quick"
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the training run.")] = 0
+    seed: Annotated[int, typer.Option("--seed", min=0, max=SEED, help="Seed of the training run.")] = 0
     fold: Annotated[
         int | None,
         typer.Option(
@@ -130,7 +184,9 @@ class Asked:
     ] = None
     dataset: Annotated[str | None, typer.Option("--dataset", help="With --scale: phantom or tumorseg.")] = None
     data: DataFolder = None
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="With --scale: seed of the training run.")] = None
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, max=SEED, help="With --scale: seed of the training run.")
+    ] = None
 
     def files(self, images: list[Path]) -> "tuple[list[Path], list[bool], Reader]":
         """The files that are named or lie in a folder that is named, whether the head stands upright, what reads one.
@@ -189,12 +245,28 @@ def spread_out(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def app() -> None:
-    """Run the command line; an error that a user can mend is one line, and exit status 2."""
+    """Run the command line; whatever goes wrong is one line, and exit status 2."""
+    log = logging.StreamHandler()
+    log.setFormatter(logging.Formatter("brainseg: %(message)s"))
+    logging.getLogger("brainseg").handlers = [log]
+    logging.getLogger("brainseg").setLevel(logging.INFO)
     try:
         commands()
-    except BrainsegError as error:
-        sys.stderr.write(f"Error: {error}\n")
+    except Exception as error:
+        if TRACEBACK in os.environ:
+            raise
+        sys.stderr.write(f"Error: {printable(_line(error))}\n")
         sys.exit(2)
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, BrainsegError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'} cannot be read or written: {error.strerror}"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory: end other programs, or choose a smaller scale or picture"
+    return f"{words(error)}: a fault of brainseg's own, please report it; with {TRACEBACK}=1 it says where"
 
 
 @commands.callback(invoke_without_command=True)
@@ -231,8 +303,8 @@ def import_cheng(
 @data_commands.command("make-phantom")
 def make_phantom(
     root: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet, or be empty.")],
-    patients: Annotated[int, typer.Option(min=8, help="Number of patients.")] = 40,
-    seed: Annotated[int, typer.Option(min=0, help="Seed: the same seed gives the same files.")] = 0,
+    patients: Annotated[int, typer.Option(min=8, max=10_000, help="Number of patients.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, max=SEED, help="Seed: the same seed gives the same files.")] = 0,
 ) -> None:
     """Make the phantom: a simulated data set in the layout of the real one, with its quirks."""
     from brainseg.data.phantom import make_phantom as make
@@ -314,14 +386,14 @@ def predict(
     called = names(files)
     refuse_to_overwrite((file for name in called for file in answer_files(output, name).values()), files)
     network, _ = asked.network()
-    _make_folder(output)
+    make_folder(output)
     predictions = predict_slices(network, zip(map(read, files), upright, strict=True))
     answers = zip(files, called, upright, predictions, strict=True)
     progress = Progress("answer", len(files))
     for file, name, turned, prediction in progress.through(answers):
         paths = {kind: str(path) for kind, path in write_prediction(prediction, output, name).items()}
         about = {"image": str(file), "upright": turned, "network": network.name}
-        progress.print(json.dumps(about | prediction.to_dict() | paths, ensure_ascii=False))
+        progress.print(printable(json.dumps(about | prediction.to_dict() | paths, ensure_ascii=False)))
     typer.echo(NOT_A_DEVICE, err=True)
 
 
@@ -344,7 +416,7 @@ def explain(
 
     refuse_to_overwrite([output, output.with_suffix(".png")], [image])
     network, trained_on = asked.network()
-    _make_folder(output.parent)
+    make_folder(output.parent)
     from brainseg.app.explanation import explain_slice, write_report
     from brainseg.app.prediction import NOT_A_DEVICE
 
@@ -497,7 +569,9 @@ def scores(
 def claims(
     data: DataFolder = None,
     live: Annotated[bool, typer.Option("--live", help="Test what is shown live, too, on the phantom.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the ledger with its verdicts there.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the ledger with its verdicts.", callback=replaceable)
+    ] = None,
 ) -> None:
     """Test every claim of the study and of this book; exit status 1 if one of the book's own does not hold."""
     from brainseg.experiments.workspace import Workspace
@@ -518,22 +592,10 @@ def _about(run: "Run") -> dict[str, object]:
     return {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}
 
 
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BrainsegError(f"the folder {path} cannot be made: {error.strerror}") from error
-
-
 def _write_record(path: Path | None, record: dict[str, object]) -> None:
     _write_text(path, json.dumps(record, indent=2) + "\n")
 
 
 def _write_text(path: Path | None, text: str) -> None:
-    if path is None:
-        return
-    _make_folder(path.parent)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BrainsegError(f"the file {path} cannot be written: {error.strerror}") from error
+    if path is not None:
+        write_whole(path, text)

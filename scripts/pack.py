@@ -72,7 +72,7 @@ def pack(folder: Path, workspace: Workspace, python: str | None) -> None:
         raise BrainsegError(f"{folder} exists, expected a new folder: choose another name")
     there = ["--python-version", python, "--only-binary=:all:"] if python else []
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "lib"), *there]
-    subprocess.run([*pip, *(f"{name}=={version(name)}" for name in NEEDED)], check=True)
+    subprocess.run([*pip, *(f"{name}=={version(name)}" for name in NEEDED)], check=True)  # noqa: S603 (the commands of this script)
     shutil.copytree(PACKAGE, folder / "lib" / "brainseg", ignore=shutil.ignore_patterns("__pycache__", "*.onnx"))
     (folder / "lib" / "results").mkdir()  # where a stored network would be looked for
     prepared = workspace.prepared

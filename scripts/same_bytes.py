@@ -108,7 +108,7 @@ def main() -> None:
 def hashes(prefix: list[str], size: int, part: str) -> list[tuple[str, str]]:
     """What this script prints for a part, in a process of its own."""
     command = [*prefix, sys.executable, __file__, part, "--size", str(size)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 (the commands of this script)
     if done.returncode:
         sys.exit(f"Error: {' '.join(command)} ended with status {done.returncode}:\n{done.stderr[-2000:]}")
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]

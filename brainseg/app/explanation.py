@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from brainseg.app.pictures import MARK, png
 from brainseg.app.prediction import NOT_A_DEVICE, Network, Prediction, outlined, put_back, seen
 from brainseg.app.slices import Slice
+from brainseg.data.outside import printable, write_whole
 from brainseg.models import TITLES, as_input
 from brainseg.models.predict import MIRRORS, predict
 from brainseg.plotting import overlay, saliency_maps
@@ -121,7 +122,7 @@ def html(explanation: Explanation, network: Network, dataset: str, name: str) ->
     ]
     template = Template(files("brainseg.app").joinpath("explanation.html").read_text(encoding="utf-8"))
     return template.substitute(
-        title=escape(f"{TITLES[network.recipe.model]} on {name}"),
+        title=escape(f"{TITLES[network.recipe.model]} on {printable(name)}"),
         warning=escape(NOT_A_DEVICE),
         panels="\n".join(_panel(*panel) for panel in panels),
         sentences="\n".join(f"<li>{escape(sentence)}</li>" for sentence in explanation.sentences()),
@@ -131,10 +132,9 @@ def html(explanation: Explanation, network: Network, dataset: str, name: str) ->
 
 def write_report(explanation: Explanation, network: Network, dataset: str, name: str, page: Path) -> Path:
     """Write the page of :func:`html`, and beside it a PNG file with the pictures; returns the path of the latter."""
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(html(explanation, network, dataset, name), encoding="utf-8")
-    picture = page.with_suffix(".png")
-    figure(explanation).savefig(picture, dpi=200, metadata={"Software": MARK})
+    text, drawn, picture = html(explanation, network, dataset, name), figure(explanation), page.with_suffix(".png")
+    write_whole(page, text)
+    write_whole(picture, lambda path: drawn.savefig(path, dpi=200, metadata={"Software": MARK}))
     return picture
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brainseg.app.pictures import MARK
 from brainseg.app.weights import SHIPPED, SUFFIX, Weights, shipped
+from brainseg.data.outside import expecting, write_whole
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.experiments.fit import half_precision
@@ -35,6 +37,7 @@ def export(run: Run, prepared: Prepared, dataset: str, folder: Path = SHIPPED) -
         BrainsegError: If the run was trained on other data, or a kernel has a weight that is too large for half
             precision.
     """
+    _require_ours(run.recipe.model, folder)
     if (received := examples_of(run.recipe, prepared).fingerprint) != run.provenance["examples"]:
         raise BrainsegError(
             f"run {run.name} was trained on examples with the fingerprint {run.provenance['examples']}, received data "
@@ -59,10 +62,21 @@ def export(run: Run, prepared: Prepared, dataset: str, folder: Path = SHIPPED) -
         "upright": _rounded(_upright_dice(model, run, prepared, np.flatnonzero(test))),
     }
     record = Record(run.name, run.recipe, run.history, scores, provenance)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{run.recipe.model}.onnx").write_bytes(network)
-    (folder / f"{run.recipe.model}{SUFFIX}").write_bytes(gzip.compress(record.to_json().encode(), mtime=0))
+    text = gzip.compress(record.to_json().encode(), mtime=0)
+    write_whole(folder / f"{run.recipe.model}.onnx", network)
+    write_whole(folder / f"{run.recipe.model}{SUFFIX}", text)
     return shipped(run.recipe.model, folder)
+
+
+def _require_ours(model: str, folder: Path) -> None:
+    """Refuse to replace files that are no network of this package."""
+    file = folder / f"{model}.onnx"
+    theirs = [path for path in (file, file.with_suffix(SUFFIX)) if path.exists()]
+    if theirs:
+        with expecting(f"{theirs[0]} exists, and brainseg did not make it", "move it away, or choose another -o"):
+            shipped(model, folder)
+            if MARK.encode() not in file.read_bytes()[:64]:
+                raise ValueError("another program made the network")
 
 
 def _upright_dice(model: Any, run: Run, prepared: Prepared, rows: NDArray[np.intp]) -> float:

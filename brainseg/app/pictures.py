@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from brainseg.data.outside import readable
 from brainseg.errors import BrainsegError
 
 MARK = "brainseg"
@@ -41,8 +42,13 @@ def refuse_to_overwrite(files: Iterable[Path], inputs: Iterable[Path]) -> None:
             continue
         if _identity(file) in read:
             raise BrainsegError(f"{file} is an image that is to be read: choose another -o")
-        if not file.is_file() or not any(mark in file.read_bytes()[:4096] for mark in _MARKS):
+        if not file.is_file() or not any(mark in _head(file) for mark in _MARKS):
             raise BrainsegError(f"{file} exists, and brainseg did not make it: move it away, or choose another -o")
+
+
+def _head(file: Path) -> bytes:
+    with readable(file), file.open("rb") as content:
+        return content.read(4096)
 
 
 def _identity(path: Path) -> tuple[int, int]:

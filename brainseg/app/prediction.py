@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from brainseg.app.pictures import png
 from brainseg.app.slices import AT_ONCE, Slice, from_square, to_square
 from brainseg.app.weights import Weights
+from brainseg.data.outside import write_whole
 from brainseg.errors import BrainsegError
 from brainseg.models.predict import Answer, answered, asked
 from brainseg.opencv import cv2
@@ -150,8 +151,9 @@ def answer_files(folder: Path, name: str) -> dict[str, Path]:
 def write_prediction(prediction: Prediction, folder: Path, name: str) -> dict[str, Path]:
     """Write the :func:`answer_files`, mask (0 and 255) and outline, both of the image's size; returns their paths."""
     paths = answer_files(folder, name)
-    paths["mask"].write_bytes(png(np.where(prediction.mask, 255, 0).astype(np.uint8)))
-    paths["outline"].write_bytes(png(outlined(prediction)))
+    pictures = {"mask": np.where(prediction.mask, 255, 0).astype(np.uint8), "outline": outlined(prediction)}
+    for kind, picture in pictures.items():
+        write_whole(paths[kind], png(picture))
     return paths
 
 

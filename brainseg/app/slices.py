@@ -1,5 +1,7 @@
 """Any picture of a slice as the models take it: JPEG, PNG, DICOM or NIfTI, of any size."""
 
+import gzip
+import warnings
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from pathlib import Path
@@ -9,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from brainseg.data.coco import resized
+from brainseg.data.outside import FILE, expecting, read_bytes, readable, require_file, require_size
+from brainseg.data.pictures import decoded, header
 from brainseg.errors import BrainsegError
 from brainseg.opencv import cv2
 
@@ -17,6 +21,9 @@ Reader = Callable[[Path], Slice]
 
 AT_ONCE = 8
 """Images that are held and answered at once; more are hardly faster, and take more memory."""
+
+RUNS = 1 << 23
+"""Bytes of a run-length encoded DICOM image, at most; they can stand for 64 times as many."""
 
 COLOUR = 0.1
 """A picture is in colour if its red, green and blue differ anywhere by more than this share of its brightest value."""
@@ -42,11 +49,10 @@ def read_slice(path: Path, number: int | None = None) -> Slice:
         raise BrainsegError(f"received {path}, which is a folder: name the images in it, for instance {path}/*.png")
     if not path.is_file():
         raise BrainsegError(f"received {path}, which is no file: expected a JPEG, PNG, DICOM or NIfTI image")
-    if _is_nifti(path):
-        return _grey(_chosen(_nifti(path), number, path), path)
-    if _is_dicom(path):
-        return _grey(_chosen(_dicom(path), number, path), path)
-    return _grey(_chosen(_picture(path), number, path), path)
+    require_file(path, FILE)
+    read = _nifti if _is_nifti(path) else _dicom if _is_dicom(path) else _picture
+    with warnings.catch_warnings(action="ignore"):  # of libraries, about what is refused or does not matter here
+        return _grey(read(path, number), path)
 
 
 def image_files(given: Iterable[Path]) -> list[Path]:
@@ -110,7 +116,8 @@ def _frame(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def _within(folder: Path) -> list[Path]:
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    with readable(folder):
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     if not files:
         raise BrainsegError(f"received {folder}, a folder without files: name one with images in it")
     return files
@@ -121,65 +128,115 @@ def _is_nifti(path: Path) -> bool:
 
 
 def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
         return file.read(132).endswith(b"DICM")
 
 
-def _picture(path: Path) -> NDArray[Any]:
-    read = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
-    picture = cv2.imdecode(np.fromfile(path, np.uint8), read) if path.stat().st_size else None
-    if picture is None:
-        raise BrainsegError(f"{path} cannot be read: expected a JPEG, PNG, DICOM or NIfTI image")
+def _picture(path: Path, number: int | None) -> NDArray[Any]:
+    content = read_bytes(path)
+    header(content, path)
+    _choice(1, number, path)
+    picture = decoded(content, path, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
     if picture.ndim == 3:
         channels = cv2.split(picture)
         spread = np.maximum.reduce(channels) - np.minimum.reduce(channels)
         if float(spread.max()) > COLOUR * float(picture.max()):
             raise BrainsegError(f"{path} is a picture in colour, expected shades of grey")
         picture = picture[..., 1]
-    return np.asarray(picture)[np.newaxis]
+    return np.asarray(picture)
 
 
-def _nifti(path: Path) -> NDArray[Any]:
+def _nifti(path: Path, number: int | None) -> NDArray[Any]:
     import nibabel  # here, because a picture should not wait for it
-    from nibabel.filebasedimages import ImageFileError
+    from nibabel.orientations import apply_orientation, io_orientation
 
-    try:
-        volume: Any = nibabel.as_closest_canonical(nibabel.load(path))  # type: ignore[no-untyped-call]
-        values = np.squeeze(volume.get_fdata(dtype=np.float32))
-    except (ImageFileError, OSError, EOFError) as error:
-        raise BrainsegError(f"{path} cannot be read as NIfTI: {error}") from error
-    if values.ndim not in (2, 3):
-        raise BrainsegError(f"{path} has the shape {values.shape}, expected a slice or a volume of slices")
-    stack = values[..., np.newaxis] if values.ndim == 2 else values
-    return np.asarray(stack.transpose(2, 1, 0)[:, ::-1, ::-1])
+    with expecting(f"{path} cannot be read as NIfTI", "save it again"):
+        if path.suffix == ".gz":
+            _require_whole(path)
+        volume: Any = nibabel.load(path)
+        kind, shape = volume.get_data_dtype(), (*volume.shape, 1, 1)[: max(3, len(volume.shape))]
+        if kind.kind not in "iuf":
+            raise ValueError(f"values of the kind {kind}, expected numbers")
+        if kind.itemsize * np.prod(shape, dtype=float) > FILE:
+            raise ValueError(f"the shape {shape}, expected at most {FILE:,} bytes")
+        turned: Any = io_orientation(volume.affine)  # type: ignore[no-untyped-call]
+        if not np.isfinite(turned).all():
+            raise ValueError("axes without a direction")
+        cut = _cut(shape, turned, number, path)
+        values = np.asarray(volume.dataobj[cut[: len(volume.shape)]], np.float32)
+        solid: Any = apply_orientation(  # type: ignore[no-untyped-call]
+            values.reshape([*values.shape, 1, 1][: len(shape)]), turned
+        )
+        values = np.squeeze(solid)
+    require_size(path, *values.shape[::-1])
+    return np.asarray(values.T[::-1, ::-1])
 
 
-def _dicom(path: Path) -> NDArray[Any]:
+def _cut(shape: tuple[int, ...], turned: NDArray[Any], number: int | None, path: Path) -> tuple[slice, ...]:
+    """What to read of a volume, so that nothing but the chosen slice is: all of each axis but the last one of three.
+
+    The axes are counted as they are once the volume is ``turned``, and those of one voxel are not counted.
+    """
+    order = [*(int(np.flatnonzero(turned[:, 0] == axis)[0]) for axis in range(3)), *range(3, len(shape))]
+    long = [axis for axis in order if shape[axis] != 1]
+    if len(long) not in (2, 3):
+        raise BrainsegError(f"{path} has the shape {shape}, expected a slice or a volume of slices")
+    chosen = _choice(0 if min(shape) < 1 else shape[long[2]] if len(long) == 3 else 1, number, path)
+    cut = [slice(None)] * len(shape)
+    if len(long) == 3:
+        backwards = long[2] < 3 and turned[long[2], 1] < 0
+        place = shape[long[2]] - 1 - chosen if backwards else chosen
+        cut[long[2]] = slice(place, place + 1)
+    return tuple(cut)
+
+
+def _require_whole(path: Path) -> None:
+    """Unpack a file to its end, where its checksum is."""
+    unpacked = 0
+    with gzip.open(path) as file:
+        while part := file.read(1 << 20):
+            unpacked += len(part)
+            if unpacked > FILE:
+                raise ValueError(f"it unpacks to more than {FILE:,} bytes")
+
+
+def _dicom(path: Path, number: int | None) -> NDArray[Any]:
     import pydicom  # here, because a picture should not wait for it
     from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+    from pydicom.pixels.utils import pixel_array
 
-    content = pydicom.dcmread(path)
-    if "PixelData" not in content:
-        raise BrainsegError(f"{path} is a DICOM file without an image")
-    if content.get("SamplesPerPixel", 1) != 1:
-        raise BrainsegError(f"{path} is a DICOM file in colour, expected shades of grey")
-    try:
-        stored = content.pixel_array
-    except (AttributeError, RuntimeError, ValueError, NotImplementedError) as error:
-        raise BrainsegError(f"the image in {path} cannot be decoded, save it uncompressed: {error}") from error
-    values = np.asarray(apply_voi_lut(apply_modality_lut(stored, content), content), np.float32)
-    if content.get("PhotometricInterpretation") == "MONOCHROME1":
-        values = values.max() - values
-    return values if values.ndim == 3 else values[np.newaxis]
+    with expecting(f"the image in {path} cannot be decoded", "save it uncompressed"):
+        about = pydicom.filereader.read_file_meta_info(path)
+        if about.get("TransferSyntaxUID") == pydicom.uid.DeflatedExplicitVRLittleEndian:
+            raise ValueError("it is compressed as a whole")
+        content = pydicom.dcmread(path)
+        if "PixelData" not in content:
+            raise BrainsegError(f"{path} is a DICOM file without an image")
+        if content.get("SamplesPerPixel", 1) != 1:
+            raise BrainsegError(f"{path} is a DICOM file in colour, expected shades of grey")
+        if (colours := content.get("PhotometricInterpretation")) not in ("MONOCHROME1", "MONOCHROME2"):
+            raise BrainsegError(f"{path} is a DICOM file with colours {colours}, expected shades of grey")
+        require_size(path, int(content.Rows), int(content.Columns))
+        frames = int(content.get("NumberOfFrames") or 1)
+        chosen = _choice(frames, number, path)
+        if content.file_meta.TransferSyntaxUID == pydicom.uid.RLELossless:
+            frame = pydicom.encaps.get_frame(content.PixelData, chosen, number_of_frames=frames)
+            if len(frame) > RUNS:
+                raise ValueError(f"{len(frame):,} bytes of runs, expected at most {RUNS:,}")
+        stored = pixel_array(content, index=chosen)
+        if (width := content.get("WindowWidth")) is not None and np.min(np.asarray(width, float)) < 1:
+            del content.WindowWidth  # some devices write 0 where there is no window
+        values = np.asarray(apply_voi_lut(apply_modality_lut(stored, content), content), np.float32)
+        return values.max() - values if colours == "MONOCHROME1" else values
 
 
-def _chosen(stack: NDArray[Any], number: int | None, path: Path) -> NDArray[Any]:
-    if not stack.size:
+def _choice(slices: int, number: int | None, path: Path) -> int:
+    if slices < 1:
         raise BrainsegError(f"{path} is empty: it has no slices")
-    chosen = len(stack) // 2 if number is None else number
-    if not 0 <= chosen < len(stack):
-        raise BrainsegError(f"received slice {number} of {path}, expected one from 0 to {len(stack) - 1}")
-    return np.asarray(stack[chosen])
+    chosen = slices // 2 if number is None else number
+    if not 0 <= chosen < slices:
+        raise BrainsegError(f"received slice {number} of {path}, expected one from 0 to {slices - 1}")
+    return chosen
 
 
 def _grey(values: NDArray[Any], path: Path) -> Slice:

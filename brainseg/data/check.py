@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from brainseg.data import VALIDATION_SHARE
 from brainseg.data.cases import Case, cases
-from brainseg.data.cheng import Border, read_borders
+from brainseg.data.checksums import CHECKSUMS, changed_files, unlike_published
+from brainseg.data.cheng import Border, all_borders, repeated
 from brainseg.data.coco import (
     FOLDER,
     SPLITS,
@@ -31,6 +32,7 @@ from brainseg.data.coco import (
     published_mask,
     read_dataset,
 )
+from brainseg.data.outside import read_bytes
 from brainseg.errors import BrainsegError
 
 PUBLISHED_SIZE = 128
@@ -56,7 +58,7 @@ class Report:
             ``border`` (areas), ``published`` (area of the mask that the published steps make, 128 pixels wide),
             ``closed`` (number of its pixels that the closing among these steps changes), ``dice`` and ``iou`` of box
             and border, ``box_is_tumour`` and ``tumour_in_box`` (share of the one inside the other), ``readable``,
-            ``content`` (digest of the file). Numbers are NaN where a mask that they need does not exist.
+            ``why`` not, ``content`` (digest of the file). Numbers are NaN where a mask that they need does not exist.
         pairing: Runs of images that the published pairing gives another image's annotation: ``split``, ``first`` and
             ``last`` position, ``images``, ``offset`` (position of the label minus that of the image), mean
             ``label_dice``, and ``apart``, how many of these labels do not touch the image's own. An image without a
@@ -116,7 +118,8 @@ class Report:
 
 def check(root: Path, progress: bool = False) -> Report:
     """Look for what is odd in the data set at ``root``; overlaps are measured at the size of the stored images."""
-    dataset, borders = read_dataset(root), read_borders(root)
+    dataset, drawn = read_dataset(root), all_borders(root)
+    borders = {border.number: border for border in drawn}
     found = list(cases(dataset, borders))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         measured = tqdm(pool.map(_measure, found), total=len(found), desc="check", unit="image", disable=not progress)
@@ -128,7 +131,7 @@ def check(root: Path, progress: bool = False) -> Report:
         *_file_findings(images, dataset, root),
         *_pairing_findings(images, pairing, dataset),
         *_label_findings(images, dataset),
-        *_border_findings(images, borders),
+        *_border_findings(images, borders, repeated(drawn)),
         *_agreement_findings(images, agreement),
         *_category_findings(images, dataset),
         *_patient_findings(images, patients),
@@ -160,17 +163,18 @@ def _measure(case: Case) -> dict[str, Any]:
         "box": _area(case.box),
         "border": _area(case.tumour),
         **_overlaps(case.box, case.tumour),
-        "readable": _readable(image),
-        "content": hashlib.sha256(image.path.read_bytes()).hexdigest(),
+        **_content(image),
     }
 
 
-def _readable(image: Image) -> bool:
+def _content(image: Image) -> dict[str, Any]:
+    content, why = "", ""
     try:
+        content = hashlib.sha256(read_bytes(image.path)).hexdigest()
         image.read()
-    except BrainsegError:
-        return False
-    return True
+    except BrainsegError as error:
+        why = str(error)
+    return {"readable": not why, "why": why, "content": content or str(image.path)}
 
 
 def _published(case: Case) -> dict[str, float]:
@@ -291,12 +295,15 @@ def _areas(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def _file_findings(images: pd.DataFrame, dataset: dict[str, Split], root: Path) -> Iterator[Finding]:
-    unreadable = "images that cannot be read, or are coloured or of another size"
-    yield _images(unreadable, images, ~images["readable"])
+    why = [why.removeprefix(f"{root / FOLDER}/") for why in images["why"][~images["readable"]]]
+    yield "images that cannot be read, or are coloured or of another size", len(why), len(images), _some(why, "; ")
     yield _images("image files identical to an earlier one", images, images.duplicated("content"))
     yield _images("images of a slice that another image shows", images, images.duplicated("number"))
     listed = {image.path for split in dataset.values() for image in split.images}
     unlisted = [path.name for path in sorted((root / FOLDER).glob("*/*.jpg")) if path not in listed]
+    changed = changed_files(root) if (root / CHECKSUMS).is_file() else unlike_published(root)
+    if changed:  # as above
+        yield "files that are not as they were made or published", len(changed), len(images), _some(changed)
     yield "image files that no annotation file lists", len(unlisted), len(images) + len(unlisted), _some(unlisted)
 
 
@@ -368,7 +375,10 @@ def _is_misdescribed(annotation: Annotation, image: Image) -> bool:
     return bool(np.abs(extent - annotation.bbox).max() > 1)
 
 
-def _border_findings(images: pd.DataFrame, borders: dict[int, Border]) -> Iterator[Finding]:
+def _border_findings(images: pd.DataFrame, borders: dict[int, Border], several: list[int]) -> Iterator[Finding]:
+    if several:  # not else: the recorded findings about the study's images are compared row by row with others
+        named = _some([str(number) for number in several])
+        yield "slices with several borders, of which the last counts", len(several), len(borders), named
     yield _images("images without a border", images, images["border"].isna())
     yield _images("images whose border encloses no pixel", images, images["border"] == 0)
     unused = sorted(borders.keys() - set(images["number"]))

@@ -6,25 +6,35 @@ stretched to 640x640. Cheng's own tumour borders, tumour types and patient IDs t
 
 import io
 import json
+import math
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import h5py
 import numpy as np
 import pandas as pd
+import yaml
 from numpy.typing import NDArray
 
-from brainseg.data.coco import RunLengths, decode, enclosed_area, encode, read_json
+from brainseg.data.coco import RunLengths, decode, enclosed_area, encode, outline, read_annotations
+from brainseg.data.outside import SIDE, TEXT, expecting, read_bytes, require_size, shown, write_whole
 from brainseg.errors import BrainsegError
 
 BORDERS = Path("cheng2017", "annotations.coco.json")
+SCHEMA = yaml.safe_load(Path(__file__).with_name("cheng.schema.yml").read_text(encoding="utf-8"))
+MAT: Final = 1 << 26
+"""Bytes of a ``.mat`` file, at most; the largest has less than a megabyte."""
+
+AGAIN = "make it again with 'brainseg data import-cheng'"
 
 _TYPES = {"meningioma": "meningioma", "glioma": "glioma", "pituitary tumor": "pituitary"}
 _CATEGORIES = [{"id": i, "name": name, "supercategory": "tumor"} for i, name in enumerate(_TYPES, start=1)]
+_SOURCE = {"contributor": "Jun Cheng", "url": "https://doi.org/10.6084/m9.figshare.1512427.v5"}
 _LICENCE = {"id": 1, "name": "CC BY 4.0", "url": "https://creativecommons.org/licenses/by/4.0/"}
 
 
@@ -72,29 +82,47 @@ class Border:
 
 
 def read_borders(root: Path) -> dict[int, Border]:
-    """Read ``root/cheng2017/annotations.coco.json``: borders by slice number."""
-    path = root / BORDERS
-    content = read_json(path)
-    try:
-        types = {c["id"]: _TYPES[c["name"]] for c in content["categories"]}
-        images = {i["id"]: i for i in content["images"]}
-        borders = [_border(entry, images[entry["image_id"]], types) for entry in content["annotations"]]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    """Read ``root/cheng2017/annotations.coco.json``: borders by slice number.
+
+    Raises:
+        BrainsegError: If it is no border file, or a slice has several borders.
+    """
+    borders = all_borders(root)
+    if several := repeated(borders):
         raise BrainsegError(
-            f"{path} is not a border file ({type(error).__name__}: {error}): "
-            "make it again with 'brainseg data import-cheng'"
-        ) from error
+            f"{root / BORDERS} has several borders of slice {several[0]}, expected one of each: {AGAIN}"
+        )
     return {border.number: border for border in borders}
 
 
+def all_borders(root: Path) -> list[Border]:
+    """As :func:`read_borders`, in file order, and a slice may have several."""
+    path = root / BORDERS
+    content = read_annotations(path, SCHEMA, AGAIN)
+    types = {c["id"]: _TYPES[c["name"]] for c in content["categories"]}
+    images = {i["id"]: i for i in content["images"]}
+    try:
+        return [_border(entry, images[entry["image_id"]], types) for entry in content["annotations"]]
+    except KeyError as error:
+        raise BrainsegError(
+            f"{path} has a border of slice or type {error}, which is not in the file: {AGAIN}"
+        ) from error
+
+
+def repeated(borders: Iterable[Border]) -> list[int]:
+    """Numbers of the slices that have several borders."""
+    return [number for number, times in Counter(border.number for border in borders).items() if times > 1]
+
+
 def _border(entry: dict[str, Any], image: dict[str, Any], types: dict[int, str]) -> Border:
+    number = int(Path(image["file_name"]).stem)
     return Border(
-        number=int(Path(image["file_name"]).stem),
-        width=int(image["width"]),
-        height=int(image["height"]),
-        patient_id=str(image["patient_id"]),
+        number=number,
+        width=image["width"],
+        height=image["height"],
+        patient_id=image["patient_id"],
         tumour_type=types[entry["category_id"]],
-        polygon=np.array(entry["segmentation"][0], np.float64).reshape(-1, 2),
+        polygon=outline(entry["segmentation"][0], f"the border of slice {number}"),
     )
 
 
@@ -116,19 +144,17 @@ def import_cheng(sources: Path | Sequence[Path], out: Path) -> pd.DataFrame:
     borders = [border for border, _ in slices]
     if len({b.number for b in borders}) < len(borders):
         raise BrainsegError(f"{', '.join(map(str, files))} hold a slice twice: name each zip file or folder once")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(out.name + ".partial")
+    _require_ours(out)
     patients = len({b.patient_id for b in borders})
     info = {
         "description": "Tumour borders and patient IDs of Jun Cheng's brain tumor dataset "
         f"({len(borders)} T1-weighted contrast-enhanced slices, {patients} patient IDs)",
         "version": "5",
         "year": 2017,
-        "contributor": "Jun Cheng",
-        "url": "https://doi.org/10.6084/m9.figshare.1512427.v5",
+        **_SOURCE,
     }
-    partial.write_text(json.dumps(border_file(borders, info), separators=(",", ":")), encoding="utf-8")
-    partial.replace(out)
+    text = json.dumps(border_file(borders, info), separators=(",", ":"))
+    write_whole(out, text)
     return pd.DataFrame(
         {
             "number": [b.number for b in borders],
@@ -140,38 +166,70 @@ def import_cheng(sources: Path | Sequence[Path], out: Path) -> pd.DataFrame:
     )
 
 
+def _require_ours(out: Path) -> None:
+    """Refuse to overwrite what is no border file of Cheng's slices."""
+    if not out.exists():
+        return
+    with expecting(f"{out} exists, and brainseg did not make it", "move it away, or name another file"):
+        info = json.loads(read_bytes(out, TEXT))["info"]
+        if {field: info[field] for field in _SOURCE} != _SOURCE:
+            raise ValueError("another source")
+
+
 def _mat_files(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
     for source in sources:
         if source.is_dir():
             yield from _mat_files(sorted(source.glob("*.zip")))
-            yield from ((str(path), path.read_bytes()) for path in sorted(source.rglob("*.mat")))
-        elif zipfile.is_zipfile(source):
-            with zipfile.ZipFile(source) as archive:
-                names = [name for name in archive.namelist() if name.endswith(".mat")]
-                yield from ((f"{source}/{name}", archive.read(name)) for name in names)
+            yield from ((str(path), read_bytes(path, MAT)) for path in sorted(source.rglob("*.mat")))
+        elif source.is_file() and zipfile.is_zipfile(source):
+            with expecting(f"{source} is a damaged zip file", "fetch it again"), zipfile.ZipFile(source) as archive:
+                for about in archive.infolist():
+                    if about.filename.endswith(".mat"):
+                        if about.file_size > MAT:
+                            raise ValueError(f"{about.filename} has {about.file_size:,} bytes, more than {MAT:,}")
+                        yield f"{source}/{about.filename}", archive.read(about)
         else:
             raise BrainsegError(f"{source} is neither a folder nor a zip file: name Cheng's zip files or their folder")
 
 
 def _read_mat(name: str, data: bytes) -> tuple[Border, float]:
     """Read one MATLAB 7.3 file; HDF5 readers see MATLAB's arrays transposed."""
-    try:
+    with expecting(f"{name} is not one of Cheng's .mat files", "leave it out"):
         with h5py.File(io.BytesIO(data), "r") as file:
-            cjdata = file["cjdata"]
-            width, height = cjdata["image"].shape
+            width, height = _array(file, "image", shape_only=True)
+            require_size(name, height, width)
+            patient_id = "".join(map(chr, _array(file, "PID").ravel()))
+            for what, text, pattern in (
+                ("name", Path(name).stem, "[0-9]{1,9}"),
+                ("PID", patient_id, "[A-Za-z0-9_.-]+"),
+            ):
+                if re.fullmatch(pattern, text) is None:
+                    raise ValueError(f"{what} {shown(text)}")
+            drawn = _array(file, "tumorMask").T > 0
+            if drawn.shape != (height, width):
+                raise ValueError(f"a mask of {drawn.shape} on an image of {(height, width)}")
             border = Border(
                 number=int(Path(name).stem),
                 width=int(width),
                 height=int(height),
-                patient_id="".join(map(chr, cjdata["PID"][()].ravel())),
-                tumour_type=dict(enumerate(_TYPES.values(), start=1))[int(cjdata["label"][()].item())],
-                polygon=np.asarray(cjdata["tumorBorder"][()], np.float64).reshape(-1, 2),
+                patient_id=patient_id,
+                tumour_type=dict(enumerate(_TYPES.values(), start=1))[int(_array(file, "label").item())],
+                polygon=outline(_array(file, "tumorBorder").ravel(), "tumorBorder"),
             )
-            drawn = cjdata["tumorMask"][()].T > 0
-    except (OSError, KeyError, ValueError, IndexError) as error:
-        raise BrainsegError(f"{name} is not one of Cheng's .mat files ({type(error).__name__}: {error})") from error
-    inside = decode(encode([border.polygon], border.height, border.width))
-    return border, float(2 * (inside & drawn).sum() / max(inside.sum() + drawn.sum(), 1))
+        inside = decode(encode([border.polygon], border.height, border.width))
+        return border, float(2 * (inside & drawn).sum() / max(inside.sum() + drawn.sum(), 1))
+
+
+def _array(file: h5py.File, name: str, shape_only: bool = False) -> Any:
+    """An array of ``cjdata``: numbers, no more than a picture has, in this file and not in another."""
+    for place in ("cjdata", f"cjdata/{name}"):
+        if not isinstance(file.get(place, getlink=True), h5py.HardLink):
+            raise ValueError(f"{place} is missing, or in another file")
+    stored = file[f"cjdata/{name}"]
+    sizes = [stored.size, *([math.prod(stored.chunks)] if stored.chunks else [])]
+    if stored.dtype.kind not in "buif" or stored.is_virtual or stored.external or max(sizes) > SIDE**2:
+        raise ValueError(f"{name} is no array of numbers, or too large")
+    return stored.shape if shape_only else stored[()]
 
 
 def border_file(borders: Sequence[Border], info: Mapping[str, Any]) -> dict[str, Any]:

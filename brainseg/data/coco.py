@@ -5,18 +5,21 @@ Images and annotations can be paired in two ways. :func:`pair_by_id` follows the
 :func:`published_mask` repeats that notebook's steps from polygon to binary mask.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from brainseg.data.outside import SIDE, TEXT, read_bytes, readable
+from brainseg.data.pictures import decoded, header
+from brainseg.data.schema import read_json, require
 from brainseg.errors import BrainsegError
 from brainseg.opencv import cv2
 
@@ -24,9 +27,19 @@ SPLITS = ("train", "valid", "test")
 FOLDER = "tumorseg-coco"
 ANNOTATIONS = "_annotations.coco.json"
 
+SCHEMA = yaml.safe_load(Path(__file__).with_name("coco.schema.yml").read_text(encoding="utf-8"))
+AGAIN = "fetch the data set again"
+
+REACH: Final = 4 * SIDE
+"""Pixels from the corner of an image that a point of an outline may lie, at most."""
+
+LENGTH: Final = 64 * SIDE
+"""Pixels that an outline may be long, at most."""
+
 RunLengths = dict[str, Any]
 """A mask as pycocotools' compressed run lengths."""
 
+_KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP"}
 _CLOSING = {
     "train": cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)),
     "test": np.ones((5, 5), np.uint8),
@@ -43,7 +56,7 @@ class Annotation:
         bbox: x, y, width and height in pixels, as in the file.
         polygons (tuple of ndarray, each (k, 2)): Outlines as x, y in pixels of the image; empty where the region is
             run-length encoded.
-        rle: COCO run-length encoding, compressed or not.
+        rle: COCO run-length encoding, its ``counts`` as numbers.
         area: In square pixels, as in the file.
     """
 
@@ -72,9 +85,7 @@ class Annotation:
                 f"annotation {self.id} is run-length encoded for height and width {self.rle['size']}, "
                 f"its image has {[height, width]}: correct the annotation file"
             )
-        if isinstance(self.rle["counts"], list):
-            return dict(coco_mask.frPyObjects(self.rle, height, width))
-        return self.rle
+        return dict(coco_mask.frPyObjects(self.rle, height, width))
 
 
 @dataclass(frozen=True)
@@ -89,17 +100,27 @@ class Image:
 
     def read(self) -> NDArray[np.uint8]:
         """Grey values, equal to each of the three channels that ``cv2.imread`` returns; refuses any other image."""
-        pixels = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise BrainsegError(f"{self.path} cannot be decoded as an image: fetch the data set again")
-        grey, *others = cv2.split(pixels)
-        if not all(np.array_equal(grey, other) for other in others):
-            raise BrainsegError(f"{self.path} is a coloured image, expected a grey one: fetch the data set again")
-        if grey.shape != (self.height, self.width):
+        content = read_bytes(self.path)
+        about = header(content, self.path)
+        if (about.height, about.width) != (self.height, self.width):
             raise BrainsegError(
-                f"{self.path} has height and width {list(grey.shape)}, its annotation file says "
-                f"{[self.height, self.width]}: fetch the data set again"
+                f"{self.path} has height and width {[about.height, about.width]}, its annotation file says "
+                f"{[self.height, self.width]}: {AGAIN}"
             )
+        if about.kind != _KINDS.get(self.path.suffix.lower(), about.kind):
+            raise BrainsegError(f"{self.path} is a {about.kind} picture, not what its name says: {AGAIN}")
+        if about.bits != 8 or about.channels not in (1, 3):
+            raise BrainsegError(
+                f"{self.path} has {about.channels} values of {about.bits} bits per pixel, expected 1 or 3 of 8: {AGAIN}"
+            )
+        if about.orientation != 1:
+            raise BrainsegError(
+                f"{self.path} is to be turned (EXIF orientation {about.orientation}), and its labels are not: "
+                "save it without that entry"
+            )
+        grey, *others = cv2.split(decoded(content, self.path, cv2.IMREAD_COLOR))
+        if not all(np.array_equal(grey, other) for other in others):
+            raise BrainsegError(f"{self.path} is a coloured image, expected a grey one: {AGAIN}")
         return np.asarray(grey, np.uint8)
 
 
@@ -132,61 +153,111 @@ def read_dataset(root: Path) -> dict[str, Split]:
 def read_split(folder: Path) -> Split:
     """Read one split: ``_annotations.coco.json`` and the names of the images beside it, which all must be there."""
     path = folder / ANNOTATIONS
-    content = read_json(path)
-    try:
-        categories = {int(c["id"]): str(c["name"]) for c in content["categories"]}
-        images = tuple(_image(entry, folder) for entry in content["images"])
-        annotations = tuple(_annotation(entry, categories) for entry in content["annotations"])
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise BrainsegError(
-            f"{path} is not a COCO annotation file ({type(error).__name__}: {error}): fetch the data set again"
-        ) from error
+    content = read_annotations(path, SCHEMA, AGAIN)
+    categories = {c["id"]: c["name"] for c in content["categories"]}
+    images = tuple(_image(entry, folder) for entry in content["images"])
     _require_files(images, folder)
-    _require_image_ids(images, annotations, path)
+    _require_ids(images, content["annotations"], categories, path)
+    sizes = {image.id: (image.height, image.width) for image in images}
+    annotations = tuple(_annotation(entry, categories, sizes[entry["image_id"]]) for entry in content["annotations"])
     return Split(folder.name, images, annotations, tuple(categories.values()))
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file in UTF-8, with or without byte order mark."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
+def read_annotations(path: Path, schema: dict[str, Any], instead: str) -> Any:
+    """Read a COCO file that must fit a schema; ``instead`` says what to do with one that does not."""
+    if not path.exists():
         raise BrainsegError(
             f"{path} does not exist: name the folder of a data set, or make one with 'brainseg data fetch' "
             "or 'brainseg data make-phantom'"
-        ) from error
-    except ValueError as error:
-        raise BrainsegError(f"{path} is not valid JSON ({error}): fetch the data set again") from error
+        )
+    content = read_json(read_bytes(path, TEXT), path, instead)
+    require(content, schema, f"{path}, which should be {schema['description']}")
+    return content
 
 
 def _image(entry: dict[str, Any], folder: Path) -> Image:
-    name = str(entry["file_name"])
-    number = re.match(r"\d+", name)
-    if number is None:
-        raise BrainsegError(f"image {name} in {folder} has no slice number: expected a name like '1000_jpg.rf.….jpg'")
-    return Image(int(entry["id"]), folder / name, int(number[0]), int(entry["height"]), int(entry["width"]))
+    name = entry["file_name"]
+    number = int(re.split("[^0-9]", name, maxsplit=1)[0])
+    return Image(entry["id"], folder / name, number, entry["height"], entry["width"])
 
 
-def _annotation(entry: dict[str, Any], categories: dict[int, str]) -> Annotation:
-    segmentation = entry["segmentation"]
+def _annotation(entry: dict[str, Any], categories: dict[int, str], size: tuple[int, int]) -> Annotation:
+    segmentation, what = entry["segmentation"], f"annotation {entry['id']}"
     encoded = isinstance(segmentation, dict)
-    polygons = () if encoded else tuple(np.array(p, np.float64).reshape(-1, 2) for p in segmentation)
-    if not encoded and not polygons:
-        raise ValueError(f"annotation {entry['id']} has neither polygon nor run-length encoding")
-    x, y, width, height = (float(v) for v in entry["bbox"])
+    x, y, width, height = map(float, entry["bbox"])
     return Annotation(
-        id=int(entry["id"]),
-        image_id=int(entry["image_id"]),
-        category=categories[int(entry["category_id"])],
+        id=entry["id"],
+        image_id=entry["image_id"],
+        category=categories[entry["category_id"]],
         bbox=(x, y, width, height),
-        polygons=polygons,
-        rle=segmentation if encoded else None,
+        polygons=() if encoded else tuple(outline(points, what) for points in segmentation),
+        rle=_run_lengths(segmentation, what, size) if encoded else None,
         area=float(entry["area"]),
     )
 
 
+def outline(points: Any, what: str) -> NDArray[np.float64]:
+    """A list x, y, x, y, … as points (k, 2), if they are an outline: three or more, near the image, not endless.
+
+    >>> outline([0, 0, 4, 0, 4, 3], "border 1").shape
+    (3, 2)
+    >>> outline([0, 0, 4, 0, 4, float("nan")], "border 1")
+    Traceback (most recent call last):
+    brainseg.errors.BrainsegError: border 1 is no outline: expected 3 points x, y or more, within 16384 pixels
+    """
+    try:
+        numbers = np.asarray(points)
+    except ValueError:  # lists of different lengths
+        numbers = np.array(None)
+    if (
+        numbers.dtype.kind not in "iuf"
+        or numbers.ndim != 1
+        or numbers.size % 2
+        or numbers.size < 6
+        or not (np.abs(numbers.astype(np.float64)) <= REACH).all()
+    ):
+        raise BrainsegError(f"{what} is no outline: expected 3 points x, y or more, within {REACH} pixels")
+    found = numbers.astype(np.float64).reshape(-1, 2)
+    if (length := np.abs(np.diff(found, axis=0)).max(axis=1).sum()) > LENGTH:
+        raise BrainsegError(f"{what} is {length:.0f} pixels long, expected at most {LENGTH}: draw it with fewer points")
+    return found
+
+
+def _run_lengths(rle: dict[str, Any], what: str, size: tuple[int, int]) -> RunLengths:
+    """A run-length encoding with its runs as numbers, if they are whole ones that fill the image."""
+    counts = _uncompressed(rle["counts"]) if isinstance(rle["counts"], str) else rle["counts"]
+    if tuple(rle["size"]) != size:
+        raise BrainsegError(
+            f"{what} is run-length encoded for height and width {rle['size']}, its image has {list(size)}: "
+            "correct the annotation file"
+        )
+    if not all(type(run) is int and run >= 0 for run in counts) or sum(counts) != size[0] * size[1]:
+        raise BrainsegError(
+            f"{what} has runs that do not fill its image of {size[0]} × {size[1]} pixels: correct the annotation file"
+        )
+    return {"size": list(size), "counts": counts}
+
+
+def _uncompressed(text: str) -> list[int]:
+    """The runs that pycocotools' compression stands for: six bits a character, from the fourth run on differences."""
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32 == 0:
+            value -= (bits & 16) << (shift - 4)
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value = shift = 0
+        if not 0 <= bits < 64 or shift > 60:
+            return []
+    return runs
+
+
 def _require_files(images: tuple[Image, ...], folder: Path) -> None:
-    present = {entry.name for entry in folder.iterdir()}
+    with readable(folder):
+        present = {entry.name for entry in folder.iterdir()}
     missing = [image.path.name for image in images if image.path.name not in present]
     if missing:
         raise BrainsegError(
@@ -195,16 +266,19 @@ def _require_files(images: tuple[Image, ...], folder: Path) -> None:
         )
 
 
-def _require_image_ids(images: tuple[Image, ...], annotations: tuple[Annotation, ...], path: Path) -> None:
+def _require_ids(
+    images: tuple[Image, ...], annotations: list[dict[str, Any]], categories: dict[int, str], path: Path
+) -> None:
     ids = {image.id for image in images}
     if len(ids) < len(images):
         raise BrainsegError(f"{path} uses an image id twice: every image needs an id of its own")
     for annotation in annotations:
-        if annotation.image_id not in ids:
-            raise BrainsegError(
-                f"annotation {annotation.id} in {path} belongs to image id {annotation.image_id}, "
-                "which is not in the file: fetch the data set again"
-            )
+        for kind, among in (("image", ids), ("category", categories)):
+            if (received := annotation[f"{kind}_id"]) not in among:
+                raise BrainsegError(
+                    f"annotation {annotation['id']} in {path} belongs to {kind} id {received}, "
+                    f"which is not in the file: {AGAIN}"
+                )
 
 
 def pair_by_id(split: Split) -> list[tuple[Image, tuple[Annotation, ...]]]:
@@ -263,7 +337,7 @@ def union(annotations: Iterable[Annotation], image: Image) -> RunLengths:
 
 def encode(polygons: Iterable[NDArray[np.float64]], height: int, width: int) -> RunLengths:
     """Fill polygons of x, y points, pixel (0, 0) covering [0, 1] x [0, 1]: their union."""
-    parts = coco_mask.frPyObjects([np.ravel(p).tolist() for p in polygons], height, width)
+    parts = coco_mask.frPyObjects([outline(np.ravel(p), "a region").ravel().tolist() for p in polygons], height, width)
     return dict(coco_mask.merge(parts))
 
 

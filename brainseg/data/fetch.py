@@ -1,10 +1,12 @@
 """Download the real data set: the study's images from Kaggle, Cheng's slices with their borders from figshare."""
 
+import logging
 import re
 import shutil
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import kagglehub
@@ -12,14 +14,19 @@ import pooch
 import requests
 from tqdm import tqdm
 
+from brainseg.data.checksums import sha256, unlike_published
 from brainseg.data.cheng import BORDERS, import_cheng
 from brainseg.data.coco import ANNOTATIONS, FOLDER, SPLITS, read_dataset
+from brainseg.data.outside import write_whole
 from brainseg.errors import BrainsegError
 
 HANDLE = "pkdarabi/brain-tumor-image-dataset-semantic-segmentation/versions/1"
 FIGSHARE = "https://ndownloader.figshare.com/files"
 FILE_IDS = (3381290, 3381296, 3381293, 3381302)
 ZIPS = BORDERS.parent / "zips"
+
+CHECKSUMS_OF = ".sha256"
+LOG = logging.getLogger("brainseg")
 
 RETRIES = 3
 _TIMEOUT = 60
@@ -52,6 +59,10 @@ def fetch(
         _fetch_images(root, kaggle)
     if not (root / BORDERS).exists():
         _fetch_borders(root, figshare, progress)
+    if (figshare, kaggle) == (FIGSHARE, kagglehub.dataset_download) and (changed := unlike_published(root)):
+        raise BrainsegError(
+            f"{len(changed)} files in {root} are not as published, {changed[0]}: remove them, and fetch again"
+        )
 
 
 def _has_images(root: Path) -> bool:
@@ -91,13 +102,16 @@ def _split_folder(source: Path, name: str) -> Path:
 def _place(source: Path, target: Path) -> None:
     """Link or copy a split's files, the annotations last: while they are missing, the split counts as incomplete."""
     target.mkdir(parents=True, exist_ok=True)
-    (target / ANNOTATIONS).unlink(missing_ok=True)
     for file in sorted(source.iterdir(), key=lambda path: path.name == ANNOTATIONS):
-        (target / file.name).unlink(missing_ok=True)
+        place = target / file.name
+        if place.exists():
+            if sha256(place) == sha256(file):
+                continue
+            raise BrainsegError(f"{place} is not what Kaggle has: move it away, and fetch again")
         try:
-            (target / file.name).hardlink_to(file)
+            place.hardlink_to(file)
         except OSError:
-            shutil.copy2(file, target / file.name)
+            write_whole(place, partial(shutil.copy2, file))
 
 
 def _fetch_borders(root: Path, figshare: str, progress: bool) -> None:
@@ -105,16 +119,29 @@ def _fetch_borders(root: Path, figshare: str, progress: bool) -> None:
     store = pooch.create(root / ZIPS, figshare, registry=dict.fromkeys(urls), urls=urls, retry_if_failed=RETRIES)
     pooch.get_logger().setLevel("WARNING")
     for name, url in urls.items():
-        partial = root / ZIPS / f"{name}.partial"
+        begun = root / ZIPS / f"{name}.partial"
         try:
-            path = Path(store.fetch(name, downloader=_Continuation(partial, progress)))
+            path = Path(store.fetch(name, downloader=_Continuation(begun, progress)))
         except OSError as error:
             raise BrainsegError(
                 f"cannot download {url} ({_line(error)}): check the network connection and fetch again, "
                 "which goes on where this stopped"
             ) from error
         _require_zip(path, url)
+    _compare_zips(root / ZIPS)
     import_cheng(root / ZIPS, root / BORDERS)
+
+
+def _compare_zips(folder: Path) -> None:
+    """Note the digests of the zip files where they were fetched first, and compare with that where they come again."""
+    note, digests = folder.with_suffix(CHECKSUMS_OF), {path.name: sha256(path) for path in sorted(folder.glob("*.zip"))}
+    if note.is_file():
+        known = dict(line.split()[::-1] for line in note.read_text(encoding="utf-8").splitlines())
+        if changed := [name for name, digest in digests.items() if known.get(name, digest) != digest]:
+            raise BrainsegError(f"{folder / changed[0]} is not what was fetched before: remove it, or {note}")
+    else:
+        LOG.info("the SHA-256 of Cheng's zip files are not known and so not verified; they are noted in %s", note)
+        write_whole(note, "".join(f"{digest}  {name}\n" for name, digest in digests.items()))
 
 
 class _Continuation:
@@ -139,7 +166,7 @@ class _Continuation:
                 return True
             self.partial.unlink()
             raise requests.RequestException(f"what was downloaded before does not belong to {response.url}")
-        if response.status_code >= 500:
+        if response.status_code >= 500 or response.status_code == requests.codes.too_many_requests:
             response.raise_for_status()
         if response.status_code not in (requests.codes.ok, requests.codes.partial_content):
             raise BrainsegError(

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +16,9 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from brainseg.data.cases import Case, cases
+from brainseg.data.checksums import write_checksums
 from brainseg.data.cheng import BORDERS, read_borders
 from brainseg.data.coco import (
-    ANNOTATIONS,
     FOLDER,
     SPLITS,
     Annotation,
@@ -29,6 +28,7 @@ from brainseg.data.coco import (
     resized,
     shrink,
 )
+from brainseg.data.outside import make_folder, read_bytes, readable, write_whole, writing
 from brainseg.data.prepared import MASKS, Prepared, open_prepared
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import code_fingerprint, source_files
@@ -51,17 +51,17 @@ def prepare(root: Path, size: int, cache: Path, progress: bool = False) -> Prepa
         cache: Folder for prepared data sets.
         progress: Whether to show a progress bar.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache)
     digest = fingerprint(root, cache)
     folder = cache / f"{digest}-{_steps()}-{size}"
     if not folder.exists():
         with FileLock(cache / f"{folder.name}.lock"):
             if not folder.exists():
                 partial = cache / f"{folder.name}.partial"
-                shutil.rmtree(partial, ignore_errors=True)
-                partial.mkdir()
-                _write(root, size, partial, progress)
-                partial.rename(folder)
+                with writing(partial):
+                    _write(root, size, partial, progress)
+                    write_checksums(partial)
+                    partial.rename(folder)
     return open_prepared(folder, size, digest)
 
 
@@ -71,36 +71,45 @@ def fingerprint(root: Path, cache: Path) -> str:
     Digests of single files are kept in ``cache`` and used again while size and time of change stay the same.
     """
     memory = cache / f"digests-{_short(str(root.resolve()))}.json"
-    known = json.loads(memory.read_text()) if memory.exists() else {}
+    known = _remembered(memory)
     now = time.time_ns()
     digests: dict[str, str] = {}
     kept: dict[str, tuple[int, int, str]] = {}
     for name, path, stat in _inputs(root):
         size, changed, digest = known.get(name, (None, None, ""))
         if (size, changed) != (stat.st_size, stat.st_mtime_ns):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = hashlib.sha256(read_bytes(path)).hexdigest()
         digests[name] = digest
         if stat.st_mtime_ns < now - _RACE:
             kept[name] = (stat.st_size, stat.st_mtime_ns, digest)
     if {name: tuple(entry) for name, entry in known.items()} != kept:
-        partial = memory.with_name(f"{memory.name}.{os.getpid()}")
-        partial.write_text(json.dumps(kept))
-        partial.replace(memory)
+        write_whole(memory, json.dumps(kept))
     return _short(json.dumps(digests, sort_keys=True))
+
+
+def _remembered(memory: Path) -> dict[str, tuple[int, int, str]]:
+    """Digests that were kept; none, if what is there is damaged."""
+    try:
+        known = json.loads(memory.read_text())
+        return {name: (int(size), int(changed), str(digest)) for name, (size, changed, digest) in known.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _inputs(root: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
     for folder in (*(Path(FOLDER, split) for split in SPLITS), BORDERS.parent):
-        names = {ANNOTATIONS} if folder != BORDERS.parent else {BORDERS.name}
         if not (root / folder).is_dir():
             raise BrainsegError(
                 f"{root} has no folder {folder}: name the folder of a data set, or make one with "
                 "'brainseg data fetch' or 'brainseg data make-phantom'"
             )
-        with os.scandir(root / folder) as entries:
+        with readable(root / folder), os.scandir(root / folder) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
-                if entry.name in names or entry.name.endswith(".jpg"):
-                    yield str(folder / entry.name), Path(entry.path), entry.stat()
+                counts = entry.name == BORDERS.name if folder == BORDERS.parent else not entry.name.startswith(".")
+                with readable(Path(entry.path)):
+                    found = entry.stat() if counts and entry.is_file() else None
+                if found is not None:
+                    yield str(folder / entry.name), Path(entry.path), found
 
 
 def _steps() -> str:
@@ -115,12 +124,9 @@ def _short(text: str) -> str:
 
 def _write(root: Path, size: int, folder: Path, progress: bool) -> None:
     images = list(cases(read_dataset(root), read_borders(root)))
-    arrays = {
-        name: np.lib.format.open_memmap(
-            folder / f"{name}.npy", mode="w+", dtype=np.uint8, shape=(len(images), size, size)
-        )
-        for name in ("images", *MASKS)
-    }
+    if not images:
+        raise BrainsegError(f"{root} has no images: name the folder of a data set")
+    arrays = {name: _array(folder / f"{name}.npy", (len(images), size, size)) for name in ("images", *MASKS)}
 
     def fill(row: int, case: Case) -> None:
         arrays["images"][row] = resized(case.image.read(), size)
@@ -138,6 +144,15 @@ def _write(root: Path, size: int, folder: Path, progress: bool) -> None:
     for array in arrays.values():
         array.flush()
     pd.DataFrame([_row(case) for case in images]).to_csv(folder / "table.csv", index=False)
+
+
+def _array(path: Path, shape: tuple[int, ...]) -> Any:
+    """A mapped array of zeros in a file whose place on the disk is taken: written to a full disk, a map would crash."""
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 @contextmanager

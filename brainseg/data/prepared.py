@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainseg.data import FOLDS
+from brainseg.data.checksums import changed_files
 from brainseg.errors import BrainsegError, known
 
 MASKS = ("position", "box", "border")
@@ -80,7 +81,16 @@ def _split_of(folds: pd.Series, fold: int) -> pd.Series:
 
 
 def open_prepared(folder: Path, size: int, fingerprint: str) -> Prepared:
-    """Open the arrays and the table of a prepared data set; the arrays are mapped, not read."""
+    """Open the arrays and the table of a prepared data set; the arrays are mapped.
+
+    Raises:
+        BrainsegError: If a file is not as it was written.
+    """
+    if changed := changed_files(folder):
+        raise BrainsegError(
+            f"the prepared data in {folder} are damaged, {changed[0]}: remove that folder, and brainseg data prepare "
+            "makes it anew"
+        )
     table = pd.read_csv(
         folder / "table.csv",
         dtype=dict.fromkeys(_STRINGS, str),

@@ -11,7 +11,7 @@ import yaml
 
 from brainseg.data import FOLDS
 from brainseg.data.dataset import DATASETS
-from brainseg.data.schema import require
+from brainseg.data.schema import read_yaml, require
 from brainseg.errors import BrainsegError, known
 from brainseg.experiments.ladder import STEPS, recipe_at
 from brainseg.experiments.recipe import SCALES, Recipe, scale_named
@@ -23,6 +23,9 @@ ATTENTIONS: Final = (
     *dict.fromkeys(kind or "none" for a in ARCHITECTURES.values() for kind in a.attentions),
 )
 RECORDS = ("runs", "saliency", "maps", "labels")
+
+_NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,63}$"}
+_NAMES = {"items": _NAME, "description": "small letters, digits and hyphens"}
 
 
 @dataclass(frozen=True)
@@ -151,13 +154,11 @@ def read_matrix(path: Path | None = None) -> dict[str, Matrix]:
     path = path or resource("experiments.yml")
     if not path.is_file():
         raise BrainsegError(f"received {path}, which is no file; expected the experiments.yml of the repository")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise BrainsegError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise BrainsegError(f"received {path} without experiments, expected a name and fields for each")
-    return {str(name): _matrix(str(name), fields) for name, fields in content.items()}
+    require(list(content), _NAMES, f"{path}, names of experiments")
+    return {name: _matrix(name, fields) for name, fields in content.items()}
 
 
 def chosen(names: list[str], path: Path | None = None) -> list[Matrix]:

@@ -2,18 +2,24 @@
 
 import gzip
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import pandas as pd
 
+from brainseg.data.outside import expecting
 from brainseg.errors import BrainsegError
 from brainseg.experiments.matrix import chosen, read_matrix
 from brainseg.experiments.recipe import SCALES, Recipe
 from brainseg.experiments.run import Record
 from brainseg.fingerprint import resource
 from brainseg.models import MODELS
+
+Content = TypeVar("Content")
 
 
 def recorded(name: str) -> dict[str, pd.DataFrame]:
@@ -30,7 +36,8 @@ def recorded(name: str) -> dict[str, pd.DataFrame]:
     2145
     """
     path = resource(f"results/{name}.json")
-    return {table: pd.DataFrame(rows) for table, rows in json.loads(path.read_text(encoding="utf-8")).items()}
+    with _undamaged(path):
+        return {table: pd.DataFrame(rows) for table, rows in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
 @cache
@@ -44,7 +51,7 @@ def recorded_runs(experiment: str) -> tuple[Record, ...]:
     Raises:
         BrainsegError: If there is no such experiment, or it is not recorded.
     """
-    return tuple(map(Record.from_json, _texts(experiment)))
+    return tuple(_read(path, Record.from_json) for path in _paths(experiment))
 
 
 def recorded_at_every_scale() -> list[Record]:
@@ -172,7 +179,8 @@ def recorded_scores(experiment: str) -> pd.DataFrame:
 
 
 def _by_model(experiment: str) -> list[dict[str, Any]]:
-    return sorted(map(json.loads, _texts(experiment)), key=lambda content: MODELS.index(content["recipe"]["model"]))
+    contents = [_read(path, json.loads) for path in _paths(experiment)]
+    return sorted(contents, key=lambda content: MODELS.index(content["recipe"]["model"]))
 
 
 def _joined(contents: list[dict[str, Any]], which: str) -> pd.DataFrame:
@@ -184,8 +192,17 @@ def _joined(contents: list[dict[str, Any]], which: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _texts(experiment: str) -> list[str]:
-    """The records of an experiment, as JSON, in the order of their file names.
+def _read(path: Path, parse: Callable[[str], Content]) -> Content:
+    with _undamaged(path):
+        return parse(gzip.decompress(path.read_bytes()).decode())
+
+
+def _undamaged(path: Path) -> AbstractContextManager[None]:
+    return expecting(f"{path} is damaged", "check it out again")
+
+
+def _paths(experiment: str) -> list[Path]:
+    """The files of an experiment's records, in the order of their names.
 
     Raises:
         BrainsegError: If there is no such experiment, or records that it should have are missing.
@@ -198,4 +215,4 @@ def _texts(experiment: str) -> list[str]:
             f"{folder} lacks {len(missing)} of {len(paths)} records, for instance {missing[0]}: check it out again, or "
             f"record it with make results EXPERIMENT={experiment}"
         )
-    return [gzip.decompress(path.read_bytes()).decode() for path in paths.values()]
+    return list(paths.values())

@@ -3,7 +3,8 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,14 +16,21 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from brainseg.backend import keras
+from brainseg.data.checksums import sha256
+from brainseg.data.outside import TEXT, expecting, read_bytes, write_whole
 from brainseg.data.prepared import Prepared
+from brainseg.errors import BrainsegError
+from brainseg.experiments.fit import digest
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.scoring import read_scores, score_answers
 from brainseg.fingerprint import code_fingerprint, source_files
 from brainseg.models.exact import exact
 from brainseg.models.predict import predict
 
-MODEL = "model.keras"
+MODEL, HISTORY, ABOUT = "model.keras", "history.csv", "run.json"
+KEPT = "answers.json"
+"""File with the digests of answers and scores, which can be made again."""
+
 DECIMALS = 4
 """Digits of a score that a record keeps."""
 
@@ -99,16 +107,34 @@ class Run(Record):
 def write_run(
     folder: Path, recipe: Recipe, model: "keras.Model", history: pd.DataFrame, provenance: Mapping[str, Any]
 ) -> None:
-    """Write what a training made; ``run.json`` comes last and says that the rest is complete."""
-    model.save(folder / MODEL, include_optimizer=False)
-    history.to_csv(folder / "history.csv", index=False)
-    about = json.dumps({"recipe": recipe.to_dict(), "provenance": provenance}, indent=2) + "\n"
-    _replace(folder / "run.json", lambda path: path.write_text(about))
+    """Write what a training made; ``run.json`` comes last, says that the rest is complete, and has its digests."""
+    write_whole(folder / MODEL, lambda path: model.save(path, include_optimizer=False))
+    write_whole(folder / HISTORY, lambda path: history.to_csv(path, index=False))
+    files = {name: sha256(folder / name) for name in (MODEL, HISTORY)}
+    about = json.dumps({"recipe": recipe.to_dict(), "provenance": provenance, "files": files}, indent=2) + "\n"
+    write_whole(folder / ABOUT, about)
 
 
 def read_recipe(folder: Path) -> Recipe:
     """The recipe of a finished run, by its folder."""
-    return Recipe.from_dict(json.loads((folder / "run.json").read_text())["recipe"])
+    return _about(folder)[0]
+
+
+def _about(folder: Path) -> tuple[Recipe, dict[str, Any]]:
+    """Recipe and provenance of a finished run, if its files are as they were written."""
+    with _undamaged(folder):
+        content = json.loads(read_bytes(folder / ABOUT, TEXT))
+        recipe = Recipe.from_dict(content["recipe"])
+        if not folder.name.startswith(f"{recipe.model}-{recipe.size}-{recipe.id}-"):
+            raise ValueError(f"{ABOUT} is of another run")
+        for name, expected in content.get("files", {}).items():  # runs of earlier versions have none
+            if sha256(folder / name) != expected:
+                raise ValueError(f"{name} has changed")
+        return recipe, dict(content["provenance"])
+
+
+def _undamaged(folder: Path) -> AbstractContextManager[None]:
+    return expecting(f"the run {folder} is damaged", "remove that folder, and brainseg train makes it anew")
 
 
 def open_run(folder: Path, prepared: Prepared) -> Run:
@@ -117,47 +143,55 @@ def open_run(folder: Path, prepared: Prepared) -> Run:
     These are kept beside the model, under names that change with the code and the arrays that decide them: a new score
     trains nothing anew. The provenance names this data set; ``examples`` in it is what was trained on.
     """
-    content = json.loads((folder / "run.json").read_text())
-    recipe = Recipe.from_dict(content["recipe"])
+    recipe, provenance = _about(folder)
     named = _short(_digest(prepared.images), code_of("brainseg.models.predict"))
     answers = folder / f"probability-{named}.npy"
     masks = (_digest(prepared.masks[kind]) for kind in (recipe.mask, "border"))
     scores = folder / f"scores-{_short(named, *masks, prepared.table.to_json(), code_of(score_answers.__module__))}.csv"
-    if not scores.is_file() or not answers.is_file():
+    if not (_is_kept(answers) and _is_kept(scores)):
         with FileLock(folder.with_name(f"{folder.name}.lock")):
             _answer(folder, recipe, prepared, answers, scores)
     return Run(
         name=folder.name,
         recipe=recipe,
-        history=pd.read_csv(folder / "history.csv"),
+        history=pd.read_csv(folder / HISTORY),
         scores=read_scores(scores),
-        provenance=content["provenance"] | {"data": prepared.fingerprint},
+        provenance=provenance | {"data": prepared.fingerprint},
         folder=folder,
         answers=answers,
     )
 
 
 def _answer(folder: Path, recipe: Recipe, prepared: Prepared, answers: Path, scores: Path) -> None:
-    """Write what is missing of a run's answers and scores; those of other code or other data give way."""
-    if not answers.is_file():
+    """Write what is missing of a run's answers and scores; those of other code or other data, or damaged, give way."""
+    if not _is_kept(answers):
         probability = predict(_model(folder), prepared.images, recipe.preset.mirrored)
-        _replace(answers, lambda path: np.save(path, probability))
-    if not scores.is_file():
+        write_whole(answers, lambda path: np.save(path, probability))
+    if not _is_kept(scores):
         table = score_answers(recipe, prepared, np.load(answers, mmap_mode="r"))
-        _replace(scores, lambda path: table.to_csv(path, index=False))
+        write_whole(scores, lambda path: table.to_csv(path, index=False))
+    kept = json.dumps({path.name: sha256(path) for path in (answers, scores)})
+    write_whole(folder / KEPT, kept)
     for old in {*folder.glob("probability-*.npy"), *folder.glob("scores-*.csv")} - {answers, scores}:
         old.unlink()
 
 
+def _is_kept(path: Path) -> bool:
+    """Whether a file that can be made again is there, and as it was written."""
+    try:
+        kept = json.loads(path.with_name(KEPT).read_text())
+        return bool(kept[path.name] == sha256(path))
+    except (OSError, ValueError, LookupError, TypeError, BrainsegError):
+        return False
+
+
 def _model(folder: Path) -> "keras.Model":
-    return exact(keras.saving.load_model(folder / MODEL, compile=False))
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside its place, and move it there when it is whole."""
-    partial = path.with_name(f"partial-{path.name}")
-    write(partial)
-    partial.replace(path)
+    _, provenance = _about(folder)
+    with _undamaged(folder):
+        model = keras.saving.load_model(folder / MODEL, compile=False)
+        if digest(model.get_weights()) != provenance.get("weights", {}).get("rounded", digest(model.get_weights())):
+            raise ValueError(f"{MODEL} has other weights than were noted")
+        return exact(model)
 
 
 def _digest(array: NDArray[Any]) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brainseg.backend import keras
+from brainseg.data.outside import expecting, write_whole
 from brainseg.errors import BrainsegError
 from brainseg.experiments.fit import digest, untrained
 from brainseg.experiments.recipe import Recipe
@@ -44,11 +45,16 @@ def unpack(recipe: Recipe, folder: Path) -> bool:
         return False
     from brainseg.models.exchange import named_weights  # here, because a training alone needs no ONNX
 
-    about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-    model = restored(recipe, named_weights(file.read_bytes()))
-    if digest(model.get_weights()) != about["provenance"]["weights"]["rounded"]:
-        raise BrainsegError(f"{file} is damaged: its weights have another SHA-256 than was noted; check it out again")
-    write_run(folder, recipe, model, pd.DataFrame(about["history"]), about["provenance"])
+    with expecting(f"{file} is damaged", "check it out again"):
+        about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        try:
+            model = restored(recipe, named_weights(file.read_bytes()))
+        except BrainsegError as error:
+            raise ValueError(str(error)) from error
+        if digest(model.get_weights()) != about["provenance"]["weights"]["rounded"]:
+            raise ValueError("its weights have another SHA-256 than was noted")
+        history, provenance = pd.DataFrame(about["history"]), about["provenance"]
+    write_run(folder, recipe, model, history, provenance)
     return True
 
 
@@ -61,9 +67,9 @@ def keep(run: Run, folder: Path) -> None:
         "provenance": {name: value for name, value in run.provenance.items() if name != "data"},
         "history": run.history.to_dict("list"),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{run.folder.name}.onnx").write_bytes(to_onnx(run.model))
-    (folder / f"{run.folder.name}.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    network, text = to_onnx(run.model), json.dumps(about, indent=1) + "\n"
+    write_whole(folder / f"{run.folder.name}.onnx", network)
+    write_whole(folder / f"{run.folder.name}.json", text)
 
 
 def restored(recipe: Recipe, weights: Mapping[str, NDArray[Any]]) -> "keras.Model":

@@ -6,8 +6,11 @@ and its history, see :mod:`brainseg.experiments.run`.
 
 import hashlib
 import json
+import logging
 import platform
 import sys
+import zipfile
+import zlib
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -20,13 +23,17 @@ from numpy.typing import NDArray
 
 from brainseg.backend import bfloat16, describe, keras, uncapped
 from brainseg.data import VALIDATION_SHARE
+from brainseg.data.outside import make_folder, remove
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.experiments.fit import STATE, Examples, digest, fit
+from brainseg.experiments.needs import require
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import Run, code_of, open_run, write_run
 from brainseg.experiments.stored import unpack
 from brainseg.fingerprint import commit
+
+LOG = logging.getLogger("brainseg")
 
 
 def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = False) -> Run:
@@ -49,9 +56,11 @@ def train(recipe: Recipe, prepared: Prepared, store: Path, progress: bool = Fals
     examples = examples_of(recipe, prepared)
     folder = store / run_name(recipe, examples)
     if not (folder / "run.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with FileLock(store / f"{folder.name}.lock"):
             if not (folder / "run.json").exists() and not unpack(recipe, folder):
+                require(recipe, prepared, examples, store)
+                _drop_damaged(folder / STATE)
                 _train(recipe, prepared, examples, folder, progress)
     return open_run(folder, prepared)
 
@@ -108,6 +117,20 @@ def label_rows(recipe: Recipe, prepared: Prepared) -> NDArray[np.intp]:
         for part in split_rows(recipe, prepared):
             rows[part] = random.permutation(part)
     return rows
+
+
+def _drop_damaged(state: Path) -> None:
+    """Remove the state of an interrupted training if it cannot be read: the training begins anew."""
+    if not state.exists():
+        return
+    try:
+        with zipfile.ZipFile(state) as archive:
+            damaged = archive.testzip() or not {"history.npy", "seconds.npy"} <= set(archive.namelist())
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
+        damaged = True
+    if damaged:
+        LOG.info("%s, of an interrupted training, is damaged and removed: the training begins anew", state)
+        remove(state)
 
 
 def _train(recipe: Recipe, prepared: Prepared, examples: Examples, folder: Path, progress: bool) -> None:

@@ -90,8 +90,8 @@ def test_nifti_is_shown_as_a_radiologist_sees_it_however_it_is_stored(tmp_path: 
     ("name", "content", "message"),
     [
         ("nothing.png", None, "which is no file: expected a JPEG, PNG, DICOM or NIfTI image"),
-        ("empty.png", b"", "cannot be read: expected a JPEG, PNG, DICOM or NIfTI image"),
-        ("text.jpg", b"hello", "cannot be read: expected a JPEG"),
+        ("empty.png", b"", "cannot be decoded as an image: expected a JPEG, PNG, DICOM or NIfTI image"),
+        ("text.jpg", b"hello", "cannot be decoded as an image: expected a JPEG"),
         ("text.nii", b"hello", "cannot be read as NIfTI"),
         ("text.nii.gz", b"hello", "cannot be read as NIfTI"),
     ],
@@ -106,9 +106,9 @@ def test_what_is_no_image_is_refused(tmp_path: Path, name: str, content: bytes |
 def test_a_dicom_file_that_is_no_grey_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BrainsegError, match="in colour, expected shades of grey"):
         read_slice(dicom(tmp_path / "a", RAMP, SamplesPerPixel=3))
-    with pytest.raises(BrainsegError, match="cannot be decoded, save it uncompressed"):
+    with pytest.raises(BrainsegError, match=r"cannot be decoded \(.*\): save it uncompressed"):
         read_slice(dicom(tmp_path / "b", RAMP, PixelData=b"\0\0"))
-    with pytest.raises(BrainsegError, match="cannot be decoded, save it uncompressed"):
+    with pytest.raises(BrainsegError, match=r"cannot be decoded \(.*\): save it uncompressed"):
         read_slice(dicom(tmp_path / "c", RAMP, without=("PixelRepresentation",)))
     values = nibabel.Nifti1Image(np.full((3, 3, 3), np.nan, np.float32), np.eye(4))  # type: ignore[no-untyped-call]
     nibabel.save(values, tmp_path / "nan.nii")

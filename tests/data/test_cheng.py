@@ -130,7 +130,13 @@ def test_borders_of_the_real_set_lie_in_their_boxes(real_data: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{}", "not a border file"), ('{"categories": [{"id": 1, "name": "cyst"}]}', "KeyError: 'cyst'")],
+    [
+        ("{}", "which should be a border file: the field categories is missing"),
+        (
+            '{"categories": [{"id": 1, "name": "cyst"}], "images": [], "annotations": []}',
+            r"categories\[0\]\.name 'cyst', expected one of: meningioma, glioma",
+        ),
+    ],
 )
 def test_another_file_is_not_a_border_file(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / BORDER_FILE).parent.mkdir()

@@ -63,7 +63,7 @@ def slurm() -> Iterator[Path]:
         pytest.skip("Snakemake's plugin for Slurm is not installed: pip install 'brainseg[cluster]'")
     if SYSTEM.exists() or not os.access(SYSTEM.parent, os.W_OK):
         pytest.skip(f"{SYSTEM} is there already or cannot be written: a Slurm of the machine's own is left alone")
-    folder = Path("/tmp") / f"brainseg-slurm-{os.getpid()}"  # a socket's path must be short, and open to the daemons
+    folder = Path("/tmp") / f"brainseg-slurm-{os.getpid()}"  # a socket's path must be short, and open to the daemons  # noqa: S108 (a name only)
     folder.mkdir(mode=0o755)
     try:
         reason = start(folder)

@@ -10,11 +10,13 @@ those of the weights as they are shipped. All networks were trained on the study
 import gzip
 import hashlib
 import json
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brainseg.data.outside import expecting, read_bytes
 from brainseg.errors import BrainsegError
 from brainseg.experiments.recipe import Recipe
 from brainseg.models import architecture
@@ -80,7 +82,9 @@ class Weights:
         """The record of its run."""
         from brainseg.experiments.run import Record
 
-        return Record.from_json(_record(self.file.with_suffix(SUFFIX)))
+        path = self.file.with_suffix(SUFFIX)
+        with _undamaged(path):
+            return Record.from_json(_record(path))
 
     @property
     def scores(self) -> "pd.DataFrame":
@@ -114,14 +118,18 @@ def shipped(model: str, folder: Path = SHIPPED) -> Weights:
     """
     architecture(model)
     path = folder / f"{model}{SUFFIX}"
-    try:
+    with _undamaged(path):
         record = json.loads(_record(path))
         name, recipe, provenance = record["name"], Recipe.from_dict(record["recipe"]), record["provenance"]
-    except (OSError, EOFError, ValueError, KeyError) as error:
-        raise BrainsegError(f"{path} cannot be read, expected what brainseg export writes: {error}") from error
+        if not isinstance(provenance["sha256"], str) or not isinstance(provenance["dataset"], str):
+            raise ValueError("no digest, or no data set")
     if recipe.model != model:
         raise BrainsegError(f"{path} is a record of {recipe.model}, expected one of {model}: export it again")
     return Weights(name, recipe, provenance, folder / f"{model}.onnx")
+
+
+def _undamaged(path: Path) -> AbstractContextManager[None]:
+    return expecting(f"{path} cannot be read", "install brainseg again, or export the run again")
 
 
 def _record(path: Path) -> str:
@@ -132,4 +140,4 @@ def _read(path: Path) -> bytes:
     if not path.is_file():
         there = ", ".join(sorted(file.stem for file in path.parent.glob("*.onnx"))) or "none"
         raise BrainsegError(f"there is no file {path}: of the trained networks, that folder has {there}")
-    return path.read_bytes()
+    return read_bytes(path)

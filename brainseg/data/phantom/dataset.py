@@ -5,8 +5,6 @@ What is imitated was measured on the real set: 2146 images (Kaggle) out of 3064 
 
 import json
 import os
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from tqdm import tqdm
 from brainseg.data.checksums import write_checksums
 from brainseg.data.cheng import BORDERS, Border, border_file
 from brainseg.data.coco import ANNOTATIONS, FOLDER
+from brainseg.data.outside import make_folder, writing
 from brainseg.data.phantom.scanner import PLANES, Slice, new_subject, scan_series
 from brainseg.data.phantom.tumours import TYPES
 from brainseg.errors import BrainsegError
@@ -88,16 +87,13 @@ def make_phantom(root: Path, patients: int = 40, seed: int = 0, size: int = 640,
     rng = np.random.default_rng(seed)
     records = _scan_all(_plan(patients, rng), seed, progress)
     images = [r for r in records if _is_published(r.number, len(records))]
-    root.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=root.parent))
-    try:
+    make_folder(root.parent)
+    staging = root.with_name(f".{root.name}.unfinished")
+    with writing(staging):
         _write_borders(staging / BORDERS, records)
         _write_splits(staging / FOLDER, images, size, rng)
         write_checksums(staging)
-        staging.chmod(0o755)
         staging.replace(root)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return root
 
 
@@ -294,7 +290,8 @@ def _annotation(number: int, image: int, category: int, box: Box) -> dict[str, A
 def _write_jpeg(path: Path, pixels: NDArray[np.uint8], size: int) -> None:
     """Transpose and stretch a slice to the Kaggle image, three equal channels, quality 75."""
     image = cv2.resize(np.ascontiguousarray(pixels.T), (size, size), interpolation=cv2.INTER_LINEAR)
-    cv2.imwrite(str(path), cv2.merge([image] * 3), [cv2.IMWRITE_JPEG_QUALITY, 75])
+    _, content = cv2.imencode(".jpg", cv2.merge([image] * 3), [cv2.IMWRITE_JPEG_QUALITY, 75])
+    path.write_bytes(content.tobytes())
 
 
 def _loose_box(one: Slice, size: int, astray: bool, rng: np.random.Generator) -> Box:

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from brainseg.data.schema import require
+from brainseg.data.outside import shown
+from brainseg.data.schema import read_yaml, require
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import resource
 from brainseg.models import MODELS, TITLES
@@ -20,6 +21,7 @@ from brainseg.paper.study import MEASURES
 
 SCHEMA = yaml.safe_load(Path(__file__).with_name("claim.schema.yml").read_text(encoding="utf-8"))
 SCHEMA["properties"]["test"] = {"enum": sorted(TESTS)}
+_QUOTE = "'"
 COLUMNS = (
     *("id", "maker", "group", "quote", "place", "published", "measured", "difference", "tolerance", "reason"),
     *("verdict", "why", "mechanism", "shown_in", "sources"),
@@ -38,12 +40,9 @@ def read_claims(path: Path | None = None) -> list[Claim]:
     ('study', 0.9428)
     """
     path = path or resource("book/claims.yml")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise BrainsegError(f"{path} cannot be read as a ledger of claims: {error}") from error
+    content = read_yaml(path)
     if not isinstance(content, list) or not content:
-        raise BrainsegError(f"{path}: received {content!r}, expected a list of claims")
+        raise BrainsegError(f"{path}: received {shown(content)}, expected a list of claims")
     claims = [_claim(entry, f"{path.name}, claim {place}") for place, entry in enumerate(content, start=1)]
     if repeated := [name for name, times in Counter(claim.id for claim in claims).items() if times > 1]:
         raise BrainsegError(f"{path.name}: received the id {repeated[0]} twice, expected another for each claim")
@@ -98,7 +97,8 @@ def _outcome(claim: Claim, evidence: Evidence) -> Outcome:
 
 
 def _claim(entry: Any, where: str) -> Claim:
-    where = f"{where} ({entry['id']})" if isinstance(entry, dict) and "id" in entry else where
+    if isinstance(entry, dict) and "id" in entry:
+        where = f"{where} ({shown(entry['id']).strip(_QUOTE)})"
     require(entry, SCHEMA, where)
     fields: dict[str, Any] = {name: value.strip() if isinstance(value, str) else value for name, value in entry.items()}
     claim = Claim(**fields)
@@ -107,6 +107,7 @@ def _claim(entry: Any, where: str) -> Claim:
         signature.bind(**claim.arguments)
     except TypeError as error:
         raise BrainsegError(
-            f"{where}: received the arguments {claim.arguments} for the test {claim.test}, which takes {signature}"
+            f"{where}: received the arguments {shown(claim.arguments)} for the test {claim.test}, "
+            f"which takes {signature}"
         ) from error
     return claim
