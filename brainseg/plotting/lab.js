@@ -1,0 +1,707 @@
+/* The parts of the book that a reader can use. A part is a <div class="lab" data-lab="NAME"> with its data as JSON and,
+   where no script runs, a still picture. It is a script and no module, because browsers refuse modules from a file. */
+"use strict";
+window.brainsegLab ??= (() => {
+  const SVG = "http://www.w3.org/2000/svg";
+
+  /* Elements */
+
+  const make = (tag, properties = {}, ...children) => {
+    const element = tag.startsWith("svg:") ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
+    for (const [name, value] of Object.entries(properties))
+      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+      else if (value !== false) element.setAttribute(name, value === true ? "" : value);
+    element.append(...children);
+    return element;
+  };
+
+  let made = 0;
+  const name = () => `lab-${++made}`;
+
+  const digits = (value, places = 3) => (Number.isFinite(value) ? value.toFixed(places) : "–");
+
+  const slider = (label, { min = 0, max = 1, step = 0.01, value, words = String }, changed) => {
+    const id = name();
+    const input = make("input", { type: "range", id, min, max, step, value });
+    const output = make("output", { for: id });
+    const show = () => {
+      output.textContent = words(Number(input.value));
+      input.setAttribute("aria-valuetext", output.textContent);
+    };
+    input.addEventListener("input", () => (show(), changed?.()));
+    show();
+    return {
+      element: make("div", { class: "lab-slider" }, make("label", { for: id }, label), output, input),
+      get value() { return Number(input.value); },
+      set value(number) { input.value = number; show(); },
+    };
+  };
+
+  const choice = (label, names, changed) => {
+    const id = name();
+    const select = make("select", { id });
+    const control = {
+      element: make("div", { class: "lab-choice" }, make("label", { for: id }, label), select),
+      get value() { return Number(select.value); },
+      set value(number) { select.value = number; },
+      get text() { return select.selectedOptions[0].text; },
+      offer(offered) {
+        const before = select.selectedOptions[0]?.text;
+        select.replaceChildren(...offered.map((text, i) => make("option", { value: i }, text)));
+        select.value = Math.max(0, offered.indexOf(before));
+      },
+    };
+    control.offer(names);
+    select.addEventListener("change", changed);
+    return control;
+  };
+
+  const tick = (label, checked, changed) => {
+    const input = make("input", { type: "checkbox", onchange: changed });
+    input.checked = checked;
+    return { element: make("label", { class: "lab-tick" }, input, label), get value() { return input.checked; } };
+  };
+
+  const button = (text, pressed) => make("button", { type: "button", onclick: pressed }, text);
+  const buttons = (...children) => make("div", { class: "lab-buttons" }, ...children);
+  const column = (...children) => make("div", { class: "lab-column" }, ...children);
+  const row = (...children) => make("div", { class: "lab-row" }, ...children);
+
+  /* A sentence that is read aloud when it has stood still for a moment. */
+  const saying = () => {
+    const element = make("p", { class: "lab-says", role: "status" });
+    let waiting, last;
+    return {
+      element,
+      say(text) {
+        if (text === last) return;
+        last = text;
+        clearTimeout(waiting);
+        waiting = setTimeout(() => (element.textContent = text), element.textContent ? 200 : 0);
+      },
+    };
+  };
+
+  const meters = (titles) => {
+    const rows = titles.map(([key, title]) => {
+      const number = make("td", { class: "lab-number" });
+      const bar = make("span", { class: "lab-fill" });
+      const mark = make("span", { class: "lab-mark" });
+      const gauge = make("td", { "aria-hidden": "true" }, make("span", { class: "lab-bar" }, bar, mark));
+      return { key, number, bar, mark, line: make("tr", {}, make("th", { scope: "row" }, title), number, gauge) };
+    });
+    return {
+      element: make("table", { class: "lab-meters" }, make("tbody", {}, ...rows.map(({ line }) => line))),
+      show(values, marks = {}) {
+        for (const { key, number, bar, mark } of rows) {
+          number.textContent = digits(values[key]);
+          bar.style.width = `${100 * (values[key] || 0)}%`;
+          mark.hidden = !(key in marks);
+          mark.style.left = `${100 * marks[key]}%`;
+        }
+      },
+    };
+  };
+
+  /* Pictures: a slice as pixels, what lies over it as lines that stay sharp at any size. */
+
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const bits = (text, count) => {
+    const packed = bytes(text);
+    return Uint8Array.from({ length: count }, (_, i) => (packed[i >> 3] >> (7 - (i & 7))) & 1);
+  };
+  const square = ({ size, pixels }) => ({ size, pixels: bytes(pixels) });
+  const mask = ({ size, bits: packed }) => ({ size, pixels: bits(packed, size * size) });
+
+  const paint = (canvas, { size, pixels }, colour) => {
+    canvas.width = canvas.height = size;
+    const image = new ImageData(size, size);
+    pixels.forEach((value, i) => image.data.set(colour(value), 4 * i));
+    canvas.getContext("2d").putImageData(image, 0, 0);
+  };
+
+  /* The way around the pixels of a mask, as an SVG path in shares of the picture. */
+  const around = ({ size, pixels }) => {
+    const at = (x, y) => x >= 0 && y >= 0 && x < size && y < size && pixels[y * size + x];
+    const way = [];
+    for (let y = 0; y <= size; y++)
+      for (let x = 0; x <= size; x++) {
+        if (!at(x, y) !== !at(x, y - 1)) way.push(`M${x} ${y}h1`);
+        if (!at(x, y) !== !at(x - 1, y)) way.push(`M${x} ${y}v1`);
+      }
+    return way.join("");
+  };
+
+  const picture = (label, kinds = {}) => {
+    const slice = make("canvas");
+    const colours = make("canvas");
+    const lines = make("svg:svg", { viewBox: "0 0 1 1", "aria-hidden": "true" });
+    const frame = make("div", { class: "lab-picture", role: "img", "aria-label": label }, slice, colours, lines);
+    const shown = {};
+    const key = make("ul", { class: "lab-key", "aria-hidden": "true" });
+    for (const [kind, title] of Object.entries(kinds))
+      key.append(make("li", {}, make("span", { class: `lab-sample lab-${kind}` }), title));
+    const draw = (kind, path, scale) => {
+      shown[kind]?.remove();
+      if (!path) return;
+      const strokes = ["lab-halo", `lab-line lab-${kind}`].map((name) => make("svg:path", { d: path, class: name }));
+      shown[kind] = make("svg:g", { transform: `scale(${scale})` }, ...strokes);
+      lines.append(shown[kind]);
+    };
+    return {
+      element: make("div", { class: "lab-shown" }, frame, ...(key.children.length ? [key] : [])),
+      frame,
+      label: (text) => frame.setAttribute("aria-label", text),
+      slice: (image) => paint(slice, image, (value) => [value, value, value, 255]),
+      colour: (image, colour) => paint(colours, image, colour),
+      outline: (kind, area) => draw(kind, area && around(area), area ? 1 / area.size : 1),
+      path: (kind, path, size) => draw(kind, path, 1 / size),
+      /* Where a finger or the mouse is, in shares of the picture, from when it is put down until it is lifted. */
+      follow(down, moved) {
+        const place = (event) => {
+          const box = frame.getBoundingClientRect();
+          return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+        };
+        let held = false;
+        frame.classList.add("lab-touch");
+        frame.addEventListener("pointerdown", (event) => {
+          held = down(...place(event)) !== false;
+          if (held) frame.setPointerCapture(event.pointerId);
+        });
+        frame.addEventListener("pointermove", (event) => held && moved(...place(event)));
+        for (const end of ["pointerup", "pointercancel"]) frame.addEventListener(end, () => (held = false));
+      },
+    };
+  };
+
+  /* Scores */
+
+  const confusion = (answer, truth) => {
+    const counts = [0, 0, 0, 0]; // true positives, false positives, false negatives, true negatives
+    truth.pixels.forEach((value, i) => counts[answer[i] ? (value ? 0 : 1) : value ? 2 : 3]++);
+    return counts;
+  };
+  const meanOf = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const scoresOf = ([tp, fp, fn, tn]) => ({
+    accuracy: (tp + tn) / (tp + fp + fn + tn),
+    dice: (2 * tp) / (2 * tp + fp + fn),
+    iou: tp / (tp + fp + fn),
+    mean_iou: meanOf([tp / (tp + fp + fn), tn / (tn + fp + fn)].filter(Number.isFinite)),
+  });
+
+  /* Which scores can stand beside each other: brainseg.paper.claims.pooled, which explains it, in whole numbers too. */
+
+  const QUOTIENTS = {
+    accuracy: [[1, 0, 0, 1], [1, 1, 1, 1]],
+    precision: [[1, 0, 0, 0], [1, 1, 0, 0]],
+    recall: [[1, 0, 0, 0], [1, 0, 1, 0]],
+    specificity: [[0, 0, 0, 1], [0, 1, 0, 1]],
+    prevalence: [[1, 0, 1, 0], [1, 1, 1, 1]],
+    dice: [[2, 0, 0, 0], [2, 1, 1, 0]],
+    iou: [[1, 0, 0, 0], [1, 1, 1, 0]],
+  };
+  for (const pair of Object.values(QUOTIENTS)) pair.forEach((weights, i) => (pair[i] = weights.map(BigInt)));
+  const SCORES = [...Object.keys(QUOTIENTS), "mean_iou"];
+  const FINE = 2n ** 40n;
+
+  const weighed = (weights, counts) => weights.reduce((sum, weight, i) => sum + weight * counts[i], 0n);
+  const divisor = (a, b) => (b ? divisor(b, a % b) : a < 0n ? -a : a);
+  const quotient = ([above, below]) => Number(above) / Number(below);
+
+  /* What rounds to a printed number: [low, high], each as [numerator, denominator]; nothing if it is none. */
+  const printed = (text) => {
+    const parts = /^\s*(\d*)(?:[.,](\d*))?\s*(%?)\s*$/.exec(text);
+    if (!parts || !(parts[1] || parts[2])) return null;
+    const number = BigInt(parts[1] + (parts[2] ?? ""));
+    const below = 2n * 10n ** BigInt((parts[2] ?? "").length) * (parts[3] ? 100n : 1n);
+    return [[2n * number - 1n, below], [2n * number + 1n, below]];
+  };
+
+  const cut = (edges, weights) => {
+    const side = edges.map(({ counts }) => weighed(weights, counts));
+    const kept = edges.flatMap((edge, i) =>
+      side[i] > 0n ? [edge] : side[i] === 0n ? [{ ...edge, tight: new Set([...edge.tight, weights]) }] : []);
+    edges.forEach((one, i) => side[i] > 0n && edges.forEach((other, j) => {
+      if (side[j] >= 0n) return;
+      const common = [...one.tight].filter((limit) => other.tight.has(limit));
+      if (edges.some((edge) => edge !== one && edge !== other && common.every((limit) => edge.tight.has(limit)))) return;
+      const between = one.counts.map((count, k) => side[i] * other.counts[k] - side[j] * count);
+      const common_divisor = between.reduce(divisor);
+      kept.push({ counts: between.map((count) => count / common_divisor), tight: new Set([...common, weights]) });
+    }));
+    return kept;
+  };
+  const notBelow = (edges, score, [share, scale]) => {
+    const [above, below] = QUOTIENTS[score];
+    return cut(edges, above.map((a, i) => scale * a - share * below[i]));
+  };
+  const notAbove = (edges, score, [share, scale]) => {
+    const [above, below] = QUOTIENTS[score];
+    return cut(edges, below.map((b, i) => share * b - scale * above[i]));
+  };
+
+  const meanIouRange = (edges) => {
+    const shares = edges.map(({ counts: [tp, fp, fn, tn] }) => {
+      const sum = Number(tp + fp + fn + tn);
+      return [Number(tp) / sum, Number(fp + fn) / sum, Number(tn) / sum];
+    });
+    const share = (right, wrong, beside) =>
+      right + wrong ? right / (right + wrong) : beside[0] + beside[1] ? beside[0] / (beside[0] + beside[1]) : 0;
+    const low = Math.min(2, ...shares.filter(([, e]) => e).map(([t, e, n]) => t / (t + e) + n / (n + e)));
+    let high = low;
+    for (const [t, e, n] of shares)
+      for (const [u, f, m] of shares) {
+        high = Math.max(high, share(t, e, [u, f]) + share(n, e, [m, f]));
+        const tumour = u * (t + e) - t * (u + f), background = m * (n + e) - n * (m + f);
+        if (tumour * background >= 0) continue;
+        const a = Math.sqrt(Math.abs(tumour)), b = Math.sqrt(Math.abs(background));
+        const step = (b * (t + e) - a * (n + e)) / (a * (m + f) - b * (u + f));
+        if (step > 0 && step < Infinity)
+          high = Math.max(high, (t + step * u) / (t + e + step * (u + f)) + (n + step * m) / (n + e + step * (m + f)));
+      }
+    return [low / 2, high / 2];
+  };
+  const twoClasses = (edges) =>
+    edges.some(({ counts: [tp, fp, fn] }) => tp + fp + fn) && edges.some(({ counts: [, fp, fn, tn] }) => fp + fn + tn);
+  const possible = ({ edges, meanIou }) => {
+    if (!edges.length || (meanIou && !twoClasses(edges))) return false;
+    const [low, high] = meanIou ? meanIouRange(edges) : [];
+    return !meanIou || (low <= quotient(meanIou[1]) + 1e-12 && quotient(meanIou[0]) <= high + 1e-12);
+  };
+  const has = ({ edges }, score) =>
+    score === "mean_iou" ? twoClasses(edges) : edges.some(({ counts }) => weighed(QUOTIENTS[score][1], counts));
+
+  const allowed = (intervals) => {
+    const only = [0, 1, 2, 3].map((place) => [0, 1, 2, 3].map((i) => BigInt(i === place)));
+    let edges = only.map((counts) => ({ counts, tight: new Set(only.filter((other) => other !== counts)) }));
+    for (const [score, [low, high]] of Object.entries(intervals))
+      if (score !== "mean_iou") edges = notAbove(notBelow(edges, score, low), score, high);
+    return { edges, meanIou: intervals.mean_iou };
+  };
+
+  const range = (counts, score) => {
+    const { edges, meanIou } = counts;
+    if (score === "mean_iou") {
+      const [low, high] = meanIouRange(edges);
+      return meanIou ? [Math.max(low, quotient(meanIou[0])), Math.min(high, quotient(meanIou[1]))] : [low, high];
+    }
+    const pairs = edges.map(({ counts: at }) => QUOTIENTS[score].map((weights) => weighed(weights, at)));
+    const values = pairs.filter(([, below]) => below);
+    const outer = [Math.min(...values.map(quotient)), Math.max(...values.map(quotient))];
+    if (!meanIou) return outer;
+    const fine = outer.map((value, i) => [BigInt(Math.floor(value * Number(FINE))), BigInt(Math.ceil(value * Number(FINE)))][i]);
+    const first = (start, end, cutAt) => {
+      const holds = (value) => possible({ edges: cutAt(edges, score, [value, FINE]), meanIou });
+      if (holds(start)) return Number(start) / Number(FINE);
+      while (end - start > 1n || start - end > 1n) {
+        const middle = (start + end) / 2n;
+        if (holds(middle)) end = middle; else start = middle;
+      }
+      return Number(end) / Number(FINE);
+    };
+    return [first(fine[0], fine[1], notAbove), first(fine[1], fine[0], notBelow)];
+  };
+
+  const consistent = (intervals) => {
+    const counts = allowed(intervals);
+    return possible(counts) && Object.keys(intervals).every((score) => has(counts, score));
+  };
+  const contradictions = (intervals) => {
+    if (consistent(intervals)) return [];
+    const names = SCORES.filter((score) => score in intervals);
+    const sets = Array.from({ length: 2 ** names.length - 1 }, (_, i) => names.filter((_, place) => ((i + 1) >> place) & 1));
+    const found = [];
+    for (const some of sets.sort((a, b) => a.length - b.length))
+      if (!found.some((smaller) => smaller.every((score) => some.includes(score))))
+        if (!consistent(Object.fromEntries(some.map((score) => [score, intervals[score]])))) found.push(some);
+    return found;
+  };
+  const holdForMeans = ({ dice, iou, ...others }) => {
+    const given = [dice, iou, ...Object.values(others)].filter(Boolean);
+    if (given.some(([low, high]) => quotient(low) > 1 || quotient(high) < 0)) return false;
+    if (!dice || !iou) return true;
+    const least = quotient(dice[0]) / (2 - quotient(dice[0]));
+    return quotient(dice[1]) >= quotient(iou[0]) && least <= quotient(iou[1]);
+  };
+
+  /* What a row of printed scores says of itself. */
+  const check = (texts) => {
+    const intervals = {};
+    for (const score of SCORES) if (texts[score] && printed(texts[score])) intervals[score] = printed(texts[score]);
+    const found = contradictions(intervals);
+    const doubted = new Set(found.map((some) => some.at(-1)));
+    const trusted = Object.fromEntries(Object.entries(intervals).filter(([score]) => !doubted.has(score)));
+    const counts = allowed(trusted);
+    const implied = {};
+    for (const score of SCORES)
+      if (!(score in trusted) && has(counts, score)) implied[score] = range(counts, score);
+    const verdict = !found.length ? "possible" : holdForMeans(intervals) ? "not of pooled pixels" : "impossible";
+    return { verdict, contradictions: found, implied, intervals };
+  };
+
+  /* Parts */
+
+  const parts = {};
+
+  parts.scores = ({ cases }) => {
+    const slices = cases.map(({ title, image, border }) => ({ title, image: square(image), border: mask(border) }));
+    const view = picture("", { border: "the tumour's border", prediction: "your answer" });
+    const table = meters([["accuracy", "Accuracy"], ["dice", "Dice"], ["iou", "IoU"], ["mean_iou", "Mean IoU"],
+      ["published", "Mean IoU as the study computed it"]]);
+    const { element: says, say } = saying();
+    const which = choice("Slice", slices.map(({ title }) => title), () => start());
+    const percent = (value) => `${Math.round(100 * value)} %`;
+    const free = () => ((answer = null), show());
+    const x = slider("Across", { value: 0.5, words: percent }, free);
+    const y = slider("Down", { value: 0.5, words: percent }, free);
+    const width = slider("Width", { min: 0.02, value: 0.3, words: percent }, free);
+    const height = slider("Height", { min: 0.02, value: 0.3, words: percent }, free);
+    const sure = slider("How sure it is", { min: 0.51, value: 0.9, words: percent }, () => show());
+    let answer = null; // pixels, where no ellipse is the answer
+
+    const ellipse = (size) =>
+      Uint8Array.from({ length: size * size }, (_, i) => {
+        const across = ((i % size) + 0.5) / size - x.value, down = (Math.floor(i / size) + 0.5) / size - y.value;
+        return (2 * across / width.value) ** 2 + (2 * down / height.value) ** 2 <= 1;
+      });
+    const current = () => answer ?? ellipse(slices[which.value].border.size);
+    const show = () => {
+      const { border } = slices[which.value];
+      const pixels = current();
+      const counts = confusion(pixels, border);
+      // Keras cuts decimals off: a probability below 1 is class 0, whatever it is.
+      const classes = confusion(sure.value === 1 ? pixels : new Uint8Array(pixels.length), border);
+      const blank = scoresOf(confusion(new Uint8Array(pixels.length), border));
+      const found = { ...scoresOf(counts), published: scoresOf(classes).mean_iou };
+      view.outline("prediction", { size: border.size, pixels });
+      view.path("handle", answer ? "" : `M${x.value + width.value / 2} ${y.value + height.value / 2}h0`, 1);
+      table.show(found, { accuracy: blank.accuracy, dice: 0, iou: 0, mean_iou: blank.mean_iou, published: blank.mean_iou });
+      say(`Accuracy ${digits(found.accuracy)}, a blank sheet has ${digits(blank.accuracy)}. Dice ${digits(found.dice)}. ` +
+        (sure.value === 1 ? "At exactly 100 % the study's mean IoU sees the answer."
+          : `The study's mean IoU is ${digits(found.published)}, whatever the answer is: half the share of background.`));
+    };
+    const start = () => {
+      answer = null;
+      const { image, border, title } = slices[which.value];
+      view.slice(image);
+      view.label(`${title}, with the tumour's border and your answer. The sliders move it.`);
+      view.outline("border", border);
+      show();
+    };
+    const press = (text, pixels, certain) =>
+      button(text, () => {
+        answer = pixels();
+        if (certain) sure.value = certain;
+        show();
+      });
+    const size = () => slices[which.value].border.size ** 2;
+    const truth = () => slices[which.value].border.pixels;
+    let resizing, dx, dy;
+    view.follow((across, down) => {
+      [dx, dy] = [across - x.value, down - y.value];
+      resizing = !answer && Math.hypot(dx - width.value / 2, dy - height.value / 2) < 0.06;
+      // What is put down beside the ellipse brings it there.
+      if (answer || Math.hypot(dx / width.value, dy / height.value) > 0.5) [dx, dy] = resizing ? [dx, dy] : [0, 0];
+      if (!resizing) [x.value, y.value] = [across - dx, down - dy];
+      free();
+    }, (across, down) => {
+      if (resizing) [width.value, height.value] = [2 * Math.abs(across - x.value), 2 * Math.abs(down - y.value)];
+      else [x.value, y.value] = [across - dx, down - dy];
+      free();
+    });
+    start();
+    return Object.assign([
+      row(
+        column(view.element, which.element),
+        column(table.element,
+          make("p", { class: "lab-note" }, "The mark on a bar: a blank sheet."),
+          buttons(
+            press("Blank sheet", () => new Uint8Array(size())),
+            press("Perfect, 99 % sure", truth, 0.99),
+            press("Perfect, 100 % sure", truth, 1),
+            button("Ellipse", free)),
+          sure.element,
+          make("div", { class: "lab-pair" }, x.element, y.element, width.element, height.element))),
+      says], { answer: () => Array.from(current()), truth: () => Array.from(truth()), certainty: () => sure.value });
+  };
+
+  parts.table = ({ examples, titles }) => {
+    const { element: says, say } = saying();
+    const lines = SCORES.map((score) => {
+      const id = name();
+      const input = make("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", size: 8,
+        oninput: () => { which.value = 0; show(); } });
+      const bar = make("span", { class: "lab-fill" });
+      const mark = make("span", { class: "lab-mark" });
+      const words = make("td", { class: "lab-number" });
+      const label = make("th", { scope: "row" }, make("label", { for: id }, titles[score]));
+      const gauge = make("td", { "aria-hidden": "true", class: "lab-wide" }, make("span", { class: "lab-bar" }, bar, mark));
+      return { score, input, bar, mark, words, line: make("tr", {}, label, make("td", {}, input), words, gauge) };
+    });
+    const which = choice("Example", ["your own", ...examples.map(({ name: title }) => title)], () => fill());
+    const fill = () => {
+      const scores = examples[which.value - 1]?.scores ?? {};
+      for (const { score, input } of lines) input.value = scores[score] ?? "";
+      show();
+    };
+    const show = () => {
+      const texts = Object.fromEntries(lines.map(({ score, input }) => [score, input.value.trim()]));
+      const { verdict, contradictions: found, implied, intervals } = check(texts);
+      for (const { score, input, bar, mark, words, line } of lines) {
+        const limits = implied[score] ?? intervals[score]?.map(quotient) ?? [0, 1];
+        const [low, high] = limits.map((value) => Math.min(1, Math.max(0, value)));
+        const bad = found.some((some) => some.at(-1) === score);
+        const unread = texts[score] && !intervals[score];
+        line.classList.toggle("lab-bad", bad);
+        input.setAttribute("aria-invalid", Boolean(unread || bad));
+        words.textContent = unread ? "no number" : !(score in implied) ? "" :
+          high - low > 0.99995 ? "anything" : low.toFixed(4) === high.toFixed(4) ? low.toFixed(4) : `${low.toFixed(4)} to ${high.toFixed(4)}`;
+        bar.style.left = `${100 * low}%`;
+        bar.style.width = `${Math.max(0.8, 100 * (high - low))}%`;
+        const [a, b] = intervals[score]?.map(quotient) ?? [NaN, NaN];
+        mark.hidden = !((a + b) / 2 <= 1);
+        mark.style.left = `${50 * (a + b)}%`;
+      }
+      const lower = (score) => titles[score].replace(/^[A-Z](?=[a-z]+\b)(?!ice)/, (letter) => letter.toLowerCase());
+      const inWords = (some) => some.length > 1
+        ? `${titles[some.at(-1)]} cannot stand beside ${some.slice(0, -1).map(lower).join(" and ")}`
+        : `${titles[some[0]]} is from 0 to 1`;
+      const conclusions = {
+        "possible": "Nothing contradicts itself.",
+        "not of pooled pixels": "Not of the same pooled pixels; means over images may differ.",
+        "impossible": "Impossible, however it was averaged.",
+      };
+      say(Object.keys(intervals).length
+        ? [...found.slice(0, 3).map((some) => `${inWords(some)}.`), conclusions[verdict]].join(" ")
+        : "Type a paper's numbers, or choose an example.");
+    };
+    which.value = 1;
+    fill();
+    const head = ["Score", "Printed", "What the others allow"].map((text) => make("th", { scope: "col" }, text));
+    const empty = make("td", { class: "lab-wide" });
+    return Object.assign([
+      row(column(which.element)),
+      says,
+      make("table", { class: "lab-check" }, make("thead", {}, make("tr", {}, ...head, empty)),
+        make("tbody", {}, ...lines.map(({ line }) => line)))], { check });
+  };
+
+  parts.threshold = ({ cases }) => {
+    const slices = cases.map(({ title, image, border, probability }) =>
+      ({ title, image: square(image), border: mask(border), probability: square(probability) }));
+    const marked = ({ probability }, threshold) => probability.pixels.map((value) => value > 255 * threshold);
+    const diceAt = (slice, threshold) => scoresOf(confusion(marked(slice, threshold), slice.border)).dice;
+    const steps = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
+    const curves = slices.map((slice) => steps.map((threshold) => diceAt(slice, threshold)));
+    const together = steps.map((_, i) => meanOf(curves.map((curve) => curve[i])));
+
+    const view = picture("", { border: "the tumour's border", prediction: "marked by the network" });
+    const table = meters([["dice", "Dice of this slice"], ["together", `Mean Dice of all ${slices.length}`]]);
+    const { element: says, say } = saying();
+    const which = choice("Slice", slices.map(({ title }) => title), () => (start(), show()));
+    const threshold = slider("Threshold", { min: 0.01, max: 0.99, value: 0.5, words: (value) => digits(value, 2) }, () => show());
+    const colours = tick("Show the probabilities", false, () => show());
+    const lines = make("svg:g");
+    const now = make("svg:line", { y1: 0, y2: 100, class: "lab-now" });
+    const dot = make("svg:circle", { r: 3.5, class: "lab-dot" });
+    const text = (x, y, words, anchor) => make("svg:text", { x, y, "text-anchor": anchor }, words);
+    const grid = [0, 50, 100].map((y) => make("svg:line", { x1: 0, x2: 200, y1: y, y2: y, class: "lab-grid" }));
+    const chart = make("svg:svg", { class: "lab-chart", viewBox: "-24 -8 232 136", role: "img" }, ...grid, lines, now, dot,
+      text(-4, 3, "1", "end"), text(-4, 53, "½", "end"), text(-4, 103, "0", "end"),
+      text(0, 114, "0", "middle"), text(100, 114, "½", "middle"), text(200, 114, "1", "middle"), text(100, 126, "threshold", "middle"));
+    const curve = (values, kind) => make("svg:polyline", { class: `lab-curve ${kind}`,
+      points: values.map((value, i) => `${200 * steps[i]},${100 - 100 * value}`).join(" ") });
+    const start = () => {
+      const { image, border } = slices[which.value];
+      view.slice(image);
+      view.outline("border", border);
+      lines.replaceChildren(curve(together, "lab-all"), curve(curves[which.value], "lab-one"));
+    };
+    const best = (values) => steps[values.indexOf(Math.max(...values))];
+    const show = () => {
+      const slice = slices[which.value], at = threshold.value, pixels = marked(slice, at);
+      const dice = diceAt(slice, at), all = meanOf(slices.map((one) => diceAt(one, at)));
+      view.outline("prediction", { size: slice.border.size, pixels });
+      view.colour(slice.probability, (value) => colours.value ? [240, 53, 155, 0.75 * value] : [0, 0, 0, 0]);
+      view.label(`${slice.title}: the border, and what the network marks at a threshold of ${digits(at, 2)}`);
+      table.show({ dice, together: all });
+      for (const end of ["x1", "x2"]) now.setAttribute(end, 200 * at);
+      dot.setAttribute("cx", 200 * at);
+      dot.setAttribute("cy", 100 - 100 * dice);
+      chart.setAttribute("aria-label",
+        `Dice over the threshold: this slice is best at ${best(curves[which.value])}, all together at ${best(together)}.`);
+      const count = pixels.reduce((sum, value) => sum + value, 0);
+      say(`At ${digits(at, 2)}, ${count} pixels are marked, and Dice is ${digits(dice)}. ` +
+        `This slice is best at ${digits(best(curves[which.value]), 2)}, all together at ${digits(best(together), 2)}.`);
+    };
+    start();
+    show();
+    const key = make("ul", { class: "lab-key", "aria-hidden": "true" },
+      make("li", {}, make("span", { class: "lab-sample lab-one" }), "Dice of this slice"),
+      make("li", {}, make("span", { class: "lab-sample lab-all" }), "mean of all"));
+    return Object.assign([
+      row(column(view.element, which.element, colours.element),
+        column(threshold.element, table.element, chart, key)),
+      says], { dice: () => diceAt(slices[which.value], threshold.value), threshold: () => threshold.value });
+  };
+
+  parts.pairing = ({ images }) => {
+    const slices = images.map(({ title, image, box }) => ({ title, image: square(image), box: mask(box) }));
+    const counts = slices.map(() => 1);
+    const { element: says, say } = saying();
+    const byId = tick("Pair by the image's id instead of by place", false, () => show());
+    const cards = slices.map(({ image, title }, i) => {
+      const view = picture(title);
+      view.slice(image);
+      view.frame.setAttribute("aria-hidden", "true");
+      view.frame.removeAttribute("role");
+      view.frame.removeAttribute("aria-label");
+      const words = make("span", { class: "lab-card-words" });
+      const card = button("", () => { counts[i] = [2, 0, 1][counts[i]]; show(); });
+      card.className = "lab-card";
+      card.append(view.element, words);
+      return { view, words, card };
+    });
+    const pairs = () => {
+      const list = counts.flatMap((count, i) => Array(count).fill(i));
+      return slices.map((_, i) => (byId.value ? (counts[i] ? i : -1) : list[i] ?? -1));
+    };
+    const agreement = () => meanOf(pairs().map((from, i) => from < 0 ? 0 :
+      scoresOf(confusion(slices[from].box.pixels, slices[i].box)).dice));
+    const plural = ["no annotation", "1 annotation", "2 annotations"];
+    const show = () => {
+      const found = pairs();
+      cards.forEach(({ view, words, card }, i) => {
+        const from = found[i], right = from === i;
+        view.outline("box", right ? slices[i].box : null);
+        view.outline("position", right || from < 0 ? null : slices[from].box);
+        card.classList.toggle("lab-bad", from >= 0 && !right);
+        words.replaceChildren(`${i + 1}: ${plural[counts[i]]}`, make("br"),
+          make("strong", {}, from < 0 ? "no label" : right ? "its own label" : `label of ${from + 1}`));
+      });
+      const wrong = found.filter((from, i) => from >= 0 && from !== i).length, none = found.filter((from) => from < 0).length;
+      say(`${wrong} of ${slices.length} images have another image's label, ${none} none. ` +
+        `On average the labels agree with the right ones to a Dice of ${digits(agreement(), 2)}.`);
+    };
+    const set = (...values) => { counts.splice(0, counts.length, ...values); show(); };
+    const with_ = (changes) => slices.map((_, i) => changes[i] ?? 1);
+    set(...with_({}));
+    return Object.assign([
+      buttons(
+        button("All as it should be", () => set(...with_({}))),
+        button("Take one away", () => set(...with_({ 2: 0 }))),
+        button("As in the training images", () => set(...with_({ 2: 2, 9: 0 })))),
+      byId.element,
+      make("ol", { class: "lab-cards" }, ...cards.map(({ card }) => make("li", {}, card))),
+      says], { pairs, agreement });
+  };
+
+  parts.find = ({ cases }) => {
+    const slices = cases.map(({ title, image, border, box, prediction }) =>
+      ({ title, image: square(image), border: mask(border), box: mask(box), prediction: mask(prediction) }));
+    const view = picture("", { border: "border", box: "the study's kind of label", prediction: "marked by U-Net" });
+    const { element: says, say } = saying();
+    const percent = (value) => `${Math.round(100 * value)} %`;
+    const moved = () => show();
+    const x = slider("Across", { value: 0.5, step: 0.01, words: percent }, moved);
+    const y = slider("Down", { value: 0.5, step: 0.01, words: percent }, moved);
+    let at = 0, open = false, tried = 0, hits = 0;
+    const distance = () => {
+      const { size, pixels } = slices[at].border;
+      const across = Math.min(size - 1, Math.floor(x.value * size)), down = Math.min(size - 1, Math.floor(y.value * size));
+      let least = Infinity;
+      pixels.forEach((value, i) => value && (least = Math.min(least, Math.hypot((i % size) - across, Math.floor(i / size) - down))));
+      return least;
+    };
+    const show = () => {
+      const { border, box, prediction } = slices[at];
+      const arm = 0.03;
+      view.path("cross", `M${x.value - arm} ${y.value}h${2 * arm}M${x.value} ${y.value - arm}v${2 * arm}`, 1);
+      view.outline("border", open ? border : null);
+      view.outline("box", open ? box : null);
+      view.outline("prediction", open ? prediction : null);
+      reveal.disabled = open;
+    };
+    const turn = (step) => {
+      at = (at + step) % slices.length;
+      open = false;
+      [x.value, y.value] = [0.5, 0.5];
+      view.slice(slices[at].image);
+      view.label(`${slices[at].title}. Where is the tumour? The sliders move the cross.`);
+      say(`Slice ${at + 1} of ${slices.length}: put the cross where you think the tumour is, then reveal it.`);
+      show();
+    };
+    const reveal = button("Reveal", () => {
+      open = true;
+      tried++;
+      const far = distance();
+      hits += far === 0;
+      const found = confusion(slices[at].prediction.pixels, slices[at].border);
+      const network = found[0] ? "U-Net finds it" : "U-Net misses it";
+      say(`${far === 0 ? "Inside the tumour." : `${digits(far, 0)} pixels beside the tumour.`} ${network}. You: ${hits} of ${tried}.`);
+      show();
+    });
+    const place = (across, down) => { if (open) return false; [x.value, y.value] = [across, down]; show(); };
+    view.follow(place, place);
+    turn(0);
+    return Object.assign([
+      row(column(view.element), column(x.element, y.element, buttons(reveal, button("Next slice", () => turn(1))), says))],
+      { distance, place: () => [x.value, y.value], at: () => at });
+  };
+
+  parts.maps = ({ images, networks, border, scores, key }) => {
+    const borders = border?.map(mask);
+    const which = choice("Image", images.map(({ title }) => title), () => show());
+    const opacity = slider("Opacity of the maps", { step: 0.05, value: 0.85, words: (value) => `${Math.round(100 * value)} %` }, () => show());
+    const outline = tick("Draw the border", true, () => show());
+    const { element: says, say } = saying();
+    const panels = [0, 1].map((side) => {
+      const slice = make("img", { alt: "", class: "dark-light" }), map = make("img", { alt: "", class: "dark-light lab-map" });
+      const view = picture("", {});
+      view.frame.prepend(slice, map);
+      const network = choice("Network", Object.keys(networks), () => (offer(), show()));
+      const method = choice("Method", [], () => show());
+      const offer = () => method.offer(Object.keys(networks[network.text]));
+      const words = make("p", { class: "lab-note" });
+      offer();
+      method.value = Math.min(side + 1, Object.keys(networks[network.text]).length - 1);
+      return { slice, map, view, network, method, words };
+    });
+    const show = () => {
+      const number = which.value;
+      for (const { slice, map, view, network, method, words } of panels) {
+        const title = `${method.text} of ${network.text}`;
+        slice.src = images[number].src;
+        map.src = networks[network.text][method.text][number];
+        map.style.opacity = opacity.value;
+        view.label(`${images[number].title}: ${title}`);
+        view.outline("border", borders && outline.value ? borders[number] : null);
+        const values = scores?.[network.text]?.[method.text]?.[number];
+        words.textContent = values ? Object.entries(values).map(([score, value]) => `${score}: ${digits(value, 2)}`).join(" · ") : "";
+      }
+      say(panels.map(({ network, method, words }) => `${method.text} of ${network.text}${words.textContent && ` – ${words.textContent}`}`).join("; "));
+    };
+    show();
+    says.classList.add("lab-unseen");
+    return [
+      make("div", { class: "lab-pair" }, which.element, opacity.element),
+      row(...panels.map(({ view, network, method, words }) =>
+        column(make("div", { class: "lab-pair" }, network.element, method.element), view.element, words))),
+      make("div", { class: "lab-scale" }, "weak", make("span", { style: `background: linear-gradient(to right, ${key.join(", ")})` }), "strong",
+        ...(borders ? [outline.element] : [])),
+      says];
+  };
+
+  const start = () => {
+    for (const element of document.querySelectorAll(".lab[data-lab]:not([data-started])")) {
+      element.dataset.started = "";
+      const content = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
+      const built = parts[element.dataset.lab](content);
+      element.lab = built;
+      element.replaceChildren(...built);
+    }
+  };
+  return { start, check, consistent, range, printed, allowed, scoresOf, confusion };
+})();
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", window.brainsegLab.start);
+else window.brainsegLab.start();
