@@ -37,6 +37,18 @@ window.brainsegLab ??= (() => {
     };
   };
 
+  /* A place in a picture, in shares from its upper left corner; the keys go the way that they show. */
+  const place = (changed) => {
+    const words = (value) => `${Math.round(100 * value)} %`;
+    const across = slider("Across", { value: 0.5, words }, changed), up = slider("Up", { value: 0.5, words }, changed);
+    return {
+      elements: [across.element, up.element],
+      get x() { return across.value; },
+      get y() { return 1 - up.value; },
+      move(x, y) { across.value = x; up.value = 1 - y; },
+    };
+  };
+
   const choice = (label, names, changed) => {
     const id = name();
     const select = make("select", { id });
@@ -347,13 +359,12 @@ window.brainsegLab ??= (() => {
     const slices = cases.map(({ title, image, border }) => ({ title, image: square(image), border: mask(border) }));
     const view = picture("", { border: "the tumour's border", prediction: "your answer" });
     const table = meters([["accuracy", "Accuracy"], ["dice", "Dice"], ["iou", "IoU"], ["mean_iou", "Mean IoU"],
-      ["published", "Mean IoU as the study computed it"]]);
+      ["published", "The study's mean IoU"]]);
     const { element: says, say } = saying();
     const which = choice("Slice", slices.map(({ title }) => title), () => start());
     const percent = (value) => `${Math.round(100 * value)} %`;
     const free = () => ((answer = null), show());
-    const x = slider("Across", { value: 0.5, words: percent }, free);
-    const y = slider("Down", { value: 0.5, words: percent }, free);
+    const at = place(free);
     const width = slider("Width", { min: 0.02, value: 0.3, words: percent }, free);
     const height = slider("Height", { min: 0.02, value: 0.3, words: percent }, free);
     const sure = slider("How sure it is", { min: 0.51, value: 0.9, words: percent }, () => show());
@@ -361,7 +372,7 @@ window.brainsegLab ??= (() => {
 
     const ellipse = (size) =>
       Uint8Array.from({ length: size * size }, (_, i) => {
-        const across = ((i % size) + 0.5) / size - x.value, down = (Math.floor(i / size) + 0.5) / size - y.value;
+        const across = ((i % size) + 0.5) / size - at.x, down = (Math.floor(i / size) + 0.5) / size - at.y;
         return (2 * across / width.value) ** 2 + (2 * down / height.value) ** 2 <= 1;
       });
     const current = () => answer ?? ellipse(slices[which.value].border.size);
@@ -374,7 +385,7 @@ window.brainsegLab ??= (() => {
       const blank = scoresOf(confusion(new Uint8Array(pixels.length), border));
       const found = { ...scoresOf(counts), published: scoresOf(classes).mean_iou };
       view.outline("prediction", { size: border.size, pixels });
-      view.path("handle", answer ? "" : `M${x.value + width.value / 2} ${y.value + height.value / 2}h0`, 1);
+      view.path("handle", answer ? "" : `M${at.x + width.value / 2} ${at.y + height.value / 2}h0`, 1);
       table.show(found, { accuracy: blank.accuracy, dice: 0, iou: 0, mean_iou: blank.mean_iou, published: blank.mean_iou });
       say(`Accuracy ${digits(found.accuracy)}, a blank sheet has ${digits(blank.accuracy)}. Dice ${digits(found.dice)}. ` +
         (sure.value === 1 ? "At exactly 100 % the study's mean IoU sees the answer."
@@ -398,15 +409,15 @@ window.brainsegLab ??= (() => {
     const truth = () => slices[which.value].border.pixels;
     let resizing, dx, dy;
     view.follow((across, down) => {
-      [dx, dy] = [across - x.value, down - y.value];
+      [dx, dy] = [across - at.x, down - at.y];
       resizing = !answer && Math.hypot(dx - width.value / 2, dy - height.value / 2) < 0.06;
       // What is put down beside the ellipse brings it there.
       if (answer || Math.hypot(dx / width.value, dy / height.value) > 0.5) [dx, dy] = resizing ? [dx, dy] : [0, 0];
-      if (!resizing) [x.value, y.value] = [across - dx, down - dy];
+      if (!resizing) at.move(across - dx, down - dy);
       free();
     }, (across, down) => {
-      if (resizing) [width.value, height.value] = [2 * Math.abs(across - x.value), 2 * Math.abs(down - y.value)];
-      else [x.value, y.value] = [across - dx, down - dy];
+      if (resizing) [width.value, height.value] = [2 * Math.abs(across - at.x), 2 * Math.abs(down - at.y)];
+      else at.move(across - dx, down - dy);
       free();
     });
     start();
@@ -421,7 +432,7 @@ window.brainsegLab ??= (() => {
             press("Perfect, 100 % sure", truth, 1),
             button("Ellipse", free)),
           sure.element,
-          make("div", { class: "lab-pair" }, x.element, y.element, width.element, height.element))),
+          make("div", { class: "lab-pair" }, ...at.elements, width.element, height.element))),
       says], { answer: () => Array.from(current()), truth: () => Array.from(truth()), certainty: () => sure.value });
   };
 
@@ -462,10 +473,10 @@ window.brainsegLab ??= (() => {
         mark.hidden = !((a + b) / 2 <= 1);
         mark.style.left = `${50 * (a + b)}%`;
       }
-      const lower = (score) => titles[score].replace(/^[A-Z](?=[a-z]+\b)(?!ice)/, (letter) => letter.toLowerCase());
+      const named = (score) => `${titles[score]} ${texts[score]}`;
       const inWords = (some) => some.length > 1
-        ? `${titles[some.at(-1)]} cannot stand beside ${some.slice(0, -1).map(lower).join(" and ")}`
-        : `${titles[some[0]]} is from 0 to 1`;
+        ? `${named(some.at(-1))} cannot stand beside ${some.slice(0, -1).map(named).join(" and ")}`
+        : `${named(some[0])} is not from 0 to 1`;
       const conclusions = {
         "possible": "Nothing contradicts itself.",
         "not of pooled pixels": "Not of the same pooled pixels; means over images may differ.",
@@ -486,17 +497,16 @@ window.brainsegLab ??= (() => {
         make("tbody", {}, ...lines.map(({ line }) => line)))], { check });
   };
 
-  parts.threshold = ({ cases }) => {
+  parts.threshold = ({ cases, together }) => {
     const slices = cases.map(({ title, image, border, probability }) =>
       ({ title, image: square(image), border: mask(border), probability: square(probability) }));
     const marked = ({ probability }, threshold) => probability.pixels.map((value) => value > 255 * threshold);
     const diceAt = (slice, threshold) => scoresOf(confusion(marked(slice, threshold), slice.border)).dice;
     const steps = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
     const curves = slices.map((slice) => steps.map((threshold) => diceAt(slice, threshold)));
-    const together = steps.map((_, i) => meanOf(curves.map((curve) => curve[i])));
 
     const view = picture("", { border: "the tumour's border", prediction: "marked by the network" });
-    const table = meters([["dice", "Dice of this slice"], ["together", `Mean Dice of all ${slices.length}`]]);
+    const table = meters([["dice", "Dice of this slice"], ["together", "Mean Dice of all test slices"]]);
     const { element: says, say } = saying();
     const which = choice("Slice", slices.map(({ title }) => title), () => (start(), show()));
     const threshold = slider("Threshold", { min: 0.01, max: 0.99, value: 0.5, words: (value) => digits(value, 2) }, () => show());
@@ -520,7 +530,7 @@ window.brainsegLab ??= (() => {
     const best = (values) => steps[values.indexOf(Math.max(...values))];
     const show = () => {
       const slice = slices[which.value], at = threshold.value, pixels = marked(slice, at);
-      const dice = diceAt(slice, at), all = meanOf(slices.map((one) => diceAt(one, at)));
+      const dice = diceAt(slice, at), all = together[Math.round(100 * at) - 1];
       view.outline("prediction", { size: slice.border.size, pixels });
       view.colour(slice.probability, (value) => colours.value ? [240, 53, 155, 0.75 * value] : [0, 0, 0, 0]);
       view.label(`${slice.title}: the border, and what the network marks at a threshold of ${digits(at, 2)}`);
@@ -538,7 +548,7 @@ window.brainsegLab ??= (() => {
     show();
     const key = make("ul", { class: "lab-key", "aria-hidden": "true" },
       make("li", {}, make("span", { class: "lab-sample lab-one" }), "Dice of this slice"),
-      make("li", {}, make("span", { class: "lab-sample lab-all" }), "mean of all"));
+      make("li", {}, make("span", { class: "lab-sample lab-all" }), "mean of all test slices"));
     return Object.assign([
       row(column(view.element, which.element, colours.element),
         column(threshold.element, table.element, chart, key)),
@@ -601,14 +611,11 @@ window.brainsegLab ??= (() => {
       ({ title, image: square(image), border: mask(border), box: mask(box), prediction: mask(prediction) }));
     const view = picture("", { border: "border", box: "the study's kind of label", prediction: "marked by U-Net" });
     const { element: says, say } = saying();
-    const percent = (value) => `${Math.round(100 * value)} %`;
-    const moved = () => show();
-    const x = slider("Across", { value: 0.5, step: 0.01, words: percent }, moved);
-    const y = slider("Down", { value: 0.5, step: 0.01, words: percent }, moved);
+    const cross = place(() => show());
     let at = 0, open = false, tried = 0, hits = 0;
     const distance = () => {
       const { size, pixels } = slices[at].border;
-      const across = Math.min(size - 1, Math.floor(x.value * size)), down = Math.min(size - 1, Math.floor(y.value * size));
+      const across = Math.min(size - 1, Math.floor(cross.x * size)), down = Math.min(size - 1, Math.floor(cross.y * size));
       let least = Infinity;
       pixels.forEach((value, i) => value && (least = Math.min(least, Math.hypot((i % size) - across, Math.floor(i / size) - down))));
       return least;
@@ -616,7 +623,7 @@ window.brainsegLab ??= (() => {
     const show = () => {
       const { border, box, prediction } = slices[at];
       const arm = 0.03;
-      view.path("cross", `M${x.value - arm} ${y.value}h${2 * arm}M${x.value} ${y.value - arm}v${2 * arm}`, 1);
+      view.path("cross", `M${cross.x - arm} ${cross.y}h${2 * arm}M${cross.x} ${cross.y - arm}v${2 * arm}`, 1);
       view.outline("border", open ? border : null);
       view.outline("box", open ? box : null);
       view.outline("prediction", open ? prediction : null);
@@ -625,7 +632,7 @@ window.brainsegLab ??= (() => {
     const turn = (step) => {
       at = (at + step) % slices.length;
       open = false;
-      [x.value, y.value] = [0.5, 0.5];
+      cross.move(0.5, 0.5);
       view.slice(slices[at].image);
       view.label(`${slices[at].title}. Where is the tumour? The sliders move the cross.`);
       say(`Slice ${at + 1} of ${slices.length}: put the cross where you think the tumour is, then reveal it.`);
@@ -641,12 +648,12 @@ window.brainsegLab ??= (() => {
       say(`${far === 0 ? "Inside the tumour." : `${digits(far, 0)} pixels beside the tumour.`} ${network}. You: ${hits} of ${tried}.`);
       show();
     });
-    const place = (across, down) => { if (open) return false; [x.value, y.value] = [across, down]; show(); };
-    view.follow(place, place);
+    const moved = (x, y) => !open && (cross.move(x, y), show());
+    view.follow(moved, moved);
     turn(0);
     return Object.assign([
-      row(column(view.element), column(x.element, y.element, buttons(reveal, button("Next slice", () => turn(1))), says))],
-      { distance, place: () => [x.value, y.value], at: () => at });
+      row(column(view.element), column(...cross.elements, buttons(reveal, button("Next slice", () => turn(1))), says))],
+      { distance, place: () => [cross.x, cross.y], at: () => at });
   };
 
   parts.maps = ({ images, networks, border, scores, key }) => {
@@ -655,12 +662,12 @@ window.brainsegLab ??= (() => {
     const opacity = slider("Opacity of the maps", { step: 0.05, value: 0.85, words: (value) => `${Math.round(100 * value)} %` }, () => show());
     const outline = tick("Draw the border", true, () => show());
     const { element: says, say } = saying();
-    const panels = [0, 1].map((side) => {
+    const panels = ["First", "Second"].map((nth, side) => {
       const slice = make("img", { alt: "", class: "dark-light" }), map = make("img", { alt: "", class: "dark-light lab-map" });
       const view = picture("", {});
       view.frame.prepend(slice, map);
-      const network = choice("Network", Object.keys(networks), () => (offer(), show()));
-      const method = choice("Method", [], () => show());
+      const network = choice(`${nth} network`, Object.keys(networks), () => (offer(), show()));
+      const method = choice(`${nth} method`, [], () => show());
       const offer = () => method.offer(Object.keys(networks[network.text]));
       const words = make("p", { class: "lab-note" });
       offer();

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,17 +13,23 @@ from PIL import Image
 from numpy.typing import NDArray
 
 from brainseg import plotting
-from brainseg.experiments.workspace import Workspace
 from brainseg.models import TITLES
 from brainseg.paper import study
 from brainseg.paper.claims.checker import NAMES, between, check
 from brainseg.plotting.lab import LOOKS, SCRIPT, bits, part, pixels, still
 from brainseg.scores import THRESHOLD
+from brainseg.scores.metrics import dice
+
+if TYPE_CHECKING:
+    from brainseg.experiments.workspace import Workspace
 
 Stack = NDArray[Any]
 
 SIZE: Final = 128
 """Pixels of the slices where no network is asked, as in the study."""
+
+STEPS: Final = [i / 100 for i in range(1, 100)]
+"""Thresholds of the slider."""
 
 IN_A_ROW: Final = 12
 """Images whose labels can be shifted."""
@@ -32,7 +38,7 @@ STUDYS_PAIR: Final = {"iou": "0.0541", "dice": "13.1321"}
 """What the study's notebook prints for a single image."""
 
 
-def write_parts(folder: Path, workspace: Workspace) -> None:
+def write_parts(folder: Path, workspace: "Workspace") -> None:
     """Write every part to ``folder/lab``, and the script and its looks to ``folder/_static``.
 
     Args:
@@ -52,25 +58,31 @@ def copy_code(folder: Path) -> None:
             shutil.copy2(path, folder)
 
 
-def parts(workspace: Workspace) -> dict[str, str]:
+def parts(workspace: "Workspace") -> dict[str, str]:
     """Every part by its name, as HTML."""
     fine, coarse = workspace.dataset.prepared(SIZE), workspace.prepared
     run = workspace.run(workspace.recipe("unet", "corrected"))
-    dice = run.scores["border_dice"].where(run.scores["split"] == "test").to_numpy()
+    of_test = run.scores["border_dice"].where(run.scores["split"] == "test").to_numpy()
     area = fine.masks["border"].sum(axis=(1, 2))
     labelled = (area > 0) & (fine.masks["box"].sum(axis=(1, 2)) > 0)
 
-    sizes = _spread(np.where(labelled, area, np.nan), (0.15, 0.6, 0.97))
-    cases = _spread(dice, (0.97, 0.6, 0.35, 0.2))
-    looked_for = _spread(np.where(labelled, dice, np.nan), (0.5, 0.1, 0.8, 0.25, 0.95))
+    sizes = _spread(np.where(labelled, area, np.nan), (0.97, 0.6, 0.15))
+    cases = _spread(of_test, (0.97, 0.6, 0.35, 0.2))
+    looked_for = _spread(np.where(labelled, of_test, np.nan), (0.5, 0.1, 0.8, 0.25, 0.95))
     train = fine.rows("train")
     several = train[labelled[train]][:: max(1, len(train) // (IN_A_ROW + 1))][:IN_A_ROW]
+    test = np.flatnonzero(~np.isnan(of_test))
     larger = SIZE // coarse.size
     marked = (run.probability[looked_for] > THRESHOLD).repeat(larger, axis=1).repeat(larger, axis=2)
     return {
-        "scores": scores(fine.images[sizes], fine.masks["border"][sizes], ("A small tumour", "A larger one", "A large one")),
+        "scores": scores(fine.images[sizes], fine.masks["border"][sizes], ("A large tumour", "A middling one", "A small one")),
         "table": table(),
-        "threshold": threshold(coarse.images[cases], coarse.masks["border"][cases], run.probability[cases]),
+        "threshold": threshold(
+            coarse.images[cases],
+            coarse.masks["border"][cases],
+            run.probability[cases],
+            mean_dice(run.probability[test], coarse.masks["border"][test]),
+        ),
         "pairing": pairing(fine.images[several], fine.masks["box"][several]),
         "find": find(
             fine.images[looked_for], fine.masks["border"][looked_for], fine.masks["box"][looked_for], marked
@@ -112,8 +124,17 @@ def table() -> str:
     return part("table", {"examples": examples, "titles": titles}, instead)
 
 
-def threshold(images: Stack, borders: Stack, probability: Stack) -> str:
-    """The threshold slider on a network's answers, which are kept to 1/255."""
+def mean_dice(probability: Stack, borders: Stack) -> list[float]:
+    """Mean Dice of images at each of :data:`STEPS`."""
+    return [round(float(np.nanmean(dice(probability > step, borders))), 4) for step in STEPS]
+
+
+def threshold(images: Stack, borders: Stack, probability: Stack, together: Sequence[float]) -> str:
+    """The threshold slider on a network's answers, which are kept to 1/255.
+
+    Args:
+        together: :func:`mean_dice` of all test images, of which these are some.
+    """
     levels = np.rint(255 * np.asarray(probability, np.float64))
     cases = [
         {"title": f"Test slice {i + 1}", "image": pixels(image), "border": bits(border), "probability": pixels(level)}
@@ -122,7 +143,7 @@ def threshold(images: Stack, borders: Stack, probability: Stack) -> str:
     outlines = {"border": borders, "prediction": levels > 255 * THRESHOLD}
     figure = plotting.montage(images, outlines, columns=len(images))
     says = "Simulated test slices, the border of the tumour, and what U-Net marks at a threshold of one half."
-    return part("threshold", {"cases": cases}, still(_png(figure), says))
+    return part("threshold", {"cases": cases, "together": list(together)}, still(_png(figure), says))
 
 
 def pairing(images: Stack, boxes: Stack) -> str:
@@ -159,7 +180,7 @@ def _png(figure: Figure) -> bytes:
     """A figure as a small file: few colours, which is enough for grey slices with lines on them."""
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100)
-    Image.open(drawn).convert("RGB").quantize(48).save(small, "png", optimize=True)
+    Image.open(drawn).convert("RGB").quantize(96, Image.Quantize.MAXCOVERAGE).save(small, "png", optimize=True)
     return small.getvalue()
 
 
