@@ -6,11 +6,13 @@ window.brainsegLab ??= (() => {
 
   /* Elements */
 
-  const make = (tag, properties = {}, ...children) => {
+  const make = (what, properties = {}, ...children) => {
+    const [tag, look] = what.split(".");
     const element = tag.startsWith("svg:") ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
+    if (look) element.setAttribute("class", look);
     for (const [name, value] of Object.entries(properties))
       if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-      else if (value !== false) element.setAttribute(name, value === true ? "" : value);
+      else element.setAttribute(name, value);
     element.append(...children);
     return element;
   };
@@ -20,7 +22,7 @@ window.brainsegLab ??= (() => {
 
   const digits = (value, places = 3) => (Number.isFinite(value) ? value.toFixed(places) : "–");
 
-  const slider = (label, { min = 0, max = 1, step = 0.01, value, words = String }, changed) => {
+  const slider = (label, { min = 0, max = 1, step = 0.01, value, words }, changed) => {
     const id = name();
     const input = make("input", { type: "range", id, min, max, step, value });
     const output = make("output", { for: id });
@@ -31,7 +33,7 @@ window.brainsegLab ??= (() => {
     input.addEventListener("input", () => (show(), changed?.()));
     show();
     return {
-      element: make("div", { class: "lab-slider" }, make("label", { for: id }, label), output, input),
+      element: make("div.lab-slider", {}, make("label", { for: id }, label), output, input),
       get value() { return Number(input.value); },
       set value(number) { input.value = number; show(); },
     };
@@ -53,7 +55,7 @@ window.brainsegLab ??= (() => {
     const id = name();
     const select = make("select", { id });
     const control = {
-      element: make("div", { class: "lab-choice" }, make("label", { for: id }, label), select),
+      element: make("div.lab-choice", {}, make("label", { for: id }, label), select),
       get value() { return Number(select.value); },
       set value(number) { select.value = number; },
       get text() { return select.selectedOptions[0].text; },
@@ -71,45 +73,50 @@ window.brainsegLab ??= (() => {
   const tick = (label, checked, changed) => {
     const input = make("input", { type: "checkbox", onchange: changed });
     input.checked = checked;
-    return { element: make("label", { class: "lab-tick" }, input, label), get value() { return input.checked; } };
+    return { element: make("label.lab-tick", {}, input, label), get value() { return input.checked; } };
   };
 
   const button = (text, pressed) => make("button", { type: "button", onclick: pressed }, text);
-  const buttons = (...children) => make("div", { class: "lab-buttons" }, ...children);
-  const column = (...children) => make("div", { class: "lab-column" }, ...children);
-  const row = (...children) => make("div", { class: "lab-row" }, ...children);
+  const [buttons, column, pair, row] = ["buttons", "column", "pair", "row"].map((look) =>
+    (...children) => make(`div.lab-${look}`, {}, ...children));
+  const legend = (kinds) => make("ul.lab-key", { "aria-hidden": true }, ...Object.entries(kinds).map(([kind, title]) =>
+    make("li", {}, make("span", { class: `lab-sample lab-${kind}` }), title)));
 
   /* A sentence that is read aloud when it has stood still for a moment. */
   const saying = () => {
-    const element = make("p", { class: "lab-says", role: "status" });
-    let waiting, last;
+    const element = make("p.lab-says", { role: "status" });
+    let waiting;
+    const say = (text) => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => element.textContent === text || (element.textContent = text), 200);
+    };
+    return { element, say };
+  };
+
+  const gauge = (name = "") => {
+    const bar = make("span.lab-fill"), mark = make("span.lab-mark");
     return {
-      element,
-      say(text) {
-        if (text === last) return;
-        last = text;
-        clearTimeout(waiting);
-        waiting = setTimeout(() => (element.textContent = text), element.textContent ? 200 : 0);
+      element: make("td", { class: name, "aria-hidden": "true" }, make("span.lab-bar", {}, bar, mark)),
+      show(low, high, at) {
+        bar.style.left = `${100 * low}%`;
+        bar.style.width = `${100 * (high - low)}%`;
+        mark.hidden = !(at <= 1);
+        mark.style.left = `${100 * at}%`;
       },
     };
   };
 
   const meters = (titles) => {
     const rows = titles.map(([key, title]) => {
-      const number = make("td", { class: "lab-number" });
-      const bar = make("span", { class: "lab-fill" });
-      const mark = make("span", { class: "lab-mark" });
-      const gauge = make("td", { "aria-hidden": "true" }, make("span", { class: "lab-bar" }, bar, mark));
-      return { key, number, bar, mark, line: make("tr", {}, make("th", { scope: "row" }, title), number, gauge) };
+      const number = make("td.lab-number"), bar = gauge();
+      return { key, number, bar, line: make("tr", {}, make("th", { scope: "row" }, title), number, bar.element) };
     });
     return {
-      element: make("table", { class: "lab-meters" }, make("tbody", {}, ...rows.map(({ line }) => line))),
+      element: make("table.lab-meters", {}, make("tbody", {}, ...rows.map(({ line }) => line))),
       show(values, marks = {}) {
-        for (const { key, number, bar, mark } of rows) {
+        for (const { key, number, bar } of rows) {
           number.textContent = digits(values[key]);
-          bar.style.width = `${100 * (values[key] || 0)}%`;
-          mark.hidden = !(key in marks);
-          mark.style.left = `${100 * marks[key]}%`;
+          bar.show(0, values[key] || 0, marks[key]);
         }
       },
     };
@@ -144,15 +151,12 @@ window.brainsegLab ??= (() => {
     return way.join("");
   };
 
-  const picture = (label, kinds = {}) => {
+  const picture = (kinds, spoken = true) => {
     const slice = make("canvas");
     const colours = make("canvas");
     const lines = make("svg:svg", { viewBox: "0 0 1 1", "aria-hidden": "true" });
-    const frame = make("div", { class: "lab-picture", role: "img", "aria-label": label }, slice, colours, lines);
+    const frame = make("div.lab-picture", spoken ? { role: "img" } : { "aria-hidden": true }, slice, colours, lines);
     const shown = {};
-    const key = make("ul", { class: "lab-key", "aria-hidden": "true" });
-    for (const [kind, title] of Object.entries(kinds))
-      key.append(make("li", {}, make("span", { class: `lab-sample lab-${kind}` }), title));
     const draw = (kind, path, scale) => {
       shown[kind]?.remove();
       if (!path) return;
@@ -161,13 +165,13 @@ window.brainsegLab ??= (() => {
       lines.append(shown[kind]);
     };
     return {
-      element: make("div", { class: "lab-shown" }, frame, ...(key.children.length ? [key] : [])),
+      element: make("div", {}, frame, ...(kinds ? [legend(kinds)] : [])),
       frame,
       label: (text) => frame.setAttribute("aria-label", text),
       slice: (image) => paint(slice, image, (value) => [value, value, value, 255]),
       colour: (image, colour) => paint(colours, image, colour),
-      outline: (kind, area) => draw(kind, area && around(area), area ? 1 / area.size : 1),
-      path: (kind, path, size) => draw(kind, path, 1 / size),
+      outline: (kind, area) => draw(kind, area && around(area), 1 / area?.size),
+      path: (kind, path) => draw(kind, path, 1),
       /* Where a finger or the mouse is, in shares of the picture, from when it is put down until it is lifted. */
       follow(down, moved) {
         const place = (event) => {
@@ -203,18 +207,11 @@ window.brainsegLab ??= (() => {
 
   /* Which scores can stand beside each other: brainseg.paper.claims.pooled, which explains it, in whole numbers too. */
 
-  const QUOTIENTS = {
-    accuracy: [[1, 0, 0, 1], [1, 1, 1, 1]],
-    precision: [[1, 0, 0, 0], [1, 1, 0, 0]],
-    recall: [[1, 0, 0, 0], [1, 0, 1, 0]],
-    specificity: [[0, 0, 0, 1], [0, 1, 0, 1]],
-    prevalence: [[1, 0, 1, 0], [1, 1, 1, 1]],
-    dice: [[2, 0, 0, 0], [2, 1, 1, 0]],
-    iou: [[1, 0, 0, 0], [1, 1, 1, 0]],
-  };
-  for (const pair of Object.values(QUOTIENTS)) pair.forEach((weights, i) => (pair[i] = weights.map(BigInt)));
+  const QUOTIENTS = Object.fromEntries(Object.entries({
+    accuracy: "1001 1111", precision: "1000 1100", recall: "1000 1010", specificity: "0001 0101",
+    prevalence: "1010 1111", dice: "2000 2110", iou: "1000 1110",
+  }).map(([score, weights]) => [score, weights.split(" ").map((side) => [...side].map(BigInt))]));
   const SCORES = [...Object.keys(QUOTIENTS), "mean_iou"];
-  const FINE = 2n ** 40n;
 
   const weighed = (weights, counts) => weights.reduce((sum, weight, i) => sum + weight * counts[i], 0n);
   const divisor = (a, b) => (b ? divisor(b, a % b) : a < 0n ? -a : a);
@@ -222,96 +219,91 @@ window.brainsegLab ??= (() => {
 
   /* What rounds to a printed number: [low, high], each as [numerator, denominator]; nothing if it is none. */
   const printed = (text) => {
-    const parts = /^\s*(\d*)(?:[.,](\d*))?\s*(%?)\s*$/.exec(text);
-    if (!parts || !(parts[1] || parts[2])) return null;
-    const number = BigInt(parts[1] + (parts[2] ?? ""));
-    const below = 2n * 10n ** BigInt((parts[2] ?? "").length) * (parts[3] ? 100n : 1n);
-    return [[2n * number - 1n, below], [2n * number + 1n, below]];
+    const [, whole, decimals = "", percent] = /^\s*(\d*)(?:[.,](\d*))?\s*(%?)\s*$/.exec(text) ?? [];
+    if (!whole && !decimals) return null;
+    const twice = 2n * BigInt(whole + decimals), below = 2n * 10n ** BigInt(decimals.length + (percent ? 2 : 0));
+    return [[twice - 1n, below], [twice + 1n, below]];
   };
 
   const cut = (edges, weights) => {
     const side = edges.map(({ counts }) => weighed(weights, counts));
     const kept = edges.flatMap((edge, i) =>
-      side[i] > 0n ? [edge] : side[i] === 0n ? [{ ...edge, tight: new Set([...edge.tight, weights]) }] : []);
+      side[i] > 0n ? edge : side[i] ? [] : { ...edge, tight: new Set([...edge.tight, weights]) });
     edges.forEach((one, i) => side[i] > 0n && edges.forEach((other, j) => {
       if (side[j] >= 0n) return;
       const common = [...one.tight].filter((limit) => other.tight.has(limit));
       if (edges.some((edge) => edge !== one && edge !== other && common.every((limit) => edge.tight.has(limit)))) return;
       const between = one.counts.map((count, k) => side[i] * other.counts[k] - side[j] * count);
-      const common_divisor = between.reduce(divisor);
-      kept.push({ counts: between.map((count) => count / common_divisor), tight: new Set([...common, weights]) });
+      const shared = between.reduce(divisor);
+      kept.push({ counts: between.map((count) => count / shared), tight: new Set([...common, weights]) });
     }));
     return kept;
   };
-  const notBelow = (edges, score, [share, scale]) => {
+  /* Those edges where a score is, with 1n, not below a value, and with -1n not above it. */
+  const beyond = (edges, score, [share, scale], sign) => {
     const [above, below] = QUOTIENTS[score];
-    return cut(edges, above.map((a, i) => scale * a - share * below[i]));
-  };
-  const notAbove = (edges, score, [share, scale]) => {
-    const [above, below] = QUOTIENTS[score];
-    return cut(edges, below.map((b, i) => share * b - scale * above[i]));
+    return cut(edges, above.map((a, i) => sign * (scale * a - share * below[i])));
   };
 
   const meanIouRange = (edges) => {
-    const shares = edges.map(({ counts: [tp, fp, fn, tn] }) => {
-      const sum = Number(tp + fp + fn + tn);
-      return [Number(tp) / sum, Number(fp + fn) / sum, Number(tn) / sum];
-    });
-    const share = (right, wrong, beside) =>
-      right + wrong ? right / (right + wrong) : beside[0] + beside[1] ? beside[0] / (beside[0] + beside[1]) : 0;
-    const low = Math.min(2, ...shares.filter(([, e]) => e).map(([t, e, n]) => t / (t + e) + n / (n + e)));
-    let high = low;
-    for (const [t, e, n] of shares)
+    const shares = edges.map(({ counts: [tp, fp, fn, tn] }) =>
+      [tp, fp + fn, tn].map((count) => quotient([count, tp + fp + fn + tn])));
+    const share = (...pairs) => {
+      const [right, wrong] = pairs.find(([some, others]) => some + others);
+      return right / (right + wrong);
+    };
+    let low = 2, high = 0;
+    for (const [t, e, n] of shares) {
+      if (e) low = Math.min(low, t / (t + e) + n / (n + e));
       for (const [u, f, m] of shares) {
-        high = Math.max(high, share(t, e, [u, f]) + share(n, e, [m, f]));
+        high = Math.max(high, share([t, e], [u, f], [0, 1]) + share([n, e], [m, f], [0, 1]));
         const tumour = u * (t + e) - t * (u + f), background = m * (n + e) - n * (m + f);
-        if (tumour * background >= 0) continue;
         const a = Math.sqrt(Math.abs(tumour)), b = Math.sqrt(Math.abs(background));
         const step = (b * (t + e) - a * (n + e)) / (a * (m + f) - b * (u + f));
-        if (step > 0 && step < Infinity)
+        if (tumour * background < 0 && step > 0 && step < Infinity)
           high = Math.max(high, (t + step * u) / (t + e + step * (u + f)) + (n + step * m) / (n + e + step * (m + f)));
       }
-    return [low / 2, high / 2];
+    }
+    return [low / 2, Math.max(low, high) / 2];
   };
-  const twoClasses = (edges) =>
-    edges.some(({ counts: [tp, fp, fn] }) => tp + fp + fn) && edges.some(({ counts: [, fp, fn, tn] }) => fp + fn + tn);
+  const has = ({ edges }, score) => score === "mean_iou"
+    ? edges.some(({ counts: [tp, fp, fn] }) => tp + fp + fn) && edges.some(({ counts: [, fp, fn, tn] }) => fp + fn + tn)
+    : edges.some(({ counts }) => weighed(QUOTIENTS[score][1], counts));
   const possible = ({ edges, meanIou }) => {
-    if (!edges.length || (meanIou && !twoClasses(edges))) return false;
-    const [low, high] = meanIou ? meanIouRange(edges) : [];
-    return !meanIou || (low <= quotient(meanIou[1]) + 1e-12 && quotient(meanIou[0]) <= high + 1e-12);
+    if (!meanIou) return edges.length > 0;
+    if (!has({ edges }, "mean_iou")) return false;
+    const [low, high] = meanIouRange(edges);
+    return low <= quotient(meanIou[1]) + 1e-12 && quotient(meanIou[0]) <= high + 1e-12;
   };
-  const has = ({ edges }, score) =>
-    score === "mean_iou" ? twoClasses(edges) : edges.some(({ counts }) => weighed(QUOTIENTS[score][1], counts));
 
-  const allowed = (intervals) => {
+  const allowed = ({ mean_iou: meanIou, ...intervals }) => {
     const only = [0, 1, 2, 3].map((place) => [0, 1, 2, 3].map((i) => BigInt(i === place)));
     let edges = only.map((counts) => ({ counts, tight: new Set(only.filter((other) => other !== counts)) }));
     for (const [score, [low, high]] of Object.entries(intervals))
-      if (score !== "mean_iou") edges = notAbove(notBelow(edges, score, low), score, high);
-    return { edges, meanIou: intervals.mean_iou };
+      edges = beyond(beyond(edges, score, low, 1n), score, high, -1n);
+    return { edges, meanIou };
   };
 
-  const range = (counts, score) => {
-    const { edges, meanIou } = counts;
+  const range = ({ edges, meanIou }, score) => {
     if (score === "mean_iou") {
       const [low, high] = meanIouRange(edges);
       return meanIou ? [Math.max(low, quotient(meanIou[0])), Math.min(high, quotient(meanIou[1]))] : [low, high];
     }
-    const pairs = edges.map(({ counts: at }) => QUOTIENTS[score].map((weights) => weighed(weights, at)));
-    const values = pairs.filter(([, below]) => below);
-    const outer = [Math.min(...values.map(quotient)), Math.max(...values.map(quotient))];
+    const values = edges.map(({ counts }) => QUOTIENTS[score].map((weights) => weighed(weights, counts)))
+      .filter(([, below]) => below).map(quotient);
+    const outer = [Math.min(...values), Math.max(...values)];
     if (!meanIou) return outer;
-    const fine = outer.map((value, i) => [BigInt(Math.floor(value * Number(FINE))), BigInt(Math.ceil(value * Number(FINE)))][i]);
-    const first = (start, end, cutAt) => {
-      const holds = (value) => possible({ edges: cutAt(edges, score, [value, FINE]), meanIou });
-      if (holds(start)) return Number(start) / Number(FINE);
+    const fine = 2 ** 40;
+    return [-1n, 1n].map((sign, i) => {
+      const holds = (value) => possible({ edges: beyond(edges, score, [value, BigInt(fine)], sign), meanIou });
+      let [start, end] = [outer[i], outer[1 - i]].map((value) => BigInt(Math.round(value * fine)));
+      if (holds(start)) return outer[i];
       while (end - start > 1n || start - end > 1n) {
         const middle = (start + end) / 2n;
         if (holds(middle)) end = middle; else start = middle;
       }
-      return Number(end) / Number(FINE);
-    };
-    return [first(fine[0], fine[1], notAbove), first(fine[1], fine[0], notBelow)];
+      return Number(end) / fine;
+    });
   };
 
   const consistent = (intervals) => {
@@ -328,12 +320,10 @@ window.brainsegLab ??= (() => {
         if (!consistent(Object.fromEntries(some.map((score) => [score, intervals[score]])))) found.push(some);
     return found;
   };
-  const holdForMeans = ({ dice, iou, ...others }) => {
-    const given = [dice, iou, ...Object.values(others)].filter(Boolean);
-    if (given.some(([low, high]) => quotient(low) > 1 || quotient(high) < 0)) return false;
-    if (!dice || !iou) return true;
-    const least = quotient(dice[0]) / (2 - quotient(dice[0]));
-    return quotient(dice[1]) >= quotient(iou[0]) && least <= quotient(iou[1]);
+  const holdForMeans = (intervals) => {
+    if (Object.values(intervals).some(([low]) => quotient(low) > 1)) return false;
+    const [dice, iou] = [intervals.dice, intervals.iou].map((interval) => interval?.map(quotient));
+    return !dice || !iou || (dice[1] >= iou[0] && dice[0] / (2 - dice[0]) <= iou[1]);
   };
 
   /* What a row of printed scores says of itself. */
@@ -355,9 +345,13 @@ window.brainsegLab ??= (() => {
 
   const parts = {};
 
+  /* Slices with their masks and maps. */
+  const read = (cases) => cases.map((one) => Object.fromEntries(Object.entries(one).map(([name, value]) =>
+    [name, value.bits ? mask(value) : value.pixels ? square(value) : value])));
+
   parts.scores = ({ cases }) => {
-    const slices = cases.map(({ title, image, border }) => ({ title, image: square(image), border: mask(border) }));
-    const view = picture("", { border: "the tumour's border", prediction: "your answer" });
+    const slices = read(cases);
+    const view = picture({ border: "the tumour's border", prediction: "your answer" });
     const table = meters([["accuracy", "Accuracy"], ["dice", "Dice"], ["iou", "IoU"], ["mean_iou", "Mean IoU"],
       ["published", "The study's mean IoU"]]);
     const { element: says, say } = saying();
@@ -381,11 +375,11 @@ window.brainsegLab ??= (() => {
       const pixels = current();
       const counts = confusion(pixels, border);
       // Keras cuts decimals off: a probability below 1 is class 0, whatever it is.
-      const classes = confusion(sure.value === 1 ? pixels : new Uint8Array(pixels.length), border);
-      const blank = scoresOf(confusion(new Uint8Array(pixels.length), border));
+      const classes = confusion(sure.value === 1 ? pixels : [], border);
+      const blank = scoresOf(confusion([], border));
       const found = { ...scoresOf(counts), published: scoresOf(classes).mean_iou };
       view.outline("prediction", { size: border.size, pixels });
-      view.path("handle", answer ? "" : `M${at.x + width.value / 2} ${at.y + height.value / 2}h0`, 1);
+      view.path("handle", answer ? "" : `M${at.x + width.value / 2} ${at.y + height.value / 2}h0`);
       table.show(found, { accuracy: blank.accuracy, dice: 0, iou: 0, mean_iou: blank.mean_iou, published: blank.mean_iou });
       say(`Accuracy ${digits(found.accuracy)}, a blank sheet has ${digits(blank.accuracy)}. Dice ${digits(found.dice)}. ` +
         (sure.value === 1 ? "At exactly 100 % the study's mean IoU sees the answer."
@@ -425,15 +419,15 @@ window.brainsegLab ??= (() => {
       row(
         column(view.element, which.element),
         column(table.element,
-          make("p", { class: "lab-note" }, "The mark on a bar: a blank sheet."),
+          make("p.lab-note", {}, "The mark on a bar: a blank sheet."),
           buttons(
             press("Blank sheet", () => new Uint8Array(size())),
             press("Perfect, 99 % sure", truth, 0.99),
             press("Perfect, 100 % sure", truth, 1),
             button("Ellipse", free)),
           sure.element,
-          make("div", { class: "lab-pair" }, ...at.elements, width.element, height.element))),
-      says], { answer: () => Array.from(current()), truth: () => Array.from(truth()), certainty: () => sure.value });
+          pair(...at.elements, width.element, height.element))),
+      says], { answer: () => Array.from(current()) });
   };
 
   parts.table = ({ examples, titles }) => {
@@ -442,12 +436,9 @@ window.brainsegLab ??= (() => {
       const id = name();
       const input = make("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", size: 8,
         oninput: () => { which.value = 0; show(); } });
-      const bar = make("span", { class: "lab-fill" });
-      const mark = make("span", { class: "lab-mark" });
-      const words = make("td", { class: "lab-number" });
+      const bar = gauge("lab-wide"), words = make("td.lab-number");
       const label = make("th", { scope: "row" }, make("label", { for: id }, titles[score]));
-      const gauge = make("td", { "aria-hidden": "true", class: "lab-wide" }, make("span", { class: "lab-bar" }, bar, mark));
-      return { score, input, bar, mark, words, line: make("tr", {}, label, make("td", {}, input), words, gauge) };
+      return { score, input, bar, words, line: make("tr", {}, label, make("td", {}, input), words, bar.element) };
     });
     const which = choice("Example", ["your own", ...examples.map(({ name: title }) => title)], () => fill());
     const fill = () => {
@@ -458,20 +449,17 @@ window.brainsegLab ??= (() => {
     const show = () => {
       const texts = Object.fromEntries(lines.map(({ score, input }) => [score, input.value.trim()]));
       const { verdict, contradictions: found, implied, intervals } = check(texts);
-      for (const { score, input, bar, mark, words, line } of lines) {
+      for (const { score, input, bar, words, line } of lines) {
         const limits = implied[score] ?? intervals[score]?.map(quotient) ?? [0, 1];
         const [low, high] = limits.map((value) => Math.min(1, Math.max(0, value)));
         const bad = found.some((some) => some.at(-1) === score);
         const unread = texts[score] && !intervals[score];
         line.classList.toggle("lab-bad", bad);
         input.setAttribute("aria-invalid", Boolean(unread || bad));
-        words.textContent = unread ? "no number" : !(score in implied) ? "" :
-          high - low > 0.99995 ? "anything" : low.toFixed(4) === high.toFixed(4) ? low.toFixed(4) : `${low.toFixed(4)} to ${high.toFixed(4)}`;
-        bar.style.left = `${100 * low}%`;
-        bar.style.width = `${Math.max(0.8, 100 * (high - low))}%`;
-        const [a, b] = intervals[score]?.map(quotient) ?? [NaN, NaN];
-        mark.hidden = !((a + b) / 2 <= 1);
-        mark.style.left = `${50 * (a + b)}%`;
+        const ends = [...new Set([low, high].map((value) => value.toFixed(4)))].join(" to ");
+        words.textContent = unread ? "no number" : !(score in implied) ? "" : high - low > 0.99995 ? "anything" : ends;
+        const [a, b] = intervals[score]?.map(quotient) ?? [];
+        bar.show(low, Math.max(high, low + 0.008), (a + b) / 2);
       }
       const named = (score) => `${titles[score]} ${texts[score]}`;
       const inWords = (some) => some.length > 1
@@ -484,41 +472,40 @@ window.brainsegLab ??= (() => {
       };
       say(Object.keys(intervals).length
         ? [...found.slice(0, 3).map((some) => `${inWords(some)}.`), conclusions[verdict]].join(" ")
-        : "Type a paper's numbers, or choose an example.");
+        : "Type numbers, or choose an example.");
     };
     which.value = 1;
     fill();
     const head = ["Score", "Printed", "What the others allow"].map((text) => make("th", { scope: "col" }, text));
-    const empty = make("td", { class: "lab-wide" });
-    return Object.assign([
+    const empty = make("td.lab-wide");
+    return [
       row(column(which.element)),
       says,
-      make("table", { class: "lab-check" }, make("thead", {}, make("tr", {}, ...head, empty)),
-        make("tbody", {}, ...lines.map(({ line }) => line)))], { check });
+      make("table.lab-check", {}, make("thead", {}, make("tr", {}, ...head, empty)),
+        make("tbody", {}, ...lines.map(({ line }) => line)))];
   };
 
   parts.threshold = ({ cases, together }) => {
-    const slices = cases.map(({ title, image, border, probability }) =>
-      ({ title, image: square(image), border: mask(border), probability: square(probability) }));
+    const slices = read(cases);
     const marked = ({ probability }, threshold) => probability.pixels.map((value) => value > 255 * threshold);
     const diceAt = (slice, threshold) => scoresOf(confusion(marked(slice, threshold), slice.border)).dice;
     const steps = Array.from({ length: 99 }, (_, i) => (i + 1) / 100);
     const curves = slices.map((slice) => steps.map((threshold) => diceAt(slice, threshold)));
 
-    const view = picture("", { border: "the tumour's border", prediction: "marked by the network" });
+    const view = picture({ border: "the tumour's border", prediction: "marked by the network" });
     const table = meters([["dice", "Dice of this slice"], ["together", "Mean Dice of all test slices"]]);
     const { element: says, say } = saying();
     const which = choice("Slice", slices.map(({ title }) => title), () => (start(), show()));
     const threshold = slider("Threshold", { min: 0.01, max: 0.99, value: 0.5, words: (value) => digits(value, 2) }, () => show());
     const colours = tick("Show the probabilities", false, () => show());
     const lines = make("svg:g");
-    const now = make("svg:line", { y1: 0, y2: 100, class: "lab-now" });
-    const dot = make("svg:circle", { r: 3.5, class: "lab-dot" });
-    const text = (x, y, words, anchor) => make("svg:text", { x, y, "text-anchor": anchor }, words);
-    const grid = [0, 50, 100].map((y) => make("svg:line", { x1: 0, x2: 200, y1: y, y2: y, class: "lab-grid" }));
-    const chart = make("svg:svg", { class: "lab-chart", viewBox: "-24 -8 232 136", role: "img" }, ...grid, lines, now, dot,
-      text(-4, 3, "1", "end"), text(-4, 53, "½", "end"), text(-4, 103, "0", "end"),
-      text(0, 114, "0", "middle"), text(100, 114, "½", "middle"), text(200, 114, "1", "middle"), text(100, 126, "threshold", "middle"));
+    const now = make("svg:line.lab-now", { y1: 0, y2: 100 });
+    const dot = make("svg:circle.lab-dot", { r: 3.5 });
+    const text = (x, y, words) => make("svg:text", { x, y, "text-anchor": "middle" }, words);
+    const grid = [0, 50, 100].map((y) => make("svg:line.lab-grid", { x2: 200, y1: y, y2: y }));
+    const chart = make("svg:svg.lab-chart", { viewBox: "-24 -8 232 136", role: "img" }, ...grid, lines, now, dot,
+      text(-8, 3, "1"), text(-8, 53, "½"), text(-8, 103, "0"), text(0, 114, "0"), text(100, 114, "½"), text(200, 114, "1"),
+      text(100, 126, "threshold"));
     const curve = (values, kind) => make("svg:polyline", { class: `lab-curve ${kind}`,
       points: values.map((value, i) => `${200 * steps[i]},${100 - 100 * value}`).join(" ") });
     const start = () => {
@@ -533,40 +520,34 @@ window.brainsegLab ??= (() => {
       const dice = diceAt(slice, at), all = together[Math.round(100 * at) - 1];
       view.outline("prediction", { size: slice.border.size, pixels });
       view.colour(slice.probability, (value) => colours.value ? [240, 53, 155, 0.75 * value] : [0, 0, 0, 0]);
-      view.label(`${slice.title}: the border, and what the network marks at a threshold of ${digits(at, 2)}`);
+      view.label(`${slice.title}: the border and what is marked`);
       table.show({ dice, together: all });
       for (const end of ["x1", "x2"]) now.setAttribute(end, 200 * at);
       dot.setAttribute("cx", 200 * at);
       dot.setAttribute("cy", 100 - 100 * dice);
-      chart.setAttribute("aria-label",
-        `Dice over the threshold: this slice is best at ${best(curves[which.value])}, all together at ${best(together)}.`);
-      const count = pixels.reduce((sum, value) => sum + value, 0);
-      say(`At ${digits(at, 2)}, ${count} pixels are marked, and Dice is ${digits(dice)}. ` +
-        `This slice is best at ${digits(best(curves[which.value]), 2)}, all together at ${digits(best(together), 2)}.`);
+      const found = [curves[which.value], together].map((values) => digits(best(values), 2));
+      const words = `This slice is best at ${found[0]}, all test slices together at ${found[1]}.`;
+      chart.setAttribute("aria-label", `Dice over the threshold. ${words}`);
+      say(`${pixels.filter(Boolean).length} pixels are marked. ${words}`);
     };
     start();
     show();
-    const key = make("ul", { class: "lab-key", "aria-hidden": "true" },
-      make("li", {}, make("span", { class: "lab-sample lab-one" }), "Dice of this slice"),
-      make("li", {}, make("span", { class: "lab-sample lab-all" }), "mean of all test slices"));
-    return Object.assign([
+    const key = legend({ one: "Dice of this slice", all: "mean of all test slices" });
+    return [
       row(column(view.element, which.element, colours.element),
         column(threshold.element, table.element, chart, key)),
-      says], { dice: () => diceAt(slices[which.value], threshold.value), threshold: () => threshold.value });
+      says];
   };
 
   parts.pairing = ({ images }) => {
-    const slices = images.map(({ title, image, box }) => ({ title, image: square(image), box: mask(box) }));
+    const slices = read(images);
     const counts = slices.map(() => 1);
     const { element: says, say } = saying();
     const byId = tick("Pair by the image's id instead of by place", false, () => show());
-    const cards = slices.map(({ image, title }, i) => {
-      const view = picture(title);
+    const cards = slices.map(({ image }, i) => {
+      const view = picture(null, false);
       view.slice(image);
-      view.frame.setAttribute("aria-hidden", "true");
-      view.frame.removeAttribute("role");
-      view.frame.removeAttribute("aria-label");
-      const words = make("span", { class: "lab-card-words" });
+      const words = make("span.lab-card-words");
       const card = button("", () => { counts[i] = [2, 0, 1][counts[i]]; show(); });
       card.className = "lab-card";
       card.append(view.element, words);
@@ -593,23 +574,21 @@ window.brainsegLab ??= (() => {
       say(`${wrong} of ${slices.length} images have another image's label, ${none} none. ` +
         `On average the labels agree with the right ones to a Dice of ${digits(agreement(), 2)}.`);
     };
-    const set = (...values) => { counts.splice(0, counts.length, ...values); show(); };
-    const with_ = (changes) => slices.map((_, i) => changes[i] ?? 1);
-    set(...with_({}));
+    const set = (changes) => { counts.forEach((_, i) => (counts[i] = changes[i] ?? 1)); show(); };
+    set({});
     return Object.assign([
       buttons(
-        button("All as it should be", () => set(...with_({}))),
-        button("Take one away", () => set(...with_({ 2: 0 }))),
-        button("As in the training images", () => set(...with_({ 2: 2, 9: 0 })))),
+        button("All as it should be", () => set({})),
+        button("Take one away", () => set({ 2: 0 })),
+        button("As in the training images", () => set({ 2: 2, 9: 0 }))),
       byId.element,
-      make("ol", { class: "lab-cards" }, ...cards.map(({ card }) => make("li", {}, card))),
+      make("ol.lab-cards", {}, ...cards.map(({ card }) => make("li", {}, card))),
       says], { pairs, agreement });
   };
 
   parts.find = ({ cases }) => {
-    const slices = cases.map(({ title, image, border, box, prediction }) =>
-      ({ title, image: square(image), border: mask(border), box: mask(box), prediction: mask(prediction) }));
-    const view = picture("", { border: "border", box: "the study's kind of label", prediction: "marked by U-Net" });
+    const slices = read(cases);
+    const view = picture({ border: "border", box: "the study's kind of label", prediction: "marked by U-Net" });
     const { element: says, say } = saying();
     const cross = place(() => show());
     let at = 0, open = false, tried = 0, hits = 0;
@@ -622,11 +601,8 @@ window.brainsegLab ??= (() => {
     };
     const show = () => {
       const { border, box, prediction } = slices[at];
-      const arm = 0.03;
-      view.path("cross", `M${cross.x - arm} ${cross.y}h${2 * arm}M${cross.x} ${cross.y - arm}v${2 * arm}`, 1);
-      view.outline("border", open ? border : null);
-      view.outline("box", open ? box : null);
-      view.outline("prediction", open ? prediction : null);
+      view.path("cross", `M${cross.x - 0.03} ${cross.y}h.06M${cross.x} ${cross.y - 0.03}v.06`);
+      for (const [kind, area] of Object.entries({ border, box, prediction })) view.outline(kind, open && area);
       reveal.disabled = open;
     };
     const turn = (step) => {
@@ -635,7 +611,7 @@ window.brainsegLab ??= (() => {
       cross.move(0.5, 0.5);
       view.slice(slices[at].image);
       view.label(`${slices[at].title}. Where is the tumour? The sliders move the cross.`);
-      say(`Slice ${at + 1} of ${slices.length}: put the cross where you think the tumour is, then reveal it.`);
+      say(`${slices[at].title}: put the cross where you think the tumour is, then reveal it.`);
       show();
     };
     const reveal = button("Reveal", () => {
@@ -653,23 +629,23 @@ window.brainsegLab ??= (() => {
     turn(0);
     return Object.assign([
       row(column(view.element), column(...cross.elements, buttons(reveal, button("Next slice", () => turn(1))), says))],
-      { distance, place: () => [cross.x, cross.y], at: () => at });
+      { distance });
   };
 
   parts.maps = ({ images, networks, border, scores, key }) => {
-    const borders = border?.map(mask);
+    const borders = border.map(mask);
     const which = choice("Image", images.map(({ title }) => title), () => show());
     const opacity = slider("Opacity of the maps", { step: 0.05, value: 0.85, words: (value) => `${Math.round(100 * value)} %` }, () => show());
     const outline = tick("Draw the border", true, () => show());
     const { element: says, say } = saying();
     const panels = ["First", "Second"].map((nth, side) => {
-      const slice = make("img", { alt: "", class: "dark-light" }), map = make("img", { alt: "", class: "dark-light lab-map" });
-      const view = picture("", {});
+      const slice = make("img.dark-light", { alt: "" }), map = make("img", { alt: "", class: "dark-light lab-map" });
+      const view = picture();
       view.frame.prepend(slice, map);
       const network = choice(`${nth} network`, Object.keys(networks), () => (offer(), show()));
       const method = choice(`${nth} method`, [], () => show());
       const offer = () => method.offer(Object.keys(networks[network.text]));
-      const words = make("p", { class: "lab-note" });
+      const words = make("p.lab-note");
       offer();
       method.value = Math.min(side + 1, Object.keys(networks[network.text]).length - 1);
       return { slice, map, view, network, method, words };
@@ -682,20 +658,20 @@ window.brainsegLab ??= (() => {
         map.src = networks[network.text][method.text][number];
         map.style.opacity = opacity.value;
         view.label(`${images[number].title}: ${title}`);
-        view.outline("border", borders && outline.value ? borders[number] : null);
-        const values = scores?.[network.text]?.[method.text]?.[number];
-        words.textContent = values ? Object.entries(values).map(([score, value]) => `${score}: ${digits(value, 2)}`).join(" · ") : "";
+        view.outline("border", outline.value && borders[number]);
+        const values = Object.entries(scores[network.text][method.text][number]);
+        words.textContent = values.map(([score, value]) => `${score}: ${digits(value, 2)}`).join(" · ");
       }
       say(panels.map(({ network, method, words }) => `${method.text} of ${network.text}${words.textContent && ` – ${words.textContent}`}`).join("; "));
     };
     show();
     says.classList.add("lab-unseen");
     return [
-      make("div", { class: "lab-pair" }, which.element, opacity.element),
+      pair(which.element, opacity.element),
       row(...panels.map(({ view, network, method, words }) =>
-        column(make("div", { class: "lab-pair" }, network.element, method.element), view.element, words))),
-      make("div", { class: "lab-scale" }, "weak", make("span", { style: `background: linear-gradient(to right, ${key.join(", ")})` }), "strong",
-        ...(borders ? [outline.element] : [])),
+        column(pair(network.element, method.element), view.element, words))),
+      make("div.lab-scale", {}, "weak", make("span", { style: `background: linear-gradient(to right, ${key.join(", ")})` }), "strong",
+        outline.element),
       says];
   };
 
@@ -708,7 +684,7 @@ window.brainsegLab ??= (() => {
       element.replaceChildren(...built);
     }
   };
-  return { start, check, consistent, range, printed, allowed, scoresOf, confusion };
+  return { start, check };
 })();
-if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", window.brainsegLab.start);
-else window.brainsegLab.start();
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", brainsegLab.start);
+else brainsegLab.start();

@@ -7,6 +7,7 @@ of HTML with its data inside, so that it needs no server and no network.
 import base64
 import html
 import json
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
@@ -41,10 +42,19 @@ def still(picture: bytes, says: str) -> str:
     return f'<figure><img alt="" src="{png_address(picture)}"><figcaption>{html.escape(says)}</figcaption></figure>'
 
 
+def source(name: str) -> str:
+    """:data:`SCRIPT` or :data:`LOOKS` as a page needs it: without what is only for who reads the source.
+
+    >>> source(SCRIPT).startswith('"use strict";')
+    True
+    """
+    text = files("brainseg.plotting").joinpath(name).read_text(encoding="utf-8")
+    return re.sub(r"^(\s*(//.*|/\*[^*]*\*/)\n)*\s*", "", text, flags=re.MULTILINE)
+
+
 def code() -> str:
     """Looks and script, for where no page of the book loads them: in a notebook."""
-    looks, script = (files("brainseg.plotting").joinpath(name).read_text(encoding="utf-8") for name in (LOOKS, SCRIPT))
-    return f"<style>{looks}</style><script>{script}</script>"
+    return f"<style>{source(LOOKS)}</style><script>{source(SCRIPT)}</script>"
 
 
 def pixels(image: NDArray[Any]) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """The interactive parts of the book, made of the phantom: ``book/lab/NAME.html``, which pages take in."""
 
 import io
-import shutil
 from collections.abc import Mapping, Sequence
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +14,7 @@ from brainseg import plotting
 from brainseg.models import TITLES
 from brainseg.paper import study
 from brainseg.paper.claims.checker import NAMES, between, check
-from brainseg.plotting.lab import LOOKS, SCRIPT, bits, part, pixels, still
+from brainseg.plotting.lab import LOOKS, SCRIPT, bits, part, pixels, source, still
 from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
 
@@ -54,8 +52,7 @@ def write_parts(folder: Path, workspace: "Workspace") -> None:
 def copy_code(folder: Path) -> None:
     """Put the script and its looks into a folder."""
     for name in (SCRIPT, LOOKS):
-        with as_file(files("brainseg.plotting").joinpath(name)) as path:
-            shutil.copy2(path, folder)
+        (folder / name).write_text(source(name), encoding="utf-8")
 
 
 def parts(workspace: "Workspace") -> dict[str, str]:
