@@ -22,6 +22,8 @@ window.brainsegLab ??= (() => {
 
   const digits = (value, places = 3) => (Number.isFinite(value) ? value.toFixed(places) : "–");
 
+  const percent = (value) => `${Math.round(100 * value)} %`;
+
   const slider = (label, { min = 0, max = 1, step = 0.01, value, words }, changed) => {
     const id = name();
     const input = make("input", { type: "range", id, min, max, step, value });
@@ -41,8 +43,7 @@ window.brainsegLab ??= (() => {
 
   /* A place in a picture, in shares from its upper left corner; the keys go the way that they show. */
   const place = (changed) => {
-    const words = (value) => `${Math.round(100 * value)} %`;
-    const across = slider("Across", { value: 0.5, words }, changed), up = slider("Up", { value: 0.5, words }, changed);
+    const [across, up] = ["Across", "Up"].map((label) => slider(label, { value: 0.5, words: percent }, changed));
     return {
       elements: [across.element, up.element],
       get x() { return across.value; },
@@ -157,12 +158,11 @@ window.brainsegLab ??= (() => {
     const lines = make("svg:svg", { viewBox: "0 0 1 1", "aria-hidden": "true" });
     const frame = make("div.lab-picture", spoken ? { role: "img" } : { "aria-hidden": true }, slice, colours, lines);
     const shown = {};
-    const draw = (kind, path, scale) => {
-      shown[kind]?.remove();
-      if (!path) return;
-      const strokes = ["lab-halo", `lab-line lab-${kind}`].map((name) => make("svg:path", { d: path, class: name }));
-      shown[kind] = make("svg:g", { transform: `scale(${scale})` }, ...strokes);
-      lines.append(shown[kind]);
+    const draw = (kind, path, size = 1) => {
+      const looks = ["lab-halo", `lab-line lab-${kind}`].map((name) => make("svg:path", { class: name }));
+      shown[kind] ??= lines.appendChild(make("svg:g", {}, ...looks));
+      shown[kind].setAttribute("transform", `scale(${1 / size})`);
+      for (const stroke of shown[kind].children) stroke.setAttribute("d", path || "");
     };
     return {
       element: make("div", {}, frame, ...(kinds ? [legend(kinds)] : [])),
@@ -170,8 +170,8 @@ window.brainsegLab ??= (() => {
       label: (text) => frame.setAttribute("aria-label", text),
       slice: (image) => paint(slice, image, (value) => [value, value, value, 255]),
       colour: (image, colour) => paint(colours, image, colour),
-      outline: (kind, area) => draw(kind, area && around(area), 1 / area?.size),
-      path: (kind, path) => draw(kind, path, 1),
+      outline: (kind, area) => draw(kind, area && around(area), area?.size),
+      path: draw,
       /* Where a finger or the mouse is, in shares of the picture, from when it is put down until it is lifted. */
       follow(down, moved) {
         const place = (event) => {
@@ -185,7 +185,7 @@ window.brainsegLab ??= (() => {
           if (held) frame.setPointerCapture(event.pointerId);
         });
         frame.addEventListener("pointermove", (event) => held && moved(...place(event)));
-        for (const end of ["pointerup", "pointercancel"]) frame.addEventListener(end, () => (held = false));
+        frame.addEventListener("lostpointercapture", () => (held = false));
       },
     };
   };
@@ -352,11 +352,11 @@ window.brainsegLab ??= (() => {
   parts.scores = ({ cases }) => {
     const slices = read(cases);
     const view = picture({ border: "the tumour's border", prediction: "your answer" });
+    const hold = view.frame.appendChild(make("div.lab-hold"));
     const table = meters([["accuracy", "Accuracy"], ["dice", "Dice"], ["iou", "IoU"], ["mean_iou", "Mean IoU"],
       ["published", "The study's mean IoU"]]);
     const { element: says, say } = saying();
     const which = choice("Slice", slices.map(({ title }) => title), () => start());
-    const percent = (value) => `${Math.round(100 * value)} %`;
     const free = () => ((answer = null), show());
     const at = place(free);
     const width = slider("Width", { min: 0.02, value: 0.3, words: percent }, free);
@@ -379,7 +379,10 @@ window.brainsegLab ??= (() => {
       const blank = scoresOf(confusion([], border));
       const found = { ...scoresOf(counts), published: scoresOf(classes).mean_iou };
       view.outline("prediction", { size: border.size, pixels });
-      view.path("handle", answer ? "" : `M${at.x + width.value / 2} ${at.y + height.value / 2}h0`);
+      const [w, h] = [width.value / 2, height.value / 2];
+      const edges = [at.y - h, 1 - at.x - w, 1 - at.y - h, at.x - w];
+      hold.style.inset = edges.map((share) => `${100 * share}%`).join(" ");
+      view.path("handle", answer ? "" : `M${at.x + w} ${at.y + h}h0`);
       table.show(found, { accuracy: blank.accuracy, dice: 0, iou: 0, mean_iou: blank.mean_iou, published: blank.mean_iou });
       say(`Accuracy ${digits(found.accuracy)}, a blank sheet has ${digits(blank.accuracy)}. Dice ${digits(found.dice)}. ` +
         (sure.value === 1 ? "At exactly 100 % the study's mean IoU sees the answer."
@@ -399,7 +402,6 @@ window.brainsegLab ??= (() => {
         if (certain) sure.value = certain;
         show();
       });
-    const size = () => slices[which.value].border.size ** 2;
     const truth = () => slices[which.value].border.pixels;
     let resizing, dx, dy;
     view.follow((across, down) => {
@@ -421,13 +423,13 @@ window.brainsegLab ??= (() => {
         column(table.element,
           make("p.lab-note", {}, "The mark on a bar: a blank sheet."),
           buttons(
-            press("Blank sheet", () => new Uint8Array(size())),
+            press("Blank sheet", () => []),
             press("Perfect, 99 % sure", truth, 0.99),
             press("Perfect, 100 % sure", truth, 1),
             button("Ellipse", free)),
           sure.element,
           pair(...at.elements, width.element, height.element))),
-      says], { answer: () => Array.from(current()) });
+      says], { answer: () => Array.from(truth(), (_, i) => current()[i] ?? 0) });
   };
 
   parts.table = ({ examples, titles }) => {
@@ -477,11 +479,10 @@ window.brainsegLab ??= (() => {
     which.value = 1;
     fill();
     const head = ["Score", "Printed", "What the others allow"].map((text) => make("th", { scope: "col" }, text));
-    const empty = make("td.lab-wide");
     return [
       row(column(which.element)),
       says,
-      make("table.lab-check", {}, make("thead", {}, make("tr", {}, ...head, empty)),
+      make("table.lab-check", {}, make("thead", {}, make("tr", {}, ...head, make("td.lab-wide"))),
         make("tbody", {}, ...lines.map(({ line }) => line)))];
   };
 
@@ -504,7 +505,7 @@ window.brainsegLab ??= (() => {
     const text = (x, y, words) => make("svg:text", { x, y, "text-anchor": "middle" }, words);
     const grid = [0, 50, 100].map((y) => make("svg:line.lab-grid", { x2: 200, y1: y, y2: y }));
     const chart = make("svg:svg.lab-chart", { viewBox: "-24 -8 232 136", role: "img" }, ...grid, lines, now, dot,
-      text(-8, 3, "1"), text(-8, 53, "½"), text(-8, 103, "0"), text(0, 114, "0"), text(100, 114, "½"), text(200, 114, "1"),
+      text(-8, 3, "1"), text(-8, 103, "0"), text(0, 114, "0"), text(200, 114, "1"),
       text(100, 126, "threshold"));
     const curve = (values, kind) => make("svg:polyline", { class: `lab-curve ${kind}`,
       points: values.map((value, i) => `${200 * steps[i]},${100 - 100 * value}`).join(" ") });
@@ -603,7 +604,6 @@ window.brainsegLab ??= (() => {
       const { border, box, prediction } = slices[at];
       view.path("cross", `M${cross.x - 0.03} ${cross.y}h.06M${cross.x} ${cross.y - 0.03}v.06`);
       for (const [kind, area] of Object.entries({ border, box, prediction })) view.outline(kind, open && area);
-      reveal.disabled = open;
     };
     const turn = (step) => {
       at = (at + step) % slices.length;
@@ -615,6 +615,7 @@ window.brainsegLab ??= (() => {
       show();
     };
     const reveal = button("Reveal", () => {
+      if (open) return;
       open = true;
       tried++;
       const far = distance();
@@ -635,7 +636,7 @@ window.brainsegLab ??= (() => {
   parts.maps = ({ images, networks, border, scores, key }) => {
     const borders = border.map(mask);
     const which = choice("Image", images.map(({ title }) => title), () => show());
-    const opacity = slider("Opacity of the maps", { step: 0.05, value: 0.85, words: (value) => `${Math.round(100 * value)} %` }, () => show());
+    const opacity = slider("Opacity of the maps", { step: 0.05, value: 0.85, words: percent }, () => show());
     const outline = tick("Draw the border", true, () => show());
     const { element: says, say } = saying();
     const panels = ["First", "Second"].map((nth, side) => {
