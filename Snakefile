@@ -180,6 +180,7 @@ rule book:
         settings=["_config.yml", "_toc.yml"],
         prepared=PREPARED,
         checks=sources("brainseg.paper.build.__main__"),
+        parts=["brainseg/plotting/lab.css", "brainseg/plotting/lab.js"],
     output:
         str(BOOK / "_build" / "html" / "index.html"),
     shell:

@@ -587,6 +587,27 @@ def claims(
     raise typer.Exit(int(len(failures(table)) > 0))
 
 
+@commands.command("check-table")
+def check_table(
+    file: Annotated[
+        Path, typer.Argument(help="CSV with a head, or JSON: a row for each method, a column for each score.")
+    ],
+) -> None:
+    """Say what the scores in FILE, a paper's table, imply of each other; exit status 1 if some contradict each other.
+
+    Scores are accuracy, precision, recall, specificity, dice, iou, mean_iou and prevalence (share of tumour), of pixels
+    that were pooled: shares, or per cent with a % sign. Each allows what rounds to it.
+    """
+    from brainseg.paper.claims.checker import POSSIBLE, check, read_table
+
+    rows = [check(name, scores) for name, scores in read_table(file).items()]
+    for row in rows:
+        typer.echo("\n".join(row.sentences()))
+    contradictory = sum(row.verdict != POSSIBLE for row in rows)
+    typer.echo(f"\n{contradictory} of {len(rows)} rows contradict themselves")
+    raise typer.Exit(int(contradictory > 0))
+
+
 def _about(run: "Run") -> dict[str, object]:
     """Which run a record is about."""
     return {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}

@@ -134,7 +134,7 @@ plotting.all_maps(prepared.images[rows], everything, list(cases))
 #
 # ## Look for yourself
 #
-# Every network, three images, and some of the methods. Turn the opacity down to see the slice under the map.
+# Every network, three images, and some of the methods, two maps beside each other. Turn the opacity down to see the slice under the map.
 
 # %% tags=["hide-input"]
 shown = ("gradient", "SmoothGrad", "Seg-Grad-CAM", "Grad-CAM as published", "occlusion", "attention")
@@ -143,6 +143,8 @@ viewer(
     [f"{name} case of U-Net" for name in cases],
     {TITLES[name]: {method: maps[name][method] for method in shown if method in maps[name]} for name in MODELS},
     {TITLES[name]: marked[name] for name in MODELS},
+    border,
+    {"energy inside the border": scores.energy_inside, "highest value inside": scores.pointing_game},
 )
 
 # %% [markdown]

@@ -31,9 +31,9 @@ def test_a_script_depends_on_what_it_imports_even_inside_a_function(tmp_path: Pa
 
 
 def test_a_template_belongs_to_its_module(tmp_path: Path) -> None:
-    found = source_files("brainseg.plotting.viewer")
-    assert PACKAGE / "plotting" / "viewer.html" in found
-    assert PACKAGE / "app" / "explanation.html" not in found
+    template = PACKAGE / "app" / "explanation.html"
+    assert template in source_files("brainseg.app.explanation")
+    assert template not in source_files("brainseg.app.prediction")
     template = tmp_path / "page.html"
     template.write_text("<p># one</p>")
     before = code_fingerprint([template])

@@ -82,15 +82,17 @@ def test_the_citation_file_is_complete_and_of_this_version() -> None:
 def test_files_named_in_the_settings_are_there() -> None:
     config = settings("_config.yml")
     sphinx = config["sphinx"]["config"]
-    static = [REPOSITORY / folder for folder in sphinx["html_static_path"]]
+    # What the package brings is put beside them when the book is built.
+    static = [*(REPOSITORY / folder for folder in sphinx["html_static_path"]), REPOSITORY / "brainseg" / "plotting"]
     named = [*config["bibtex_bibfiles"], config["html"]["favicon"]]
     assert [name for name in named if not (REPOSITORY / name).is_file()] == []
-    assert [css for css in sphinx["html_css_files"] if not any((folder / css).is_file() for folder in static)] == []
+    loaded = [*sphinx["html_css_files"], *(name for name, _ in sphinx["html_js_files"])]
+    assert [name for name in loaded if not any((folder / name).is_file() for folder in static)] == []
 
 
-def test_the_style_sheet_asks_nothing_of_other_hosts() -> None:
-    static = REPOSITORY / "book" / "_static"
-    for path in (*static.glob("*.css"), *static.glob("*.svg")):
+def test_style_sheets_and_scripts_ask_nothing_of_other_hosts() -> None:
+    static, plotting = REPOSITORY / "book" / "_static", REPOSITORY / "brainseg" / "plotting"
+    for path in (*static.glob("*.css"), *static.glob("*.svg"), plotting / "lab.css", plotting / "lab.js"):
         addresses = set(re.findall(r"https?://[^\"' )]+", path.read_text(encoding="utf-8")))
         assert {address for address in addresses if not address.startswith("http://www.w3.org/")} == set()
 

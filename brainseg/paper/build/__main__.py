@@ -50,11 +50,14 @@ def committed() -> None:
 
 @app.command()
 def stage(folder: Path, prepared: PreparedData) -> None:
-    """Put the book's pages and settings, and the page about this copy, into FOLDER, where its chapters are."""
+    """Put the book's pages and settings, its interactive parts, and the page about this copy, into FOLDER."""
+    from brainseg.paper.build.lab import write_parts
+
     shutil.rmtree(folder / "book", ignore_errors=True)
     shutil.copytree("book", folder / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, folder)
+    write_parts(folder / "book", Workspace())
     (folder / "book" / "status-tables.txt").write_text(status(folder.parent, prepared, LOCK), encoding="utf-8")
 
 

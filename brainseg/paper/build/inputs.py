@@ -13,6 +13,7 @@ from brainseg.fingerprint import PACKAGE, code_fingerprint, imported_files, reso
 READ_BY = {
     "experiments/matrix.py": ("experiments.yml", "brainseg/experiments/experiment.schema.yml"),
     "experiments/recorded.py": ("results",),
+    "plotting/lab.py": ("brainseg/plotting/lab.css", "brainseg/plotting/lab.js"),
     "paper/claims/ledger.py": ("book/claims.yml", "brainseg/paper/claims/claim.schema.yml"),
 }
 """Which files and folders of the repository a module of the package reads."""
