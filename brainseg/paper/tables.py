@@ -302,9 +302,9 @@ def logs(model: str, records: Iterable[Record]) -> pd.DataFrame:
     runs = by_step(records).get(model, {}).get("published", [])
     lines = {"the study's log": published_last_epoch().loc[model]}
     lines |= {_size(run.recipe): run.history.iloc[-1] for run in runs}
-    rows = {("the study's table", ABSENT): [published_table().loc[model, measure] for measure in MEASURES]}
+    rows = {("the study's table", ABSENT): published_table().loc[model, list(MEASURES)].tolist()}
     rows |= {
-        (name, side): [line[f"{prefix}{measure}"] for measure in MEASURES]
+        (name, side): line[[f"{prefix}{measure}" for measure in MEASURES]].tolist()
         for name, line in lines.items()
         for side, prefix in {"training": "", "validation": "val_"}.items()
     }

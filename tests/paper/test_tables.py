@@ -191,7 +191,7 @@ def test_what_the_study_published_stands_above_recorded_logs() -> None:
     ]
     assert table["Dice"].tolist()[:3] == [0.4494, 0.4494, 0.0444]
     for measure, title in {"accuracy": "accuracy", "mean_iou": "mean IoU", "dice": "Dice"}.items():
-        recorded = table.loc["64 px, 8 filters", title]
+        recorded = table.xs("64 px, 8 filters")[title].to_dict()
         assert recorded["training"] == content["history"][measure][-1]
         assert recorded["validation"] == content["history"][f"val_{measure}"][-1]
 
