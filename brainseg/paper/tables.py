@@ -302,9 +302,9 @@ def logs(model: str, records: Iterable[Record]) -> pd.DataFrame:
     runs = by_step(records).get(model, {}).get("published", [])
     lines = {"the study's log": published_last_epoch().loc[model]}
     lines |= {_size(run.recipe): run.history.iloc[-1] for run in runs}
-    rows = {("the study's table", ABSENT): published_table().loc[model, list(MEASURES)].tolist()}
+    rows = {("the study's table", ABSENT): list(published_table().loc[model, list(MEASURES)])}
     rows |= {
-        (name, side): line[[f"{prefix}{measure}" for measure in MEASURES]].tolist()
+        (name, side): list(line[[f"{prefix}{measure}" for measure in MEASURES]])
         for name, line in lines.items()
         for side, prefix in {"training": "", "validation": "val_"}.items()
     }
