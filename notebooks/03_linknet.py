@@ -13,12 +13,20 @@
 # %% [markdown]
 # # LinkNet
 #
-# LinkNet was made to be light: a network that segments street scenes fast enough for a car. The study trains a LinkNet that is
-# nearly as heavy as its U-Net. This chapter shows what makes the two differ, and what is left of the difference. At the end of it you can
+# ```{admonition} Before you start
+# :class: before
+# **You will be able to** say what adding does that concatenating does not; tell a name from a network, by what a re-implementation has kept
+# of its paper; and recognise a training score that is quoted as a result.
 #
-# - say what adding does that concatenating does not;
-# - tell a name from a network: which parts of a paper a re-implementation has kept;
-# - recognise a training score that is quoted as a result.
+# **You need** [chapter 2](02_unet): encoder, decoder, skip connections and gates.
+#
+# **The answer**: the study's LinkNet is its U-Net with sums. They save {glue:text}`saved:.0f` % of the parameters, so it is not the light network
+# of its paper. Its published Dice, {glue:text}`published_dice:.4f`, is a training value. Trained with care, a smaller one reaches
+# {glue:text}`corrected_borders` against the tumours' borders of new patients.
+# ```
+#
+# LinkNet was made to be light: a network that segments street scenes fast enough for a car. The study trains a LinkNet that is
+# nearly as heavy as its U-Net. This chapter shows what makes the two differ, and what is left of the difference.
 
 # %% tags=["parameters"]
 dataset = "phantom"
@@ -32,11 +40,13 @@ from brainseg.experiments.recorded import recorded_at_every_scale
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import build, linknet
 from brainseg.paper import narrate, tables
-from brainseg.paper.display import items, source
+from brainseg.paper.display import glue, items, source, table
+from brainseg.paper.study import FIRST_DICE, PARAMETERS
 
 workspace = Workspace(dataset, scale, seed, data)
 prepared = workspace.prepared
 recipe = workspace.recipe("linknet")
+glue(shown=narrate.SHOWN[dataset])
 
 # %% [markdown]
 # ## The idea
@@ -46,97 +56,141 @@ recipe = workspace.recipe("linknet")
 # costs nothing: the following {term}`convolution` sees half as many channels and needs half as many weights. In exchange the two sources
 # can no longer be told apart.
 #
-# The paper's other ideas are an encoder taken from a pretrained ResNet-18 and slim decoder blocks. The study keeps the sum, and takes
+# The paper's other ideas are an encoder taken from a pretrained ResNet and slim decoder blocks. The study keeps the sum, and takes
 # encoder, decoder and {term}`attention gates <attention gate>` {cite:p}`oktay2018` from its U-Net.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's LinkNet at its published size, drawn from the graph that is trained. It differs from the U-Net of chapter 2 in one operation: where the two paths meet, they are added.", "name": "fig-linknet"}, "image": {"alt": "Diagram of LinkNet: four encoder blocks, a bottleneck, four decoder blocks, gates on the connections between them."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "LinkNet differs from the U-Net of chapter two in one operation: where the two paths meet, they are added. Drawn from the graph that is trained, at the study's size.", "name": "fig-linknet"}, "image": {"alt": "Diagram of LinkNet: four encoder blocks, a bottleneck, four decoder blocks, gates on the connections between them."}}
 published_size = build("linknet", size=128, width=64)
 plotting.architecture(published_size)
 
 # %% tags=["hide-input"]
 source(linknet.linknet)
 
-# %% tags=["hide-input"]
-trained = build("linknet", size=recipe.size, width=recipe.width)
-items([narrate.parameters("linknet", published_size, trained)])
+# %% [markdown]
+# The sum saves {glue:text}`saved:.0f` % of the weights, not more: U-Net has {glue:text}`unet_parameters:,.0f` parameters at the published size, LinkNet **{glue:text}`parameters:,.0f`**. The study printed
+# {glue:text}`printed_parameters:,.0f`. The paper's LinkNet has {glue:text}`paper_millions:.1f` million. For this chapter a smaller one is trained, with {glue:text}`trained_parameters:,.0f`.
 
 # %% tags=["hide-input"]
 heavier = build("unet", size=128, width=64).count_params()
 lighter = published_size.count_params()
-items(
-    [
-        f"U-Net has {heavier:,} parameters, LinkNet {lighter:,}: the sum saves {100 * (1 - lighter / heavier):.0f} %. The paper's LinkNet has 11.5 million."
-    ]
+trained = build("linknet", size=recipe.size, width=recipe.width)
+glue(
+    unet_parameters=heavier,
+    parameters=lighter,
+    saved=100 * (1 - lighter / heavier),
+    printed_parameters=PARAMETERS["linknet"],
+    paper_millions=11.5,  # Chaurasia and Culurciello 2017, abstract
+    trained_parameters=trained.count_params(),
 )
 
 # %% [markdown]
 # ## Training as published
+#
+# The first epochs are like U-Net's: the network learns to say "no tumour" everywhere. For {glue:text}`blind` of {glue:text}`epochs` epochs on {glue:text}`shown`, its validation {term}`Dice` is below one
+# hundredth, and its accuracy, {glue:text}`blind_accuracy:.3f`, is that of a mask without any tumour, {glue:text}`background:.3f`. The study's log has a Dice of {glue:text}`second_dice:.4f` in the second
+# epoch.
 
 # %% tags=["hide-input"]
+glue(second_dice=FIRST_DICE["linknet"][2])
 items(narrate.protocol(recipe))
 
 # %%
 run = workspace.run(recipe)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (orange). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-linknet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "As with U-Net, only Dice tells when the network begins to find tumours; accuracy starts at the height of a blank answer (dashed), and mean IoU stays there. Four measures by epoch, on training images (grey) and validation images (orange).", "name": "fig-linknet-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
 empty = tables.blank(recipe, prepared)
+glue(**narrate.course(run, empty["accuracy"]))
 plotting.learning_curves(run.history, empty["accuracy"], "linknet")
 
-# %% tags=["hide-input"]
-items(narrate.training(run, empty["accuracy"]))
-
 # %% [markdown]
-# The first epochs are like U-Net's: the network first learns to say "no tumour" everywhere. The study's log has a Dice of 0.0000 in epoch 2.
+# In the last epoch Dice is {glue:text}`last_training:.2f` on training and {glue:text}`last_validation:.2f` on validation images. The validation mean IoU stays between {glue:text}`lowest_iou:.4f` and
+# {glue:text}`highest_iou:.4f` in all epochs; half of the share of background is {glue:text}`half_background:.4f`.
 #
 # ## What it finds
+#
+# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in
+# {glue:text}`missed:.0f` % of {glue:text}`tested` images.
 
-# %% tags=["hide-input"]
-items(narrate.found(run))
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images on which LinkNet does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-linknet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "LinkNet, too, rounds the boxes off. Test images on which it does best, middling and worst, by Dice; orange: the label, as published; pink: the answer, or nothing where no pink line is seen.", "name": "fig-linknet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
 dice = run.scores["dice"].to_numpy()[test]
 plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], run.probability[test], dice, recipe.mask)
 
+# %% tags=["hide-input"]
+on_test = tables.scores_on_test(run, prepared)
+glue(
+    **narrate.finds(run),
+    test_accuracy=on_test["accuracy"],
+    test_iou=on_test["mean_iou"],
+    test_pooled=on_test["dice"],
+)
+table(
+    narrate.finds_by_type(run), "Dice per image against the labels, on test images; types with few images are left out."
+)
+
 # %% [markdown]
+# The study's own measures of the same answers are an accuracy of {glue:text}`test_accuracy:.3f`, a mean IoU of {glue:text}`test_iou:.4f` and a Dice, pooled over batches, of
+# {glue:text}`test_pooled:.2f`.
+#
 # ## What its gates let through
 #
-# In a network that adds, a closed gate means that the decoder's features go on alone; in one that concatenates, it means that half of the
-# channels are zero. Do LinkNet's maps look different from U-Net's?
+# On average over the test images of {glue:text}`shown`, LinkNet's finest gate opens to {glue:text}`gate_inside:.2f` inside the labels and to {glue:text}`gate_outside:.2f` outside. As with U-Net, these would be near one and near zero
+# if it pointed at the tumour.
+#
+# A closed gate means something else in the two networks. In one that adds, the decoder's features go on alone; in one that concatenates, half of the
+# channels are zero.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Attention maps of the four gates over a good, a middling and a bad test image, from the finest resolution (gate 1) to the coarsest (gate 4): 0 closes the skip connection, 1 leaves it open.", "name": "fig-linknet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
-figure, sentence = narrate.gates(run, prepared)
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A gate that pointed at the tumour would be bright inside the orange outline and dark elsewhere. Maps of the four gates, from the finest resolution (gate one) to the coarsest, over a good, a middling and a bad test image: zero closes the skip connection, one leaves it open.", "name": "fig-linknet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
+figure, openings = narrate.gate_maps(run, prepared)
+glue(**openings)
 figure
 
-# %% tags=["hide-input"]
-items([sentence])
-
 # %% [markdown]
-# ## Published, and here
-
-# %% tags=["hide-input"]
-tables.summary(run).round(4)
-
-# %% [markdown]
-# The published Dice of 0.5740 is the training value of the last epoch, to the last digit; on validation images the same log reads 0.5106. The gap
-# mixes two things: having seen the images raises the training value; dropout, and averaging over an epoch in which the network still learns, lower it. It is not large here, and that is no comfort: the validation images show the same
-# patients as the training images, as [chapter 1](01_data) counts, so they test less than they seem to.
+# ## The published Dice is a training value
+#
+# The Dice in the study's table, {glue:text}`published_dice:.4f`, equals that of its training images in the last epoch, to the last digit; on validation images the same log has {glue:text}`validation_dice:.4f`.
+#
+# The gap between the two mixes two things: having seen the images raises the training value; dropout, and averaging over an epoch in which the network still learns, lower it. It is not large here, and that is
+# no comfort: the validation images show the same patients as the training images, as [chapter 1](01_data) counts, so they test less than they seem to.
 
 # %% tags=["hide-input"]
-items([narrate.on_test(run, prepared)])
+records = recorded_at_every_scale()
+logs = tables.logs("linknet", records)
+glue(
+    published_dice=logs["Dice"].iloc[0],
+    validation_dice=logs["Dice"].iloc[2],
+    validation_iou=logs["mean IoU"].iloc[2],
+    recorded_dice=logs["Dice"].iloc[-2],
+)
+table(
+    logs,
+    "The study's table, the last epoch of its log, and that of the same training with fewer filters and smaller batches.",
+    digits=4,
+)
 
 # %% [markdown]
-# On the study's own images, as {ref}`recorded <recorded-results>`, with fewer filters and smaller batches:
-
-# %% tags=["hide-input"]
-tables.log_and_recorded("linknet", recorded_at_every_scale()).round(4)
-
-# %% [markdown]
-# With a quarter of the filters, the training Dice comes close to the study's. The validation mean IoU is the same to the last digit, as it is for U-Net.
+# The lower rows are {ref}`recorded <recorded-results>`: the same training on the study's images. With a quarter of the filters the training Dice, {glue:text}`recorded_dice:.4f`, comes close to the study's. The validation mean IoU is
+# the same to the last digit, {glue:text}`validation_iou:.4f`, as it is for U-Net.
 #
 # ## The same network, trained with care
 #
-# As in [chapter 2](02_unet): true borders for labels, patients kept apart, and the training that is usual today. [Chapter 7](07_ladder) takes these corrections one at a time. Here are both ends of the road.
+# On the study's images, the corrected training reaches a mean Dice of **{glue:text}`corrected_borders`** against the tumours' borders on test images; trained as published, the same network has {glue:text}`published_borders`, and had met
+# most of the patients.
+#
+# As in [chapter 2](02_unet), the corrected training has true borders for labels, keeps patients apart, and trains as is usual today. [Chapter 7](07_ladder) takes these corrections one at a time;
+# here are both ends of the road.
+
+# %% tags=["hide-input"]
+recorded_outlines = tables.outlines("linknet", records)
+scores = recorded_outlines["test [95 % interval]"].groupby("trained").last()
+glue(published_borders=scores["as published"], corrected_borders=scores["corrected"])
+table(
+    recorded_outlines,
+    "LinkNet on the study's images: mean Dice against the tumours' borders, of each run on its own training and test images.",
+)
+
+# %% [markdown]
+# The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half in this table, as [chapter 1](01_data) shows. The corrected training, in a list, and on {glue:text}`shown`:
 
 # %% tags=["hide-input"]
 items(narrate.protocol(workspace.recipe("linknet", "corrected")))
@@ -144,26 +198,26 @@ items(narrate.protocol(workspace.recipe("linknet", "corrected")))
 # %%
 corrected = workspace.run(workspace.recipe("linknet", "corrected"))
 
-# %% [markdown]
-# Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
-# on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
-
 # %% tags=["hide-input"]
-tables.recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
+table(
+    tables.outlines("linknet", [run, corrected]),
+    "The two trainings of this chapter: mean Dice against the borders, of each on its own training and test images.",
+)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by LinkNet trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-linknet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Taught boxes, LinkNet marks a margin around the tumour (upper row); taught borders, it does not (lower row). Test images that neither training saw; blue: the tumour's border, pink: the answer.", "name": "fig-linknet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]
 # ## Summary
 #
 # - LinkNet, as the study builds it, is U-Net with sums in place of concatenations.
-# - Built at the published size, it has exactly the published number of parameters, about a tenth fewer than U-Net, and is not the light network that its paper is about.
-# - The published Dice is the training value of the last epoch.
+# - Built at the published size, it has exactly the published number of parameters, {glue:text}`parameters:,.0f`: about a tenth fewer than U-Net, and not the light network that its paper is about.
+# - The published Dice, {glue:text}`published_dice:.4f`, is the training value of the last epoch; the validation value is {glue:text}`validation_dice:.4f`.
+# - Taught borders, and tested on new patients, a smaller LinkNet outlines tumours with a mean Dice of {glue:text}`corrected_borders`.
 #
 # ## Exercises
 #
 # 1. Make the sum weighted: multiply the skip by one trainable number per level. What would you expect these numbers to become? Which part of the
 #    attention gate already does this?
 # 2. Train U-Net and LinkNet with three seeds each. Is the difference between the models larger than that between the seeds?
-# 3. How large would a LinkNet be whose decoder blocks are those of the paper (1 × 1 to a quarter of the channels, transposed 3 × 3, 1 × 1)?
+# 3. How large would a LinkNet be whose decoder blocks are those of the paper: $1 \times 1$ to a quarter of the channels, transposed $3 \times 3$, $1 \times 1$?
