@@ -6,6 +6,8 @@ machines can be compared with one tolerance.
 
 from collections.abc import Iterator, Sequence
 
+import pandas as pd
+
 from brainseg import plotting
 from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
@@ -26,6 +28,9 @@ FEWEST = 5
 """The mean over fewer images than these is left out."""
 
 LOSSES = {"binary_crossentropy": "binary cross-entropy", "bce_dice": "binary cross-entropy plus soft Dice loss"}
+SHOWN = {"phantom": "the phantom", "tumorseg": "the study's images"}
+"""What a data set is called in a sentence."""
+
 LABELS = {
     "position": "the boxes, paired with the images by their places in the two lists",
     "box": "the boxes, paired with the images by their id",
@@ -97,36 +102,86 @@ def _augmentation(preset: Training) -> str:
     )
 
 
-def training(run: Run, background: float) -> Iterator[str]:
-    """Say how a training went; ``background`` is the share of background in the validation masks, 0 to 1."""
+def course(run: Run, background: float) -> dict[str, float]:
+    """Numbers of a training for sentences; ``background`` is the share of background in the validation masks, 0 to 1.
+
+    Returns:
+        ``epochs``: how many it ran. ``blind``: how many at its start have a validation Dice below :data:`NOTHING`, and
+        ``blind_accuracy``, the validation accuracy of the last of these. ``last_training`` and ``last_validation``:
+        Dice in the last epoch. ``lowest_iou`` and ``highest_iou``: validation mean IoU over all epochs. ``background``
+        and ``half_background``.
+    """
     history, last = run.history, run.history.iloc[-1]
     blind = int((history["val_dice"] < NOTHING).cummin().sum())
-    seen = max(blind, 1)
-    yield f"It ran for {len(history)} epochs, of at most {run.recipe.epochs}."
+    return {
+        "epochs": len(history),
+        "blind": blind,
+        "blind_accuracy": float(history["val_accuracy"].iloc[max(blind, 1) - 1]),
+        "last_training": float(last["dice"]),
+        "last_validation": float(last["val_dice"]),
+        "lowest_iou": float(history["val_mean_iou"].min()),
+        "highest_iou": float(history["val_mean_iou"].max()),
+        "background": background,
+        "half_background": background / 2,
+    }
+
+
+def training(run: Run, background: float) -> Iterator[str]:
+    """Say how a training went, with the numbers of :func:`course`."""
+    of = course(run, background)
+    yield f"It ran for {of['epochs']} epochs, of at most {run.recipe.epochs}."
     yield (
-        f"For the first {blind} epochs its validation Dice is below {NOTHING}: it finds no tumour. In epoch {seen} its "
-        f"accuracy is {history['val_accuracy'].iloc[seen - 1]:.3f}; a mask without any tumour has {background:.3f}."
+        f"For the first {of['blind']} epochs its validation Dice is below {NOTHING}: it finds no tumour. In epoch "
+        f"{max(of['blind'], 1)} its accuracy is {of['blind_accuracy']:.3f}; a mask without any tumour has "
+        f"{background:.3f}."
     )
-    yield f"In the last epoch, Dice is {last['dice']:.2f} on training and {last['val_dice']:.2f} on validation images."
-    low, high = history["val_mean_iou"].min(), history["val_mean_iou"].max()
     yield (
-        f"Over all epochs the validation mean IoU stays between {low:.4f} and {high:.4f}; half of the background share "
-        f"is {background / 2:.4f}."
+        f"In the last epoch, Dice is {of['last_training']:.2f} on training and {of['last_validation']:.2f} on "
+        "validation images."
     )
+    yield (
+        f"Over all epochs the validation mean IoU stays between {of['lowest_iou']:.4f} and {of['highest_iou']:.4f}; "
+        f"half of the background share is {of['half_background']:.4f}."
+    )
+
+
+def finds(run: Run) -> dict[str, float]:
+    """Numbers of what a run finds on the test images that have a label, against the labels that it learnt from.
+
+    Returns:
+        ``dice``, the mean per image, and ``median_dice``; of ``tested`` images with a label, the percentage that is
+        ``missed``, because the answer does not touch the label.
+    """
+    scores = run.scores[run.scores["split"] == "test"]
+    labelled = scores[scores["labelled"] > 0]
+    return {
+        "dice": float(scores["dice"].mean()),
+        "median_dice": float(scores["dice"].median()),
+        "tested": len(labelled),
+        "missed": 100 * float((labelled["dice"] == 0).mean()),
+    }
+
+
+def finds_by_type(run: Run) -> pd.DataFrame:
+    """The mean Dice of :func:`finds` by type of tumour, of those with :data:`FEWEST` images or more."""
+    scores = run.scores[(run.scores["split"] == "test") & (run.scores["labelled"] > 0)]
+    table = scores.groupby("tumour_type")["dice"].agg(["mean", "size"]).query("size >= @FEWEST")
+    return table.rename(columns={"mean": "mean Dice", "size": "images"}).rename_axis("type of tumour")
 
 
 def found(run: Run) -> Iterator[str]:
-    """Say what a run finds on the test images."""
-    scores = run.scores[run.scores["split"] == "test"]
-    labelled = scores[scores["labelled"] > 0]
-    missed = (labelled["dice"] == 0).mean()
+    """Say what a run finds on the test images, with the numbers of :func:`finds`."""
+    of = finds(run)
     yield (
-        f"Per image, Dice against the labels it learnt from is {scores['dice'].mean():.2f} on average; the median is "
-        f"{scores['dice'].median():.2f}."
+        f"Per image, Dice against the labels it learnt from is {of['dice']:.2f} on average; the median is "
+        f"{of['median_dice']:.2f}."
     )
-    yield f"Its mask does not touch the label at all in a share of {missed:.2f} of the {len(labelled)} test images."
-    by_type = labelled.groupby("tumour_type")["dice"].agg(["mean", "size"]).query("size >= @FEWEST")
-    kinds = [f"{row['mean']:.2f} for {kind} (n = {row['size']:.0f})" for kind, row in by_type.iterrows()]
+    yield (
+        f"Its mask does not touch the label at all in a share of {of['missed'] / 100:.2f} of the {of['tested']} test "
+        "images."
+    )
+    by_type = finds_by_type(run)
+    kinds = [f"{row['mean Dice']:.2f} for {kind} (n = {row['images']:.0f})" for kind, row in by_type.iterrows()]
     yield f"By type of tumour, where there are {FEWEST} images or more: {', '.join(kinds)}."
 
 
@@ -140,15 +195,27 @@ def on_test(run: Run, prepared: Prepared) -> str:
     )
 
 
-def gates(run: Run, prepared: Prepared) -> tuple[Plate, str]:
-    """Show what the gates let through on a good, a middling and a bad test image, and say how far the finest opens."""
+def gate_maps(run: Run, prepared: Prepared) -> tuple[Plate, dict[str, float]]:
+    """Show what the gates let through on a good, a middling and a bad test image, and how far the finest opens.
+
+    Returns:
+        The figure; ``gate_inside`` and ``gate_outside``, the mean opening of gate 1 inside and outside of the labels of
+        all test images.
+    """
     kind, test = run.recipe.mask, prepared.rows("test")
     images, truth = prepared.images[test], prepared.masks[kind][test]
     maps, dice = attention_maps(run.model, as_input(images)), run.scores["dice"].to_numpy()[test]
     inside, opening = truth.astype(bool), maps["gate_1"]
-    return plotting.attention_maps(images, truth, maps, dice, kind), (
-        f"Mean opening of gate 1 on the test images: {opening[inside].mean():.2f} inside the labels, "
-        f"{opening[~inside].mean():.2f} outside."
+    means = {"gate_inside": float(opening[inside].mean()), "gate_outside": float(opening[~inside].mean())}
+    return plotting.attention_maps(images, truth, maps, dice, kind), means
+
+
+def gates(run: Run, prepared: Prepared) -> tuple[Plate, str]:
+    """The figure of :func:`gate_maps`, and its numbers as a sentence."""
+    figure, of = gate_maps(run, prepared)
+    return figure, (
+        f"Mean opening of gate 1 on the test images: {of['gate_inside']:.2f} inside the labels, "
+        f"{of['gate_outside']:.2f} outside."
     )
 
 

@@ -10,6 +10,9 @@ MEASURES = {"accuracy": "accuracy", "mean_iou": "mean IoU", "dice": "Dice"}
 PARAMETERS = {"unet": 34_862_949, "linknet": 31_729_509, "segnet": 32_081_989, "deeplab": 4_334_145}
 """Number of parameters of each model at 128 × 128 × 3 pixels and width 64."""
 
+FIRST_DICE = {"unet": {1: 0.0076, 2: 0.0004}, "linknet": {2: 0.0}, "segnet": {2: 0.2688}, "deeplab": {2: 0.0}}
+"""Training Dice in the first epochs of the study's logs, by model and epoch."""
+
 _TABLE = """
 model    accuracy_baseline  accuracy  mean_iou_baseline  mean_iou  dice_baseline  dice
 unet     0.9428             0.9661    0.4601             0.4798    0.3590         0.3624

@@ -17,6 +17,7 @@ from brainseg.experiments.run import Record, Run
 from brainseg.experiments.select import by_step, change, collect
 from brainseg.experiments.train import split_rows
 from brainseg.models import TITLES
+from brainseg.paper.display import ABSENT
 from brainseg.paper.study import MEASURES, published_last_epoch, published_table
 from brainseg.scores.published import background_scores, published_scores
 from brainseg.scores.statistics import Interval, bootstrap_mean, differences, labelled_differences, paired_difference
@@ -288,6 +289,48 @@ def log_and_recorded(model: str, records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame(columns).rename_axis(["log", "run"])
 
 
+def logs(model: str, records: Iterable[Record]) -> pd.DataFrame:
+    """What the study published of a network, and the last epochs of its log and of recorded trainings as published.
+
+    Returns:
+        One row per source and kind of images, which the study's table does not name; one column per measure, shares
+        from 0 to 1.
+
+    >>> logs("unet", [])["Dice"].tolist()
+    [0.3624, 0.3624, 0.3906]
+    """
+    runs = by_step(records).get(model, {}).get("published", [])
+    lines = {"the study's log": published_last_epoch().loc[model]}
+    lines |= {_size(run.recipe): run.history.iloc[-1] for run in runs}
+    rows = {("the study's table", ABSENT): [published_table().loc[model, measure] for measure in MEASURES]}
+    rows |= {
+        (name, side): [line[f"{prefix}{measure}"] for measure in MEASURES]
+        for name, line in lines.items()
+        for side, prefix in {"training": "", "validation": "val_"}.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(MEASURES.values()))
+    return table.set_axis(pd.MultiIndex.from_tuples(rows, names=["source", "images"]))
+
+
+def outlines(model: str, records: Iterable[Record]) -> pd.DataFrame:
+    """How well the runs of a network outline tumours: mean Dice against the borders on their own images.
+
+    Returns:
+        One row per training and size; a column for training images, one for test images with the 95 % interval.
+    """
+    steps = by_step(records).get(model, {})
+    rows = {
+        (name, _size(record.recipe)): {
+            "training": collect([record], "border_dice", "train")["value"].mean(),
+            "test [95 % interval]": str(bootstrap_mean(collect([record], "border_dice"))),
+        }
+        for step, name in {"published": "as published", "corrected": "corrected"}.items()
+        for record in steps.get(step, [])
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.set_axis(pd.MultiIndex.from_tuples(rows, names=["trained", "size"]))
+
+
 def run_names(results: Steps | Kinds) -> pd.DataFrame:
     """The last parts of the names of the runs behind a table: one row per step or kind, one column per model."""
     names = {
@@ -309,6 +352,10 @@ def _reported(recipe: Recipe, record: Record) -> float:
 def _made(record: Record) -> str:
     about = record.provenance
     return f"{_scale(record.recipe)}, {about['made_with']['device']}, {about['finished'][:10]}"
+
+
+def _size(recipe: Recipe) -> str:
+    return f"{recipe.size} px, {recipe.width} filters"
 
 
 def _scale(recipe: Recipe) -> str:

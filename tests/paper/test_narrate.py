@@ -39,6 +39,17 @@ def test_training_tells_how_long_nothing_was_found() -> None:
     assert "between 0.4800 and 0.4900; half of the background share is 0.4800" in text
 
 
+def test_numbers_of_a_training_are_those_of_its_history() -> None:
+    numbers = narrate.course(run([0.0, 0.001, 0.3, 0.2]), background=0.96)
+    assert {name: numbers[name] for name in ("epochs", "blind", "last_training", "last_validation")} == {
+        "epochs": 4,
+        "blind": 2,
+        "last_training": 0.5,
+        "last_validation": 0.2,
+    }
+    assert numbers["half_background"] == 0.48
+
+
 def test_sentences_about_two_runs_differ_in_numbers_only() -> None:
     one = "\n".join(narrate.training(run([0.0, 0.001, 0.3, 0.0]), background=0.96))
     other = "\n".join(narrate.training(run([0.2] * 20, model="segnet"), background=0.95))

@@ -181,6 +181,32 @@ def test_logs_of_recorded_runs_as_published_stand_below_that_of_the_study() -> N
     assert table["Dice", "validation"].iloc[0] == 0.0444
 
 
+def test_what_the_study_published_stands_above_recorded_logs() -> None:
+    content = content_of("segnet", "published")
+    table = tables.logs("segnet", LADDER)
+    assert table.index.get_level_values("source").unique().tolist() == [
+        "the study's table",
+        "the study's log",
+        "64 px, 8 filters",
+    ]
+    assert table["Dice"].tolist()[:3] == [0.4494, 0.4494, 0.0444]
+    for measure, title in {"accuracy": "accuracy", "mean_iou": "mean IoU", "dice": "Dice"}.items():
+        recorded = table.loc["64 px, 8 filters", title]
+        assert recorded["training"] == content["history"][measure][-1]
+        assert recorded["validation"] == content["history"][f"val_{measure}"][-1]
+
+
+def test_outlines_are_scored_on_the_own_images_of_a_run() -> None:
+    table = tables.outlines("segnet", LADDER)
+    assert table.index.tolist() == [("as published", "64 px, 8 filters"), ("corrected", "64 px, 8 filters")]
+    for step, row in zip(("published", "corrected"), table.to_dict("records"), strict=True):
+        scores = content_of("segnet", step)["scores"]
+        pairs = list(zip(scores["split"], scores["border_dice"], strict=True))
+        train, test = (np.mean([dice for side, dice in pairs if side == split]) for split in ("train", "test"))
+        assert row["training"] == pytest.approx(train)
+        assert row["test [95 % interval]"].startswith(f"{test:.2f} [")
+
+
 def test_a_scale_without_a_name_is_told_by_its_sizes() -> None:
     record = live("deeplab", "corrected")
     record = replace(record, recipe=replace(record.recipe, size=96, width=4))
