@@ -35,7 +35,7 @@ from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES
 from brainseg.paper import tables
 from brainseg.paper.display import glue, table
-from brainseg.scores.statistics import DECISIONS, MARGIN
+from brainseg.scores.statistics import DECISIONS, MARGIN, bootstrap_mean
 
 workspace = Workspace(dataset, scale, seed, data)
 
@@ -123,7 +123,10 @@ folds = select.by_step(recorded_runs("folds"))
 pairs = tables.model_differences(folds, "corrected")
 counts = pairs["decision"].value_counts()
 ahead = tables.ahead_of_all(pairs)
+dice = {model: bootstrap_mean(select.collect(steps["corrected"], "border_dice")) for model, steps in folds.items()}
+best = max(dice, key=lambda model: dice[model].mean)
 glue(
+    reached=f"{dice[best].mean:.2f} ({TITLES[best]}; {dice[best].low:.2f} to {dice[best].high:.2f})",
     fold_images=int(pairs["images"].max()),
     fold_patients=int(pairs["patients"].max()),
     fold_seeds=int(pairs["seeds"].max()),

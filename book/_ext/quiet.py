@@ -1,6 +1,10 @@
-"""A Sphinx extension that makes pages quieter: code folds to one word, and glued numbers have real minus signs."""
+"""A Sphinx extension that makes pages quieter.
+
+Code folds to one word, a badge says which images an output is about, and glued numbers have real minus signs.
+"""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes  # type: ignore[import-untyped]
@@ -18,10 +22,37 @@ def fold(page: str) -> str:
     return FOLD.sub(r"\1>Code</summary>", page)
 
 
+CELL = re.compile(r'(?=<div class="cell )')
+ABOUT = re.compile(r'<div class="cell [^"]*\btag_of-(study|copy)\b')
+OUTPUT = '<div class="cell_output docutils container">'
+STUDY = "the study’s images"
+COPIES = {"phantom": "phantom", "tumorseg": STUDY}
+"""What is said of the images that a copy of the book is made with, by their data set."""
+
+
+def badged(page: str, copy: str) -> str:
+    """Put a badge before the outputs of each cell that is about images.
+
+    >>> badged('<div class="cell tag_of-copy docutils">' + OUTPUT, "phantom").removesuffix(OUTPUT)
+    '<div class="cell tag_of-copy docutils"><p class="of of-phantom">phantom</p>'
+    """
+
+    def cell(part: str) -> str:
+        if not (found := ABOUT.match(part)):
+            return part
+        words = STUDY if found[1] == "study" else COPIES[copy]
+        kind = "study" if words == STUDY else "phantom"
+        return part.replace(OUTPUT, f'<p class="of of-{kind}">{words}</p>{OUTPUT}', 1)
+
+    return "".join(map(cell, CELL.split(page)))
+
+
 def quieten(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
-    """Fold the code of a page."""
+    """Fold the code of a page and put badges on it."""
     if "body" in context:
-        context["body"] = fold(context["body"])
+        copy = Path(app.srcdir, "book", "copy.txt")
+        dataset = copy.read_text(encoding="utf-8") if copy.is_file() else "phantom"
+        context["body"] = badged(fold(context["body"]), dataset)
 
 
 def mend_minus(app: Sphinx, doctree: nodes.document) -> None:

@@ -58,6 +58,7 @@ def stage(folder: Path, prepared: PreparedData) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, folder)
     write_parts(folder / "book", Workspace())
+    (folder / "book" / "copy.txt").write_text(prepared.stem.partition("-")[0], encoding="utf-8")
     (folder / "book" / "status-tables.txt").write_text(status(folder.parent, prepared, LOCK), encoding="utf-8")
 
 

@@ -28,6 +28,7 @@ from PIL import Image
 
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import commit
+from brainseg.paper.build.descent import origins
 from brainseg.paper.build.inputs import changed, inputs
 
 HIDDEN_TAGS = {"parameters", "injected-parameters"}
@@ -102,19 +103,23 @@ def _numbered(notebook: NotebookNode) -> Iterator[NotebookNode]:
 
 
 def clean(notebook: NotebookNode, chapter: str) -> None:
-    """Take out what differs between two equal runs, hide the cells that only carry parameters, and mark the figures.
+    """Take out what differs between two equal runs, hide the cells that only carry parameters, and mark the others.
 
-    A figure says in its caption and, as the text ``Source``, in its file which chapter and cell it is from.
+    A tag says which images a cell is about, and a picture in its file, as the text ``Source``, which chapter and cell
+    it is from.
     """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.language_info = NotebookNode(LANGUAGE)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    about = {id(cell): of for cell, of in zip(cells, origins([cell.source for cell in cells]), strict=True) if of}
     for cell in _numbered(notebook):
-        cell.metadata = NotebookNode({key: cell.metadata[key] for key in ("tags", "mystnb") if cell.metadata.get(key)})
         tags = set(cell.metadata.get("tags", []))
         if tags & HIDDEN_TAGS:
-            cell.metadata["tags"] = sorted(tags | {"remove-cell"})
-        if "figure" in cell.metadata.get("mystnb", {}):
-            cell.metadata.mystnb.figure.caption += f" *{chapter}, {cell.id}*"
+            tags.add("remove-cell")
+        if of := about.get(id(cell)):
+            tags.add(f"of-{of}")
+        kept = {"tags": sorted(tags), "mystnb": cell.metadata.get("mystnb")}
+        cell.metadata = NotebookNode({key: value for key, value in kept.items() if value})
         for output in cell.get("outputs", []):
             if png := output.get("data", {}).get("image/png"):
                 marked = with_source(base64.b64decode(png), f"{chapter}, {cell.id}")

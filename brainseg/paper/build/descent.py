@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 ANSWERING = frozenset({"workspace.run", "workspace.result"})
 """Calls that give the answers of a network of this copy of the book."""
 
+COPY = frozenset({"Workspace"})
+"""What gives the images of this copy of the book, and everything that is computed from them."""
+
 RECORDED = frozenset({"recorded", "recorded_runs", "recorded_at_every_scale", "recorded_saliency", "recorded_labels"})
 """Functions that read recorded results."""
 
@@ -23,6 +26,17 @@ def answered(cells: Sequence[str]) -> list[bool]:
     """
     live, kept = _descending(cells, ANSWERING), _descending(cells, RECORDED)
     return [one and not other for one, other in zip(live, kept, strict=True)]
+
+
+def origins(cells: Sequence[str]) -> list[str]:
+    """What each code cell of a chapter is about: ``"study"``, recorded on its images; ``"copy"``, the images that this
+    copy of the book is made with; ``""`` of neither. A cell that joins both is about the study's.
+
+    >>> origins(["space = Workspace()", "space.prepared", "recorded('a')", "1 + 1"])
+    ['copy', 'copy', 'study', '']
+    """
+    study, copy = _descending(cells, RECORDED), _descending(cells, COPY)
+    return ["study" if one else "copy" if other else "" for one, other in zip(study, copy, strict=True)]
 
 
 def _descending(cells: Sequence[str], sources: frozenset[str]) -> list[bool]:
