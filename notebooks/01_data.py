@@ -173,6 +173,7 @@ slip = real["pairing"].astype(object).iloc[0]
 train_images = real_areas.loc[("train", "published"), "images"]
 glue(
     train_images=train_images,
+    valid_images=real_areas.loc[("valid", "published"), "images"],
     slipped=slip["images"],
     slipped_percent=100 * slip["images"] / train_images,
     slip_first=slip["first"],
@@ -344,7 +345,14 @@ table(
 
 # %% tags=["hide-input"]
 listed = real_findings[real_findings["count"] > 0][["count", "total"]]
-glue(checks=len(real_findings), checks_found=len(listed))
+unused = real_findings.loc["borders without an image"]
+glue(
+    checks=len(real_findings),
+    checks_found=len(listed),
+    collected=unused["total"],
+    collected_unused=unused["count"],
+    patients_renamed=real_findings.loc["patients with several IDs, which differ in a final letter", "count"],
+)
 table(listed.rename(columns={"total": "of"}), "What the check finds on the study's images.")
 
 # %% [markdown]

@@ -190,10 +190,7 @@ table(
 )
 
 # %% [markdown]
-# The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half in this table, as [chapter 1](01_data) shows. The corrected training, in a list, and on {glue:text}`shown`:
-
-# %% tags=["hide-input"]
-items(narrate.protocol(workspace.recipe("linknet", "corrected")))
+# The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half in this table, as [chapter 1](01_data) shows. The same two trainings, on {glue:text}`shown`:
 
 # %%
 corrected = workspace.run(workspace.recipe("linknet", "corrected"))
