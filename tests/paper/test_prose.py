@@ -10,18 +10,6 @@ from brainseg.errors import BrainsegError
 from brainseg.paper.build.prose import glued, resolved, typed_numbers
 from tests.conftest import REPOSITORY
 
-WRITTEN: list[str] = [
-    "01_data",
-    "02_unet",
-    "03_linknet",
-    "04_segnet",
-    "05_deeplab",
-    "06_table",
-    "07_ladder",
-    "08_attention",
-]
-"""Chapters whose sentences take their numbers from cells."""
-
 
 def test_glued_values_are_those_of_the_outputs() -> None:
     place = {"scrapbook": {"name": "images", "mime_prefix": "application/papermill.record/"}}
@@ -68,19 +56,11 @@ def test_what_is_no_number_of_a_sentence_is_left_alone(text: str) -> None:
     assert list(typed_numbers(text)) == []
 
 
-@pytest.mark.parametrize("chapter", WRITTEN)
-def test_sentences_and_captions_have_no_typed_number(chapter: str) -> None:
-    notebook = jupytext.read(REPOSITORY / "notebooks" / f"{chapter}.py", fmt="py:percent")
+@pytest.mark.parametrize("script", sorted((REPOSITORY / "notebooks").glob("[0-9]*.py")), ids=lambda path: path.stem)
+def test_sentences_and_captions_have_no_typed_number(script: Path) -> None:
+    notebook = jupytext.read(script, fmt="py:percent")
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    figures = [cell.metadata.get("mystnb", {}) for cell in notebook.cells]
-    texts += [
-        one[part][words] for one in figures for part, words in (("figure", "caption"), ("image", "alt")) if part in one
-    ]
+    for cell in notebook.cells:
+        about = cell.metadata.get("mystnb", {})
+        texts += [about[part][words] for part, words in (("figure", "caption"), ("image", "alt")) if part in about]
     assert [line for text in texts for line in typed_numbers(text)] == []
-
-
-def test_all_chapters_that_glue_are_written() -> None:
-    glueing = {
-        path.stem for path in Path(REPOSITORY, "notebooks").glob("*.py") if "{glue:text}" in path.read_text("utf-8")
-    }
-    assert glueing <= set(WRITTEN)

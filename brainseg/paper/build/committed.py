@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 from nbformat import NotebookNode
 
-from brainseg.paper.build.agreement import EMBEDDED, parts
+from brainseg.errors import BrainsegError
 from brainseg.paper.build.chapters import clean, problems, read_chapter, sealed
 from brainseg.paper.build.inputs import inputs
+from brainseg.paper.build.prose import glued, resolved, typed_numbers
 
 
 def repository_faults(root: Path) -> list[tuple[str, str]]:
@@ -93,33 +93,20 @@ def chapter_faults(script: Path) -> list[str]:
     return faults(notebook.read_text(encoding="utf-8"), script, now)
 
 
-SPOKEN = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e-?\d+)?(?!\w)")
-UNSPOKEN = re.compile(r"\]\([^)]*\)|\{[\w:]+\}`[^`]*`|\$[^$]*\$|`[^`]*`")
-"""Of prose what says no number: targets of links, roles, formulas, code."""
-
-
-def typed(notebook: NotebookNode) -> list[str]:
-    """Numbers of two digits or more, or with decimals, in the prose of a chapter that nothing else in it shows.
-
-    What shows numbers are its code, its outputs, and the study's own numbers.
-    """
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    outputs = (EMBEDDED.sub("", content) for cell in code for _, content in parts(cell.outputs, "text/"))
-    study = (Path(__file__).parents[1] / "study.py").read_text(encoding="utf-8")
-    shown = _spoken([*(cell.source for cell in code), *outputs, study])
-    prose = (UNSPOKEN.sub(" ", cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
-    return [number for number in _spoken(prose) if number not in shown and len(number) > 1]
-
-
-def _spoken(texts: Iterable[str]) -> dict[str, None]:
-    found = (number for text in texts for number in SPOKEN.findall(text))
-    return {number.replace(",", "").rstrip("."): None for number in found}
-
-
-def _unbacked(notebook: NotebookNode, chapter: str, root: Path) -> Iterator[str]:
-    listed = yaml.safe_load((root / "book" / "numbers.yml").read_text(encoding="utf-8")).get(chapter, {})
-    if numbers := [number for number in typed(notebook) if number not in listed]:
-        yield f"no code shows what its prose says, {', '.join(numbers)}, and book/numbers.yml lists no source of it"
+def _numbers(notebook: NotebookNode) -> Iterator[str]:
+    """Numbers that were typed into prose or captions, and glued ones that no cell keeps."""
+    figures = [cell.metadata.get("mystnb", {}) for cell in notebook.cells]
+    words = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    words += [about["figure"]["caption"] for about in figures if "figure" in about]
+    words += [about["image"]["alt"] for about in figures if "image" in about]
+    if lines := [line for text in words for line in typed_numbers(text)]:
+        yield f"numbers were typed that should come from a cell, by glue(): {'; '.join(lines)}"
+    values = glued(notebook)
+    for text in words:
+        try:
+            resolved(text, values)
+        except BrainsegError as error:
+            yield str(error)
 
 
 def faults(text: str, script: Path, now: Mapping[str, Any]) -> list[str]:
@@ -130,7 +117,7 @@ def faults(text: str, script: Path, now: Mapping[str, Any]) -> list[str]:
             *_unlike(notebook, script),
             *problems(notebook, now, script.stem),
             *_layout(notebook, text),
-            *_unbacked(notebook, script.stem, script.parents[1]),
+            *_numbers(notebook),
         ]
     except Exception as error:  # whatever a damaged file makes of the readers
         return [f"it cannot be read: {type(error).__name__}: {error}"]
