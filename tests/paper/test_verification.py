@@ -77,7 +77,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "notebooks" / "01_tiny.py").write_text(CHAPTER)
     (folder / "verification" / "test_claims.py").write_text(CHECKS)
     (folder / "book" / "claims.yml").write_text("- id: one\n- id: two\n")
-    (folder / "book" / "numbers.yml").write_text("{}\n")
     chapter = folder / "notebooks" / "01_tiny.py"
     execute_chapter(chapter, chapter.with_suffix(".ipynb"), folder / "requirements.lock", {})
     return folder
