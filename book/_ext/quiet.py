@@ -1,8 +1,10 @@
 """A Sphinx extension that makes pages quieter.
 
-Code folds to one word, a badge says which images an output is about, and glued numbers have real minus signs.
+Code folds to one word, a badge says which images an output is about, a line how long a chapter takes, and glued
+numbers have real minus signs.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -47,12 +49,38 @@ def badged(page: str, copy: str) -> str:
     return "".join(map(cell, CELL.split(page)))
 
 
+WORDS = 200
+"""That are read in a minute."""
+
+
+def facts(words: int, seconds: float) -> str:
+    """How long a chapter takes.
+
+    >>> facts(2650, 41.3)
+    '<p class="facts">About 15 minutes to read; its code runs in 1 minute.</p>'
+    """
+    reading, running = 5 * max(1, round(words / WORDS / 5)), max(1, round(seconds / 60))
+    return (
+        f'<p class="facts">About {reading} minutes to read; its code runs in {running} '
+        f"minute{'s' if running > 1 else ''}.</p>"
+    )
+
+
+def prose(doctree: nodes.document) -> int:
+    """Words of a page outside code and tables."""
+    return sum(len(part.astext().split()) for part in doctree.findall(nodes.paragraph))
+
+
 def quieten(app: Sphinx, name: str, template: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
-    """Fold the code of a page and put badges on it."""
+    """Fold the code of a page, put badges on it, and say how long it takes."""
     if "body" in context:
         copy = Path(app.srcdir, "book", "copy.txt")
         dataset = copy.read_text(encoding="utf-8") if copy.is_file() else "phantom"
         context["body"] = badged(fold(context["body"]), dataset)
+        made = Path(app.srcdir, f"{name}.json")
+        if doctree is not None and made.is_file():
+            seconds = json.loads(made.read_text(encoding="utf-8"))["seconds"]
+            context["body"] = context["body"].replace("</h1>", f"</h1>{facts(prose(doctree), seconds)}", 1)
 
 
 def mend_minus(app: Sphinx, doctree: nodes.document) -> None:
