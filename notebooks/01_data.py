@@ -125,7 +125,7 @@ row = train[int(middle["position"])]
 plotting.box_against_border(prepared.images[row], prepared.masks["box"][row], prepared.masks["border"][row])
 
 # %% [markdown]
-# How much do the two agree? A perfect outline scores a Dice of **{glue:text}`outline_dice:.3f` against the study's labels.
+# How much do the two agree? A perfect outline scores a Dice of **{glue:text}`outline_dice:.3f`** against the study's labels.
 #
 # {term}`Dice` {cite:p}`dice1945` is twice the area that two masks share, divided by the sum of their areas: one if they are the same, zero if they do not
 # touch. {term}`IoU` is the area they share, divided by the area they cover together. It is the smaller of the two, except at zero and one, where they are
@@ -299,7 +299,7 @@ plotting.contingency(report.categories.rename_axis(columns="tumour type"))
 # %% [markdown]
 # ## How much of an image is tumour
 #
-# A network that finds nothing is right nearly everywhere: it has an {term}`accuracy` of **{glue:text}`blank_percent:.2f` %** on the training images. For tumours are small. By
+# A network that finds nothing is right nearly everywhere: it has an {term}`accuracy` of **{glue:text}`blank_percent:.2f` %** on the training images. Tumours are small: by
 # their borders they cover {glue:text}`border_area:.1f` % of a training image on average, by their labels {glue:text}`label_area:.1f` %; the rest is {term}`background`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A label covers more than twice the area of its tumour. Share of the image that is tumour, by boxes (amber) and by borders (blue).", "name": "fig-area"}, "image": {"alt": "Distributions of tumour area for three tumour types, boxes and borders."}}
@@ -371,7 +371,7 @@ table(
 # %% [markdown]
 # ## Summary
 #
-# - The labels are boxes. {glue:text}`box_is_tumour:.0f` % of a box is tumour, and a perfect outline scores a Dice of {glue:text}`outline_dice:.2f`. They mark where a tumour is; how well a network outlines it can be neither
+# - The labels are boxes. {glue:text}`box_is_tumour:.0f` % of a box is tumour, and a perfect outline scores a Dice of {glue:text}`outline_dice:.3f`. They mark where a tumour is; how well a network outlines it can be neither
 #   learnt nor measured with them alone.
 # - One image with two annotations and one with none gave {glue:text}`slipped:,.0f` of {glue:text}`train_images:,.0f` training images the label of the image before them.
 # - {glue:text}`known:,.0f` of {glue:text}`test_images:,.0f` test images show a patient of the training split, so the test does not test on new patients. A copy of the nearest training label scores {glue:text}`copied_box:.2f`.

@@ -119,8 +119,8 @@ plotting.learning_curves(run.history, empty["accuracy"], "unet")
 #
 # ## What it finds
 #
-# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in
-# {glue:text}`missed:.0f` % of {glue:text}`tested` images. The study shows a few test images, and no score of them all.
+# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in a
+# share of {glue:text}`missed_share:.2f` of {glue:text}`tested` images. The study shows a few test images, and no score of them all.
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "The answers (pink) are rounder than the labels (orange), and where no pink line is seen, nothing was found. Test images on which the network does best, middling and worst, by Dice.", "name": "fig-unet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")

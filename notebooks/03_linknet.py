@@ -108,8 +108,8 @@ plotting.learning_curves(run.history, empty["accuracy"], "linknet")
 #
 # ## What it finds
 #
-# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in
-# {glue:text}`missed:.0f` % of {glue:text}`tested` images.
+# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in a
+# share of {glue:text}`missed_share:.2f` of {glue:text}`tested` images.
 
 # %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "LinkNet, too, rounds the boxes off. Test images on which it does best, middling and worst, by Dice; orange: the label, as published; pink: the answer, or nothing where no pink line is seen.", "name": "fig-linknet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
