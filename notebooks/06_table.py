@@ -13,11 +13,17 @@
 # %% [markdown]
 # # What the table measures
 #
-# The study's result is a table: four networks, three measures, with and without attention. This chapter asks what the table measures. [The next one](07_ladder) corrects it one step
-# at a time, and then compares the four networks again. At the end of this one you can
+# ```{admonition} Before you start
+# :class: before
+# **You will be able to** say why the published mean IoU hardly differs between networks, and compute it without any network; find out which images a number was measured
+# on; recognise a score above one for what it is.
 #
-# - say why the published mean IoU hardly differs between networks, and compute what it must be;
-# - tell what each number of the table was measured on, and recognise a score above 1 for what it is.
+# **You need** {term}`accuracy`, {term}`IoU` and {term}`Dice`, and what [chapter 1](01_data) says of the labels. How the networks are built and trained, in chapters
+# [2](02_unet) to [5](05_deeplab), helps but can wait.
+#
+# **The answer**: none of the table's three measures says how well a network finds tumours on new images. A blank sheet has an accuracy of {glue:text}`blank:.4f`, more than any of the published baselines. The
+# mean IoU is half the share of background, about {glue:text}`half:.2f`, whatever the network does. The Dice is of the images that the network learnt from.
+# ```
 
 # %% tags=["parameters"]
 dataset = "phantom"
@@ -33,8 +39,8 @@ from brainseg import plotting
 from brainseg.experiments.recorded import recorded, recorded_runs
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES
-from brainseg.paper import study, tables
-from brainseg.paper.display import items, source
+from brainseg.paper import narrate, study, tables
+from brainseg.paper.display import glue, source, table
 from brainseg.scores import THRESHOLD, metrics, published
 
 workspace = Workspace(dataset, scale, seed, data)
@@ -44,192 +50,239 @@ runs = {name: workspace.run(workspace.recipe(name)) for name in MODELS}
 # %% [markdown]
 # ## The published table
 #
-# From the study's README. *Baseline* is the same network without attention gates; no code is published for that column.
+# In the table of the study's README, every score is higher with attention gates than without. *Baseline* is the network without gates; no code is published for it.
 
 # %% tags=["hide-input"]
-study.published_table().rename(
-    index=TITLES, columns=lambda name: name.replace("mean_iou", "mean IoU").replace("dice", "Dice").replace("_", " ")
-)
-
-# %% [markdown]
-# ## Beside it, this book's runs
-#
-# The runs of chapters 2 to 5, on the measures and on the images that the study's numbers come from: the training images, in the last epoch.
-
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "The study's three measures for each network: as published without and with gates (grey), and of this book's runs as published (colour), all on training images. The dashed line is a network that never finds a tumour, on the training images of this copy of the book. In accuracy the marks are within a few points of it, in mean IoU on it, but for baselines. The axes do not begin at zero.", "name": "fig-comparison"}, "image": {"alt": "Dot plot of accuracy, mean IoU and Dice for four networks."}}
 printed = study.published_table()
-beside = [
-    {"metric": title, "model": name, "title": TITLES[name], "source": source, "value": value}
-    for name, run in runs.items()
-    for metric, title in study.MEASURES.items()
-    for source, value in {
-        "published baseline": printed.loc[name, f"{metric}_baseline"],
-        "published": printed.loc[name, metric],
-        "ours": run.history[metric].iloc[-1],
-    }.items()
-]
-nothing = published.background_scores(prepared.masks["position"][prepared.rows("train")])
-plotting.published_against_ours(
-    pd.DataFrame(beside), {title: nothing[metric] for metric, title in study.MEASURES.items()}
+sides = {"baseline": "_baseline", "with gates": ""}
+both = {
+    (title, side): printed[f"{measure}{end}"]
+    for measure, title in study.MEASURES.items()
+    for side, end in sides.items()
+}
+table(
+    pd.DataFrame(both).rename(index=TITLES).rename_axis("network"), "The study's results, shares from 0 to 1.", digits=4
 )
 
 # %% [markdown]
-# The networks here are smaller than the study's, see smaller images and, unless this book was built with the study's data, other images.
-# So a difference between a grey and a coloured mark is no verdict on anybody. What can be compared is how each measure
-# behaves.
+# ## The same networks, trained again
 #
-# ## The same runs on test images
+# Trained again, smaller networks come close to the published accuracy and mean IoU, and {glue:text}`higher` of the four have a higher Dice. They saw the study's images at the study's number of pixels and
+# had a quarter of its filters ({ref}`how they were recorded <recorded-results>`). In the last epoch, on the training images, their accuracy is {glue:text}`accuracy_low:.3f` to
+# {glue:text}`accuracy_high:.3f`, their mean IoU {glue:text}`mean_iou_low:.4f` to {glue:text}`mean_iou_high:.4f` and their Dice {glue:text}`dice_low:.2f` to {glue:text}`dice_high:.2f`.
+
+# %% tags=["hide-input"]
+again = pd.DataFrame({run.recipe.model: run.history.iloc[-1] for run in recorded_runs("published")}).T
+ends = again[list(study.MEASURES)].agg(["min", "max"])
+glue(
+    higher=int((again["dice"] > printed["dice"]).sum()),
+    **ends.loc["min"].add_suffix("_low"),
+    **ends.loc["max"].add_suffix("_high"),
+)
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "With gates (grey) and trained again (colour), accuracy is at most about two percentage points above that of a network that never finds a tumour (dashed line), and mean IoU lies within two thousandths of that line. The accuracies of all baselines (rings) lie below it. Only Dice tells the networks apart. The axes do not begin at zero.", "name": "fig-comparison"}, "image": {"alt": "Dot plot of accuracy, mean IoU and Dice for four networks: rings for the published baselines, grey dots for the published networks with gates, coloured diamonds for those trained again, a dashed line for a network that finds nothing."}}
+areas = recorded("tumorseg-check")["areas"].query("mask == 'published'").set_index("split")
+beside = [
+    {"metric": title, "model": name, "title": TITLES[name], "source": source, "value": values[name]}
+    for measure, title in study.MEASURES.items()
+    for source, values in {
+        "published baseline": printed[f"{measure}_baseline"],
+        "published": printed[measure],
+        "ours": again[measure],
+    }.items()
+    for name in MODELS
+]
+nothing = {
+    "accuracy": areas.loc["train", "background_accuracy"],
+    "mean IoU": areas.loc["train", "background_mean_iou"],
+    "Dice": 0.0,
+}
+plotting.published_against_ours(pd.DataFrame(beside), nothing)
+
+# %% [markdown]
+# A difference between a grey and a coloured mark is no verdict on anybody: the networks differ in size, batches and software. What can be compared is how each measure behaves.
+# The next sections take one measure each.
 #
-# *Pooled* counts all pixels of a batch as one image, as the study does; *per image* is the mean of the scores of single images.
+# ## What a blank sheet scores
+#
+# A mask without any tumour has an accuracy of {glue:text}`blank:.4f` on the study's training images. {glue:text}`below` of {glue:text}`baselines` published baselines, {glue:text}`baseline_low:.4f` to
+# {glue:text}`baseline_high:.4f`, are below that. With gates, the networks are {glue:text}`above_low:.1f` to {glue:text}`above_high:.1f` percentage points above it. On the validation and the test images a blank sheet
+# scores {glue:text}`blank_valid:.4f` and {glue:text}`blank_test:.4f`, so it does not matter which of them the table was measured on.
+
+# %% tags=["hide-input"]
+blank = areas.loc["train", "background_accuracy"]
+glue(
+    blank=blank,
+    blank_valid=areas.loc["valid", "background_accuracy"],
+    blank_test=areas.loc["test", "background_accuracy"],
+    baselines=len(printed),
+    below=int((printed["accuracy_baseline"] < blank).sum()),
+    baseline_low=printed["accuracy_baseline"].min(),
+    baseline_high=printed["accuracy_baseline"].max(),
+    above_low=100 * (printed["accuracy"].min() - blank),
+    above_high=100 * (printed["accuracy"].max() - blank),
+)
+
+# %% [markdown]
+# The study did not measure the test images. The networks of the last four chapters, trained on {glue:text}`shown`, show what its measures say there. *Pooled* counts all pixels of a batch as one image, as the study does; *per
+# image* is the mean of the scores of single images.
 
 # %% tags=["hide-input", "trained"]
 columns = {"accuracy": "accuracy", "mean_iou": "mean IoU", "dice": "Dice, pooled", "dice_per_image": "Dice, per image"}
 truth = np.asarray(prepared.masks["position"][prepared.rows("test")])
 rows = {TITLES[name]: tables.scores_on_test(run, prepared) for name, run in runs.items()}
 rows["no tumour anywhere"] = published.background_scores(truth) | {"dice_per_image": 0.0}
-pd.DataFrame(rows).T.rename(columns=columns)[list(columns.values())].round(4)
-
-# %% [markdown]
-# Take the last row away and the accuracies look like those of four good networks. With it, accuracy is seen to start at a height that has nothing to do with finding
-# tumours, and mean IoU is seen to stay nearly where it starts. The published accuracies, on the study's images:
-
-# %% tags=["hide-input"]
-real = recorded("tumorseg-check")["areas"].set_index(["split", "mask"])
-blank = real.loc[("train", "published"), "background_accuracy"]
-accuracy = study.published_table()
-below = (accuracy["accuracy_baseline"] < blank).sum()
-items(
-    [
-        f"A mask without any tumour has an accuracy of **{blank:.4f}** on the study's training images.",
-        f"{below} of {len(accuracy)} published baselines, {accuracy['accuracy_baseline'].min():.4f} to {accuracy['accuracy_baseline'].max():.4f}, are below that.",
-        f"With gates, the networks are {100 * (accuracy['accuracy'].min() - blank):.1f} to {100 * (accuracy['accuracy'].max() - blank):.1f} points above it.",
-    ]
+glue(shown=narrate.SHOWN[dataset])
+table(
+    pd.DataFrame(rows).T.rename(columns=columns)[list(columns.values())],
+    "The study's measures on test images, shares from 0 to 1.",
+    digits={"accuracy": 4, "mean IoU": 4},
 )
 
 # %% [markdown]
+# Take the last row away, and the accuracies look like those of four good networks. With it, one sees that accuracy starts at a height that has nothing to do with finding
+# tumours, and that mean IoU stays nearly where it starts.
+#
 # ## Why mean IoU hardly moves
 #
-# {term}`mean IoU` is the mean of two numbers: the {term}`IoU` of the tumour and that of the {term}`background`. A network that finds nothing has 0 for the first and
-# the share of background for the second. A network that finds every pixel has 1 and 1. So good networks should be far above one half. In the published table none is.
+# The published mean IoU was computed from probabilities where classes are expected, and so it is half of the share of background, for any network whatever.
 #
-# The reason is one line of code. The measure is `MeanIoU(num_classes=2)` of Keras. It expects for each pixel the number of a class, 0 or 1. The study hands it
+# It should not be. {term}`mean IoU` is the mean of two numbers: the {term}`IoU` of the tumour and that of the {term}`background`. A network that finds nothing has zero for the first and
+# the share of background for the second. A network that finds every pixel has one for both. So good networks should be far above one half. In the published table none is.
+#
+# The reason is one line of code. The measure is `MeanIoU(num_classes=2)` of Keras. It expects for each pixel the number of a class, `0` or `1`. The study hands it
 # the network's output, which is a probability. To make a class number of it, Keras cuts off the decimals:
 
 # %%
 np.array([0.02, 0.50, 0.97, 0.999]).astype(int)
 
 # %% [markdown]
-# Every probability below 1 becomes class 0, background. The measure does not see a tumour that the network has found, unless the network is so sure that the
-# computer rounds its answer to exactly 1. Apart from such pixels, what it gives is the mean of 0 and the share of background: half of the share of background,
-# for any network whatever. One can test that by handing it very different answers to the same test images.
+# Every probability below one becomes class zero, background. The measure does not see a tumour that the network has found, unless the network is so sure that the
+# computer rounds its answer to exactly one. Apart from such pixels, the tumour's IoU is zero and that of the background is its share of the pixels.
+#
+# One can test that with very different answers to the same test images. The first three rows are a trained network, a blank sheet and the labels themselves, and mean IoU cannot tell
+# them apart. In the last two it is given classes instead of probabilities, and works as it should.
 
 # %% tags=["hide-input", "trained"]
 probability = runs["unet"].probability[prepared.rows("test")]
 answers = {
-    "model, probabilities": probability,
+    "U-Net's probabilities": probability,
     "no tumour anywhere": np.zeros(truth.shape),
-    "every label, at 99 % probability": np.where(truth, 0.99, 0.01),
-    "model, 0 or 1": (probability > THRESHOLD).astype(float),
-    "every label, 0 or 1": truth.astype(float),
+    "every label, at 99 %": np.where(truth, 0.99, 0.01),
+    "U-Net's classes": (probability > THRESHOLD).astype(float),
+    "every label, as classes": truth.astype(float),
 }
 batch_size = runs["unet"].recipe.batch_size
 scores = {name: published.published_scores(answer, truth, batch_size) for name, answer in answers.items()}
-pd.DataFrame(scores).T.rename(columns=study.MEASURES).round(4)
+table(
+    pd.DataFrame(scores).T.rename(columns=study.MEASURES),
+    "Five answers to the same test images, shares from 0 to 1.",
+    digits=4,
+)
 
 # %% [markdown]
-# The first three rows are a trained network, a blank sheet and the labels themselves, and mean IoU cannot tell them apart. In the last two rows it is given
-# classes instead of probabilities and works as it should. The cure is a threshold: `BinaryIoU` of Keras has one, and so do the
-# scores of this package. The measures of the study, as one function:
+# The cure is a threshold. `BinaryIoU` of Keras has one, and so do the scores of this package. The measures of the study, as one function:
 
 # %% tags=["hide-input"]
 source(published.published_scores)
 
 # %% [markdown]
-# If this is what happened in the study, then its mean IoU can be computed without any network, from the labels alone. The table has three columns of numbers:
-# the validation mean IoU in the last line of the study's four training logs; half the share of background of the same images, with the study's own labels; and the last line of this book's recorded logs, of the same training at the study's number of pixels, with a quarter of its filters. The fourth column
-# says which images.
+# If this is what happened in the study, then its mean IoU can be computed without any network, from the labels alone. It can, for all four networks:
 
 # %% tags=["hide-input"]
-areas = recorded("tumorseg-check")["areas"].set_index(["split", "mask"])["background_mean_iou"]
 held = {"unet": "valid", "linknet": "valid", "segnet": "last fifth of train", "deeplab": "last fifth of train"}
-log = study.published_last_epoch()["val_mean_iou"]
-again = {run.recipe.model: run.history["val_mean_iou"].iloc[-1] for run in recorded_runs("published")}
-pd.DataFrame(
-    {
-        "published validation mean IoU": [log[name] for name in MODELS],
-        "half the background": [round(areas[held[name], "published"], 4) for name in MODELS],
-        "trained again": [round(again[name], 4) for name in MODELS],
-        "measured on": [held[name] for name in MODELS],
-    },
-    index=[TITLES[name] for name in MODELS],
+log = study.published_last_epoch()
+background = areas["background_mean_iou"]
+glue(half_valid=background["valid"], half_fifth=background["last fifth of train"])
+columns = {
+    "the study's log": log["val_mean_iou"],
+    "half the background": {name: background[split] for name, split in held.items()},
+    "trained again": again["val_mean_iou"],
+    "validated on": held,
+}
+table(
+    pd.DataFrame(columns, index=list(MODELS)).rename(index=TITLES).rename_axis("network"),
+    "Mean IoU on the study's validation images, in the last epoch.",
+    digits=4,
 )
 
 # %% [markdown]
-# The three columns agree to the last digit that was published. The third is of smaller networks with other weights, and the values are the same four. This mean IoU says how much of the images is background. It says nothing about the
-# networks. This is a trap that the library sets, not a fault that one sees in the code: there is no error, no warning, and the value looks like a score.
+# The three columns agree to the last digit that was published. The third is of smaller networks with other weights, and the values are the same four. This mean IoU says how much of the images is
+# background. It says nothing about the networks. This is a trap that the library sets, not a fault that one sees in the code: there is no error, no warning, and the value looks like a score.
 #
-# The mean IoU values of the published table are in no log, but with gates they, too, lie close to half the background, here of the training images. So does one of the baselines. The other three are lower, and since their code was not published, nobody can say why:
+# The mean IoU values of the published table are in no log, but with gates they, too, lie close to half the background, here of the training images: {glue:text}`half:.4f`. So does one of the
+# baselines. The other three are lower, and since their code was not published, nobody can say why.
 
 # %% tags=["hide-input"]
-half = areas["train", "published"]
-from_half = study.published_table().filter(like="mean_iou") - half
-items(
-    f"{side}, the published mean IoU minus {half:.4f}: {', '.join(f'{TITLES[name]} {value:+.4f}' for name, value in from_half[column].items())}."
-    for side, column in {"With gates": "mean_iou", "Without": "mean_iou_baseline"}.items()
-)
+half = background["train"]
+glue(half=half)
+distance = pd.DataFrame({side: printed[f"mean_iou{end}"] - half for side, end in sides.items()})
+table(distance.rename(index=TITLES).rename_axis("network"), "Published mean IoU minus half the background.", digits=4)
 
 # %% [markdown]
 # ## What each number was measured on
 #
-# The Dice in the published table equals, for every network, the training value in the last line of its log:
+# The published Dice is, for every network, the training value in the last line of its log:
 
 # %% tags=["hide-input"]
-last = study.published_last_epoch()
-table = study.published_table()
-pd.DataFrame(
-    {
-        "published Dice": table["dice"],
-        "training Dice in the log": last["dice"],
-        "validation Dice in the log": last["val_dice"],
-    }
-).rename(index=TITLES)
+best = printed["dice"].idxmax()
+glue(best_dice=printed.loc[best, "dice"], best_valid=log.loc[best, "val_dice"])
+columns = {"published": printed["dice"], "log, training": log["dice"], "log, validation": log["val_dice"]}
+table(
+    pd.DataFrame(columns).rename(index=TITLES).rename_axis("network"),
+    "Dice in the study's table and in the last line of its logs.",
+    digits=4,
+)
 
 # %% [markdown]
-# The notebook contains no evaluation on the test split. Training values are easily quoted, because they stand first in every line of a log.
+# The highest published Dice, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images in the same log. The notebook contains no evaluation on the test split.
+#
+# Training values are easily quoted, because they stand first in every line of a log.
 # They are of images that the network learns from, and Keras averages them over an epoch, while the weights still change and dropout is on. So they can be above or below what the
 # finished network scores on the same images. What it scores on new ones, they do not say.
 #
-# ## Scores above 1
+# ## Scores above one
 #
-# For single test images the study's notebook prints pairs such as an IoU of 0.0541 with a Dice of 13.1321. They cannot both be: Dice never exceeds 1, and it is never more than twice
-# the IoU. The shapes explain it. The true mask is a table of 128 × 128, the predicted one has a third dimension of length 1. NumPy stretches two such arrays to 128 × 128 × 128 and multiplies
-# every column of one with every row of the other. The table
-# shows what that makes of perfect answers: every label of the test split, compared with itself.
+# A Dice above one is no score: two arrays of unequal shape were multiplied, and NumPy stretched them. For single test images the study's notebook prints pairs such as an IoU of
+# {glue:text}`printed_iou:.4f` with a Dice of {glue:text}`printed_dice:.4f`. They cannot both be: Dice never exceeds one, and it is never more than twice the IoU.
+#
+# The shapes explain it. The true mask has the shape `(128, 128)`, the predicted one `(128, 128, 1)`. NumPy stretches both to `(128, 128, 128)` and multiplies every column of one with every row of the
+# other. If “Dice” is $d$ and the image has $h$ rows, then stretching makes the “IoU” equal to $\tfrac{d}{2} / (h - \tfrac{d}{2})$, whatever the masks are. The printed pair
+# obeys this. For the printed {glue:text}`printed_dice:.4f` and {glue:text}`rows` rows this is {glue:text}`implied_iou:.4f`.
+
+# %% tags=["hide-input"]
+printed_pair = {"iou": 0.0541, "dice": 13.1321}
+d, h = printed_pair["dice"], 128
+glue(printed_dice=d, printed_iou=printed_pair["iou"], rows=h, implied_iou=d / 2 / (h - d / 2))
+
+# %% [markdown]
+# Even perfect answers get such scores. Here every label of the test split is compared with itself:
 
 # %% tags=["hide-input"]
 stretched = pd.DataFrame([published.broadcast_scores(mask, mask) for mask in truth if mask.any()])
 right = pd.DataFrame({"iou": metrics.iou(truth, truth), "dice": metrics.dice(truth, truth)})
-pd.DataFrame({"as in the notebook": stretched.mean(), "with equal shapes": right.mean()}).rename(
-    index={"iou": "mean IoU of single images", "dice": "mean Dice"}
-).round(3)
-
-# %% [markdown]
-# The explanation can be checked against the printed pair. If "Dice" is $d$ and the image has $h$ rows, then stretching makes the
-# "IoU" equal to $\tfrac{d}{2} / (h - \tfrac{d}{2})$, whatever the masks are.
-
-# %% tags=["hide-input"]
-d, h = 13.1321, 128
-items([f"For the printed {d} and {h} rows this is {d / 2 / (h - d / 2):.4f}. The notebook prints 0.0541."])
+table(
+    pd.DataFrame({"as in the notebook": stretched.mean(), "with equal shapes": right.mean()}).rename(
+        index={"iou": "IoU", "dice": "Dice"}
+    ),
+    "Each label of a test image against itself, mean scores.",
+    digits=3,
+)
 
 # %% [markdown]
 # ## Summary
 #
-# - Accuracy starts at the share of background; a blank sheet scores above 95 %.
-# - The published mean IoU was computed from probabilities where classes were expected. On validation images it is half the share of background, for every network, to the last digit.
-# - The published Dice values are training values. The scores above 1 are of arrays that NumPy stretched; they are no scores.
+# - Accuracy starts at the share of background. A blank sheet scores {glue:text}`blank:.4f` on the study's training images; {glue:text}`below` of {glue:text}`baselines` published baselines are below it, and with gates the
+#   networks are at most {glue:text}`above_high:.1f` percentage points above.
+# - The published mean IoU was computed from probabilities where classes were expected. On validation images it is half the share of background, {glue:text}`half_valid:.4f` or {glue:text}`half_fifth:.4f`, for every network, to the
+#   last digit.
+# - The published Dice values are training values. The highest, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images; on test images none was measured.
+# - The scores above one, such as {glue:text}`printed_dice:.1f`, are of arrays that NumPy stretched; they are no scores.
+#
+# [The next chapter](07_ladder) corrects all this one step at a time, and then compares the four networks again.
 #
 # ## Exercises
 #
 # 1. Give `published_scores` the inverted answer, `1 - probability`. Which measures notice?
-# 2. Which share of background would make a blank sheet score a mean IoU of 0.25?
+# 2. Which share of background would make a blank sheet score a mean IoU of $0.25$?
 # 3. Find a pair of masks for which the stretched "Dice" is the largest that it can be. How large is it, for images of $h$ rows?

@@ -61,7 +61,7 @@ def learning_curves(history: pd.DataFrame, background: float, model: str = "unet
 SOURCES: Final[dict[str, tuple[str, str, bool]]] = {
     "published baseline": ("published, without gates", "o", False),
     "published": ("published", "o", True),
-    "ours": ("this run", "D", True),
+    "ours": ("trained again", "D", True),
 }
 """Where a number is from: what to call it, its mark, and whether that is filled. Ours is in the model's colour."""
 
