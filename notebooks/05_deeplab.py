@@ -13,13 +13,16 @@
 # %% [markdown]
 # # Modified DeepLab
 #
-# The other three networks shrink the image until a small window sees much, and then work to get the resolution back. DeepLab stops at a quarter of it and widens
-# the window instead. In the study it has the fewest parameters and the best published scores. This chapter builds it,
-# trains it as published, and looks at what the scores are of. At the end of it you can
+# ```{admonition} Before you start
+# :class: before
+# **You will be able to** draw the window of a {term}`dilated convolution` and say what a pyramid of them sees; say which of the study's claims about attention can concern this network; compare what is published
+# as a result with what its own log shows.
 #
-# - draw the window of a {term}`dilated convolution` and say what a pyramid of them sees;
-# - say which of the study's claims about attention can concern this network;
-# - compare what is published as a result with what its own log shows.
+# **You need** the parts of a network, from [chapter 2](02_unet), and the validation set of [chapter 4](04_segnet).
+#
+# **The answer**: DeepLab has the best published scores, an eighth of U-Net's parameters and no attention gates, so attention cannot be why. Its published Dice, {glue:text}`table_dice:.4f`, is of training images;
+# on validation images the same log has {glue:text}`log_dice:.4f`. Trained with care on the study's images, it reaches {glue:text}`corrected_dice` against the tumours' borders.
+# ```
 
 # %% tags=["parameters"]
 dataset = "phantom"
@@ -29,11 +32,11 @@ seed = 0
 
 # %% tags=["hide-input"]
 from brainseg import plotting
-from brainseg.experiments.recorded import recorded_at_every_scale
+from brainseg.experiments.recorded import recorded, recorded_at_every_scale
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import build, deeplab
-from brainseg.paper import narrate, tables
-from brainseg.paper.display import items, source
+from brainseg.paper import narrate, study, tables
+from brainseg.paper.display import glue, items, source, table
 
 workspace = Workspace(dataset, scale, seed, data)
 prepared = workspace.prepared
@@ -42,34 +45,44 @@ recipe = workspace.recipe("deeplab")
 # %% [markdown]
 # ## The idea
 #
-# A 3 × 3 {term}`convolution` looks at a place and its eight neighbours. A dilated one looks at the same number of places, but further apart: with
-# dilation 6, at places six pixels away. It sees a wide neighbourhood with few weights, and the resolution stays. DeepLab
+# DeepLab sees far with few weights, and gives up little resolution. The other three networks shrink the image until a small window sees much, and then work to get the resolution back. DeepLab stops at a quarter of it and
+# widens the window instead.
+#
+# A $3 \times 3$ {term}`convolution` looks at a place and its eight neighbours. A dilated one looks at the same number of places, but further apart: with
+# a dilation of six, at places six pixels away. DeepLab
 # {cite:p}`chen2017,chen2018` puts several of them side by side, with different dilations, and mixes what they see:
 # {term}`atrous spatial pyramid pooling`, or ASPP.
 #
 # The study's version stands on a small encoder of six convolutions with two poolings, where the paper uses a deep pretrained one. At a quarter of the
-# image's resolution, a dilation of 18 spans 72 pixels to either side: on an image of 128 pixels, most of these places lie outside of the image, where padding puts
-# zeros.
+# image's resolution, its widest dilation, {glue:text}`dilation`, spans {glue:text}`reach` pixels to either side: on an image of {glue:text}`size` pixels, most of these places lie outside of the image, where padding puts
+# zeros. It has {glue:text}`parameters:,.0f` parameters, and the study printed {glue:text}`printed:,.0f`: an eighth of U-Net's.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's modified DeepLab at its published size, drawn from the graph that is trained. The pyramid stands side by side at a quarter of the resolution. No path leads around it.", "name": "fig-deeplab"}, "image": {"alt": "Diagram of the modified DeepLab: three encoder blocks, five parallel branches of the pyramid, a decoder."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "In the study's modified DeepLab, a pyramid of five branches stands side by side at a quarter of the resolution, and no path leads around it. Drawn at the published size from the graph that is trained.", "name": "fig-deeplab"}, "image": {"alt": "Diagram of the modified DeepLab: three encoder blocks, five parallel branches of the pyramid, a decoder."}}
 published_size = build("deeplab", size=128, width=64)
 plotting.architecture(published_size)
 
 # %% tags=["hide-input"]
+glue(
+    dilation=max(deeplab.DILATIONS),
+    reach=4 * max(deeplab.DILATIONS),
+    size=published_size.input_shape[1],
+    parameters=published_size.count_params(),
+    printed=study.PARAMETERS["deeplab"],
+)
 source(deeplab.spatial_pyramid, deeplab.deeplab)
-
-# %% tags=["hide-input"]
-trained = build("deeplab", size=recipe.size, width=recipe.width)
-items([narrate.parameters("deeplab", published_size, trained)])
 
 # %% [markdown]
 # ## Where is the attention?
 #
-# The study's title speaks of attention-driven models, and its table compares each model with gates to the same model without. DeepLab has no
-# {term}`skip connection`, so there is nothing that a gate could weight, and the study's notebook has none here. So for DeepLab the table's two columns, baseline and ours, cannot differ
-# by attention gates, and there are no attention maps to show on this page.
+# There is none. An {term}`attention gate` weights a {term}`skip connection`; DeepLab has no such connection, and the study's notebook has no gate in it.
+#
+# The study's title speaks of attention-driven models, and its table compares each model with gates to the same model without. For DeepLab the table's two columns, baseline and ours, cannot differ
+# by attention gates, and there are no attention maps to show.
 #
 # ## Training as published
+#
+# DeepLab's Dice ends at {glue:text}`last_training:.2f` on training images and at {glue:text}`last_validation:.2f` on validation images. As with SegNet, validation is on the last fifth of the training list, where many labels
+# belong to other images ([chapter 4](04_segnet) counts them). The training:
 
 # %% tags=["hide-input"]
 items(narrate.protocol(recipe))
@@ -77,79 +90,106 @@ items(narrate.protocol(recipe))
 # %%
 run = workspace.run(recipe)
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Loss, accuracy, mean IoU and Dice, epoch by epoch, on training images (grey) and validation images (purple). The dashed lines are what a network gets that never finds a tumour.", "name": "fig-deeplab-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
+# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "For half of the training, Dice is zero: the network finds nothing, and accuracy and mean IoU are those of a blank sheet (dashed lines). Then training Dice (grey) rises, validation Dice (purple) follows part of the way, and mean IoU does not move.", "name": "fig-deeplab-curves"}, "image": {"alt": "Learning curves of loss, accuracy, mean IoU and Dice."}}
 empty = tables.blank(recipe, prepared)
+glue(**narrate.course(run, empty["accuracy"]))
 plotting.learning_curves(run.history, empty["accuracy"], "deeplab")
 
-# %% tags=["hide-input", "trained"]
-items(narrate.training(run, empty["accuracy"]))
-
 # %% [markdown]
-# As with SegNet, validation is on the last fifth of the training list, where many labels belong to other images
-# ([chapter 4](04_segnet) counts them).
+# Validation Dice is below one hundredth, so no tumour is found, in the first {glue:text}`blind` of {glue:text}`epochs` epochs. Validation accuracy is {glue:text}`blind_accuracy:.3f` then, and that of a mask without any tumour is
+# {glue:text}`background:.3f`. Over all epochs the validation mean IoU stays between {glue:text}`lowest_iou:.4f` and {glue:text}`highest_iou:.4f`; half of the background share is {glue:text}`half_background:.4f`.
 #
 # ## What it finds
+#
+# On test images DeepLab's Dice against the labels is {glue:text}`dice:.2f` on average and {glue:text}`median_dice:.2f` in the median. In {glue:text}`missed:.0f` % of the {glue:text}`tested` images its mask does not
+# touch the label at all.
 
 # %% tags=["hide-input", "trained"]
-items(narrate.found(run))
+glue(**narrate.finds(run))
+table(narrate.finds_by_type(run), "Dice of test images against the labels, by type of tumour.")
 
-# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "Test images on which the modified DeepLab does best, middling and worst, by Dice. Orange: the label, as published; pink: the network's answer. Where no pink line is seen, it found nothing.", "name": "fig-deeplab-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
+# %% tags=["hide-input", "trained"] mystnb={"figure": {"caption": "At its best DeepLab fills the label; at its worst it finds nothing, or marks another place. Test images with the best, middling and worst Dice. Orange: the label, as published; pink: the network's answer.", "name": "fig-deeplab-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
 dice = run.scores["dice"].to_numpy()[test]
 plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], run.probability[test], dice, recipe.mask)
 
 # %% [markdown]
-# ## Published, and here
-
-# %% tags=["hide-input", "trained"]
-tables.summary(run).round(4)
-
-# %% [markdown]
-# The published Dice of 0.5756, the best of the four, is again the training value of the last epoch. On validation images the same log has 0.3344. Published
-# accuracy and mean IoU, 0.9772 and 0.4817, are a little above what the log of this run of the notebook ends with; they may come from another one.
-
-# %% tags=["hide-input", "trained"]
-items([narrate.on_test(run, prepared)])
-
-# %% [markdown]
-# On the study's own images, as {ref}`recorded <recorded-results>`, with fewer filters and smaller batches:
+# ## Published, and trained again
+#
+# The published Dice of {glue:text}`table_dice:.4f`, the best of the four, is the training value of the last epoch. On validation images the same log has {glue:text}`log_dice:.4f`. Published
+# accuracy and mean IoU, {glue:text}`table_accuracy:.4f` and {glue:text}`table_mean_iou:.4f`, are a little above the {glue:text}`log_accuracy:.4f` and {glue:text}`log_mean_iou:.4f` that this log ends with; they may come from
+# another run of the notebook.
+#
+# Trained again on the study's images, smaller networks repeat its log closely: validation Dice is {glue:text}`small_valid:.2f` and {glue:text}`large_valid:.2f`, far below training Dice, and at the study's number of pixels
+# the validation mean IoU is the same to the last digit, {glue:text}`large_mean_iou:.4f`.
 
 # %% tags=["hide-input"]
-tables.log_and_recorded("deeplab", recorded_at_every_scale()).round(4)
+published, log = study.published_table().loc["deeplab"], study.published_last_epoch().loc["deeplab"]
+glue(
+    table_dice=published["dice"],
+    table_accuracy=published["accuracy"],
+    table_mean_iou=published["mean_iou"],
+    log_dice=log["val_dice"],
+    log_accuracy=log["accuracy"],
+    log_mean_iou=log["mean_iou"],
+    gap=published["dice"] - log["val_dice"],
+)
+
+# %% tags=["hide-input"]
+records = recorded_at_every_scale()
+logs = tables.logs("deeplab", records)
+small, large = logs.xs("validation", level="images").iloc[1:].to_dict("records")
+glue(small_valid=small["Dice"], large_valid=large["Dice"], large_mean_iou=large["mean IoU"])
+table(logs, "DeepLab's published scores, and last epochs on its images.", digits=4)
 
 # %% [markdown]
-# The smaller networks repeat the study's log closely here: a validation Dice of about a third, far below the training Dice, and, at the study's number of pixels, the same validation mean IoU to the last digit.
-#
+# The study did not score the test images. By its measures, the network trained above has an accuracy of {glue:text}`test_accuracy:.3f` there, a mean IoU of {glue:text}`test_mean_iou:.4f` and a Dice, pooled over batches, of
+# {glue:text}`test_dice:.2f`.
+
+# %% tags=["hide-input", "trained"]
+glue(**{f"test_{measure}": value for measure, value in tables.scores_on_test(run, prepared).items()})
+
+# %% [markdown]
 # ## The same network, trained with care
 #
-# As in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 7](07_ladder) takes these corrections one at a time. Here are both ends of the road.
+# Trained with care on the study's images, DeepLab has a Dice of {glue:text}`corrected_dice` against the borders of its test images; trained as published, {glue:text}`published_dice`. With care means, as
+# in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 7](07_ladder) takes these corrections one at a time.
+#
+# The published training learnt boxes. A network that drew every box of the study perfectly would score {glue:text}`box_dice:.2f` against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input"]
-items(narrate.protocol(workspace.recipe("deeplab", "corrected")))
+ends = tables.outlines("deeplab", records)
+test_dice = ends.iloc[:, -1].groupby(level=0, sort=False).last()
+glue(
+    published_dice=test_dice.iloc[0],
+    corrected_dice=test_dice.iloc[1],
+    box_dice=recorded("tumorseg-check")["agreement"].set_index("split").loc["all", "dice"],
+)
+table(ends, "DeepLab's mean Dice against borders, on the study's images.")
+
+# %% [markdown]
+# The network of this chapter, trained both ways:
 
 # %%
 corrected = workspace.run(workspace.recipe("deeplab", "corrected"))
 
-# %% [markdown]
-# Mean Dice against the tumours' borders, whatever was learnt from, of each run on its own training and test images; the latter with its 95 % interval. First as {ref}`recorded <recorded-results>`
-# on the study's images, then live, from the two runs of this page. The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half against the borders, as [chapter 1](01_data) shows.
-
 # %% tags=["hide-input", "corrected"]
-tables.recorded_and_live(recorded_at_every_scale(), [run, corrected], dataset)
+table(tables.outlines("deeplab", [run, corrected]), "DeepLab's mean Dice against borders, each on its own images.")
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Test images that neither training saw, answered by the modified DeepLab trained as published (upper row) and corrected (lower row). Blue: the tumour's border; pink: the answer. The published training was taught boxes.", "name": "fig-deeplab-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Taught boxes (upper row), DeepLab marks too much; taught borders (lower row), after a training of minutes, too little. Both miss the tumour on the right. Test images that neither training saw. Blue: the tumour's border; pink: the answer.", "name": "fig-deeplab-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]
 # ## Summary
 #
 # - DeepLab looks at several scales at once with dilated convolutions. It gives up resolution only to a quarter, and no skip connection brings detail back.
-# - As the study builds it, it has an eighth of U-Net's parameters and no attention gates.
-# - The published Dice is a training value; its validation value in the same log is 0.24 lower.
+# - As the study builds it, it has an eighth of U-Net's parameters and no attention gates: {glue:text}`parameters:,.0f` parameters in all.
+# - The published Dice is a training value; its validation value in the same log is {glue:text}`gap:.2f` lower.
+# - Trained with care on the study's images, it has a Dice of {glue:text}`corrected_dice` against the borders.
 #
 # ## Exercises
 #
-# 1. Which share of the weights of the convolution with dilation 18 ever touches the image, at 128 pixels and at the size of this page? Compute it from the
+# 1. Which share of the weights of the convolution with dilation $18$ ever touches the image, at $128$ pixels and at the size of the network trained above? Compute it from the
 #    size of the feature map.
 # 2. Give DeepLab a skip connection from its first encoder block, as DeepLab v3+ {cite:p}`chen2018plus` does. Where would a gate go?
 # 3. Is the best of four published numbers the best network? Write down what you would need to know to say so.

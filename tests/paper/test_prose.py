@@ -10,7 +10,7 @@ from brainseg.errors import BrainsegError
 from brainseg.paper.build.prose import glued, resolved, typed_numbers
 from tests.conftest import REPOSITORY
 
-WRITTEN: list[str] = ["01_data", "02_unet", "03_linknet", "04_segnet", "06_table"]
+WRITTEN: list[str] = ["01_data", "02_unet", "03_linknet", "04_segnet", "05_deeplab", "06_table"]
 """Chapters whose sentences take their numbers from cells."""
 
 
