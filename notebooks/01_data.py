@@ -129,7 +129,7 @@ plotting.box_against_border(prepared.images[row], prepared.masks["box"][row], pr
 #
 # {term}`Dice` {cite:p}`dice1945` is twice the area that two masks share, divided by the sum of their areas: one if they are the same, zero if they do not
 # touch. {term}`IoU` is the area they share, divided by the area they cover together. It is the smaller of the two, except at zero and one, where they are
-# equal; here it is {glue:text}`outline_iou:.3f`. In {glue:text}`less_than_half:,.0f` of {glue:text}`compared:,.0f` images it is below one half.
+# equal; for these labels it is {glue:text}`outline_iou:.3f`. In {glue:text}`less_than_half:,.0f` of {glue:text}`compared:,.0f` images it is below one half.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "No label follows the border of its tumour: such an image would stand at the right edge. Dice of label against border, one value per image.", "name": "fig-agreement"}, "image": {"alt": "Histogram of the Dice coefficients of labels against borders."}}
 plotting.agreement(report.images["dice"])
@@ -219,7 +219,7 @@ source(coco.pair_by_id)
 
 # %% [markdown]
 # On its way from polygon to mask, the published label goes through a few more steps: it is truncated to whole pixels, makes a detour through a JPEG file,
-# is resized, and goes through a morphological closing that differs between training and test. All are repeated here, so that the study can be
+# is resized, and goes through a morphological closing that differs between training and test. This book repeats them all, so that the study can be
 # run as it was.
 
 # %% tags=["hide-input"]
@@ -308,7 +308,7 @@ plotting.tumour_area(report.images)
 # %% [markdown]
 # The study's first two measures start at this height. {term}`Accuracy <accuracy>` counts pixels that are right. {term}`Mean IoU <mean IoU>` is the mean of two {term}`IoUs <IoU>`, that of the tumour and that of
 # the background. For a blank answer they are zero and the share of background, so its mean IoU is half of its accuracy: {glue:text}`blank_iou_train:.4f` on the training images, and
-# a mean IoU of **{glue:text}`blank_iou_valid:.4f`** on the validation images. Keep these numbers in mind for the next chapters, and compare them with those of the study's table:
+# a mean IoU of **{glue:text}`blank_iou_valid:.4f`** on the validation images. Compare these with the study's table:
 
 # %% tags=["hide-input"]
 held = {"train": "training", "valid": "validation", "test": "test", "last fifth of train": "last fifth of training"}

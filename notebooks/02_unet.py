@@ -97,8 +97,8 @@ glue(
 # hundredth, and its {term}`accuracy`, {glue:text}`blind_accuracy:.3f`, is that of a mask without any tumour, {glue:text}`background:.3f`. The study's log begins in the same way, with a Dice of
 # {glue:text}`first_dice:.4f` in the first epoch and of {glue:text}`second_dice:.4f` in the second.
 #
-# The study trained at its full scale on a graphics processor. Here the same network has fewer filters, smaller images and fewer of them in a {term}`batch`, so that
-# training takes minutes. That changes how good the scores are, not what they mean.
+# The study trained at its full scale on a graphics processor. This chapter trains the same network with fewer filters, on smaller images and with fewer of them in a {term}`batch`, so that
+# it takes minutes. That changes how good the scores are, not what they mean.
 
 # %% tags=["hide-input"]
 glue(first_dice=FIRST_DICE["unet"][1], second_dice=FIRST_DICE["unet"][2])
@@ -188,7 +188,7 @@ table(
 #
 # What a network is given decides what it can learn: boxes instead of borders, some of them of other images. With the true borders, patients
 # kept apart, and a training as it is usual today (batch normalisation, a loss that counts overlap, images varied at random, a learning rate that falls), the same graph does different work. [Chapter 7](07_ladder) takes
-# these corrections one at a time; here are both ends of the road.
+# these corrections one at a time; this is where they lead.
 
 # %% tags=["hide-input"]
 recorded_outlines = tables.outlines("unet", records)

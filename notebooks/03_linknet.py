@@ -150,7 +150,7 @@ figure
 #
 # The Dice in the study's table, {glue:text}`published_dice:.4f`, equals that of its training images in the last epoch, to the last digit; on validation images the same log has {glue:text}`validation_dice:.4f`.
 #
-# The gap between the two mixes two things: having seen the images raises the training value; dropout, and averaging over an epoch in which the network still learns, lower it. It is not large here, and that is
+# The gap between the two mixes two things: having seen the images raises the training value; dropout, and averaging over an epoch in which the network still learns, lower it. It is small, and that is
 # no comfort: the validation images show the same patients as the training images, as [chapter 1](01_data) counts, so they test less than they seem to.
 
 # %% tags=["hide-input"]
@@ -177,8 +177,7 @@ table(
 # On the study's images, the corrected training reaches a mean Dice of **{glue:text}`corrected_borders`** against the tumours' borders on test images; trained as published, the same network has {glue:text}`published_borders`, and had met
 # most of the patients.
 #
-# As in [chapter 2](02_unet), the corrected training has true borders for labels, keeps patients apart, and trains as is usual today. [Chapter 7](07_ladder) takes these corrections one at a time;
-# here are both ends of the road.
+# As in [chapter 2](02_unet), the corrected training has true borders for labels, keeps patients apart, and trains as is usual today. [Chapter 7](07_ladder) takes these corrections one at a time.
 
 # %% tags=["hide-input"]
 recorded_outlines = tables.outlines("linknet", records)
