@@ -131,7 +131,7 @@ glue(
 )
 
 # %% [markdown]
-# There a network is scored wrong where it is right. A perfect network looks bad, and one that finds nothing looks no worse
+# On such images a network is scored wrong where it is right. A perfect network looks bad, and one that finds nothing looks no worse
 # than usual. The last line of the study's log shows the effect. In accuracy and mean IoU the network scores, to four digits, what a blank sheet scores.
 
 # %% tags=["hide-input"]
@@ -212,7 +212,7 @@ glue(**{f"test_{measure}": value for measure, value in tables.scores_on_test(run
 # Trained with care on the study's images, SegNet has a Dice of {glue:text}`corrected_dice` against the borders, on new patients; trained as published, it has {glue:text}`published_dice`, and had met most of its test patients. With care means, as
 # in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 7](07_ladder) takes these corrections one at a time.
 #
-# The published training learnt boxes. A network that drew every box of the study perfectly would score {glue:text}`box_dice:.2f` against the borders, as [chapter 1](01_data) shows.
+# The published training learnt boxes. A network that drew every box of the study perfectly would score {glue:text}`box_dice:.3f` against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input"]
 ends = tables.outlines("segnet", records)
@@ -231,7 +231,7 @@ table(ends, "SegNet's mean Dice against borders, on the study's images.")
 corrected = workspace.run(workspace.recipe("segnet", "corrected"))
 
 # %% tags=["hide-input", "corrected"]
-table(tables.outlines("segnet", [run, corrected]), "SegNet's mean Dice against borders, each on its own images.")
+table(tables.outlines("segnet", [run, corrected]), "SegNet's mean Dice against borders, on each training's own images.")
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "After a training of minutes, both SegNets outline some tumours roughly and miss one altogether: trained as published (upper row) and corrected (lower row), on test images that neither saw. Blue: the tumour's border; pink: the answer.", "name": "fig-segnet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)

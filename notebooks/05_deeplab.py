@@ -156,7 +156,7 @@ glue(**{f"test_{measure}": value for measure, value in tables.scores_on_test(run
 # Trained with care on the study's images, DeepLab has a Dice of {glue:text}`corrected_dice` against the borders, on new patients; trained as published, it has {glue:text}`published_dice`, and had met most of its test patients. With care means, as
 # in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 7](07_ladder) takes these corrections one at a time.
 #
-# The published training learnt boxes. A network that drew every box of the study perfectly would score {glue:text}`box_dice:.2f` against the borders, as [chapter 1](01_data) shows.
+# The published training learnt boxes. A network that drew every box of the study perfectly would score {glue:text}`box_dice:.3f` against the borders, as [chapter 1](01_data) shows.
 
 # %% tags=["hide-input"]
 ends = tables.outlines("deeplab", records)
@@ -175,7 +175,9 @@ table(ends, "DeepLab's mean Dice against borders, on the study's images.")
 corrected = workspace.run(workspace.recipe("deeplab", "corrected"))
 
 # %% tags=["hide-input", "corrected"]
-table(tables.outlines("deeplab", [run, corrected]), "DeepLab's mean Dice against borders, each on its own images.")
+table(
+    tables.outlines("deeplab", [run, corrected]), "DeepLab's mean Dice against borders, on each training's own images."
+)
 
 # %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Taught boxes (upper row), DeepLab marks too much; taught borders (lower row), after a training of minutes, too little. Both miss the tumour on the right. Test images that neither training saw. Blue: the tumour's border; pink: the answer.", "name": "fig-deeplab-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)
