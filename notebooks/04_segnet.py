@@ -49,7 +49,7 @@ glue(shown=narrate.SHOWN[dataset])
 # %% [markdown]
 # ## The idea
 #
-# SegNet's best-known idea is a memory, and the study's SegNet does not have it. {term}`max-pooling` keeps the largest of four values and forgets where it was; SegNet {cite:p}`badrinarayanan2017` remembers the place and
+# SegNet's best-known idea is a memory, and the study's SegNet does not have it. {term}`Max-pooling <max-pooling>` keeps the largest of four values and forgets where it was; SegNet {cite:p}`badrinarayanan2017` remembers the place and
 # puts values back there when it enlarges the image. That is cheap and keeps edges where they were. No features are handed across from {term}`encoder to decoder <encoder and decoder>`.
 #
 # In the study, {term}`transposed convolutions <transposed convolution>` enlarge, and gated {term}`skip connections <skip connection>` carry features across, which
