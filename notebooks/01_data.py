@@ -125,11 +125,11 @@ row = train[int(middle["position"])]
 plotting.box_against_border(prepared.images[row], prepared.masks["box"][row], prepared.masks["border"][row])
 
 # %% [markdown]
-# How much do the two agree? A perfect outline scores a Dice of **{glue:text}`outline_dice:.3f` against the study's labels.
+# How much do the two agree? A perfect outline scores a Dice of **{glue:text}`outline_dice:.3f`** against the study's labels.
 #
 # {term}`Dice` {cite:p}`dice1945` is twice the area that two masks share, divided by the sum of their areas: one if they are the same, zero if they do not
 # touch. {term}`IoU` is the area they share, divided by the area they cover together. It is the smaller of the two, except at zero and one, where they are
-# equal; here it is {glue:text}`outline_iou:.3f`. In {glue:text}`less_than_half:,.0f` of {glue:text}`compared:,.0f` images it is below one half.
+# equal; for these labels it is {glue:text}`outline_iou:.3f`. In {glue:text}`less_than_half:,.0f` of {glue:text}`compared:,.0f` images it is below one half.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "No label follows the border of its tumour: such an image would stand at the right edge. Dice of label against border, one value per image.", "name": "fig-agreement"}, "image": {"alt": "Histogram of the Dice coefficients of labels against borders."}}
 plotting.agreement(report.images["dice"])
@@ -219,7 +219,7 @@ source(coco.pair_by_id)
 
 # %% [markdown]
 # On its way from polygon to mask, the published label goes through a few more steps: it is truncated to whole pixels, makes a detour through a JPEG file,
-# is resized, and goes through a morphological closing that differs between training and test. All are repeated here, so that the study can be
+# is resized, and goes through a morphological closing that differs between training and test. This book repeats them all, so that the study can be
 # run as it was.
 
 # %% tags=["hide-input"]
@@ -299,7 +299,7 @@ plotting.contingency(report.categories.rename_axis(columns="tumour type"))
 # %% [markdown]
 # ## How much of an image is tumour
 #
-# A network that finds nothing is right nearly everywhere: it has an {term}`accuracy` of **{glue:text}`blank_percent:.2f` %** on the training images. For tumours are small. By
+# A network that finds nothing is right nearly everywhere: it has an {term}`accuracy` of **{glue:text}`blank_percent:.2f` %** on the training images. Tumours are small: by
 # their borders they cover {glue:text}`border_area:.1f` % of a training image on average, by their labels {glue:text}`label_area:.1f` %; the rest is {term}`background`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A label covers more than twice the area of its tumour. Share of the image that is tumour, by boxes (amber) and by borders (blue).", "name": "fig-area"}, "image": {"alt": "Distributions of tumour area for three tumour types, boxes and borders."}}
@@ -308,7 +308,7 @@ plotting.tumour_area(report.images)
 # %% [markdown]
 # The study's first two measures start at this height. {term}`Accuracy <accuracy>` counts pixels that are right. {term}`Mean IoU <mean IoU>` is the mean of two {term}`IoUs <IoU>`, that of the tumour and that of
 # the background. For a blank answer they are zero and the share of background, so its mean IoU is half of its accuracy: {glue:text}`blank_iou_train:.4f` on the training images, and
-# a mean IoU of **{glue:text}`blank_iou_valid:.4f`** on the validation images. Keep these numbers in mind for the next chapters, and compare them with those of the study's table:
+# a mean IoU of **{glue:text}`blank_iou_valid:.4f`** on the validation images. Compare these with the study's table:
 
 # %% tags=["hide-input"]
 held = {"train": "training", "valid": "validation", "test": "test", "last fifth of train": "last fifth of training"}
@@ -371,7 +371,7 @@ table(
 # %% [markdown]
 # ## Summary
 #
-# - The labels are boxes. {glue:text}`box_is_tumour:.0f` % of a box is tumour, and a perfect outline scores a Dice of {glue:text}`outline_dice:.2f`. They mark where a tumour is; how well a network outlines it can be neither
+# - The labels are boxes. {glue:text}`box_is_tumour:.0f` % of a box is tumour, and a perfect outline scores a Dice of {glue:text}`outline_dice:.3f`. They mark where a tumour is; how well a network outlines it can be neither
 #   learnt nor measured with them alone.
 # - One image with two annotations and one with none gave {glue:text}`slipped:,.0f` of {glue:text}`train_images:,.0f` training images the label of the image before them.
 # - {glue:text}`known:,.0f` of {glue:text}`test_images:,.0f` test images show a patient of the training split, so the test does not test on new patients. A copy of the nearest training label scores {glue:text}`copied_box:.2f`.

@@ -97,8 +97,8 @@ glue(
 # hundredth, and its {term}`accuracy`, {glue:text}`blind_accuracy:.3f`, is that of a mask without any tumour, {glue:text}`background:.3f`. The study's log begins in the same way, with a Dice of
 # {glue:text}`first_dice:.4f` in the first epoch and of {glue:text}`second_dice:.4f` in the second.
 #
-# The study trained at its full scale on a graphics processor. Here the same network has fewer filters, smaller images and fewer of them in a {term}`batch`, so that
-# training takes minutes. That changes how good the scores are, not what they mean.
+# The study trained at its full scale on a graphics processor. This chapter trains the same network with fewer filters, on smaller images and with fewer of them in a {term}`batch`, so that
+# it takes minutes. That changes how good the scores are, not what they mean.
 
 # %% tags=["hide-input"]
 glue(first_dice=FIRST_DICE["unet"][1], second_dice=FIRST_DICE["unet"][2])
@@ -119,8 +119,8 @@ plotting.learning_curves(run.history, empty["accuracy"], "unet")
 #
 # ## What it finds
 #
-# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in
-# {glue:text}`missed:.0f` % of {glue:text}`tested` images. The study shows a few test images, and no score of them all.
+# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in a
+# share of {glue:text}`missed_share:.2f` of {glue:text}`tested` images. The study shows a few test images, and no score of them all.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The answers (pink) are rounder than the labels (orange), and where no pink line is seen, nothing was found. Test images on which the network does best, middling and worst, by Dice.", "name": "fig-unet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
@@ -188,7 +188,7 @@ table(
 #
 # What a network is given decides what it can learn: boxes instead of borders, some of them of other images. With the true borders, patients
 # kept apart, and a training as it is usual today (batch normalisation, a loss that counts overlap, images varied at random, a learning rate that falls), the same graph does different work. [Chapter 7](07_ladder) takes
-# these corrections one at a time; here are both ends of the road.
+# these corrections one at a time; this is where they lead.
 
 # %% tags=["hide-input"]
 recorded_outlines = tables.outlines("unet", records)

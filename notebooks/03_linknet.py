@@ -108,8 +108,8 @@ plotting.learning_curves(run.history, empty["accuracy"], "linknet")
 #
 # ## What it finds
 #
-# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in
-# {glue:text}`missed:.0f` % of {glue:text}`tested` images.
+# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in a
+# share of {glue:text}`missed_share:.2f` of {glue:text}`tested` images.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "LinkNet, too, rounds the boxes off. Test images on which it does best, middling and worst, by Dice; orange: the label, as published; pink: the answer, or nothing where no pink line is seen.", "name": "fig-linknet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")
@@ -150,7 +150,7 @@ figure
 #
 # The Dice in the study's table, {glue:text}`published_dice:.4f`, equals that of its training images in the last epoch, to the last digit; on validation images the same log has {glue:text}`validation_dice:.4f`.
 #
-# The gap between the two mixes two things: having seen the images raises the training value; dropout, and averaging over an epoch in which the network still learns, lower it. It is not large here, and that is
+# The gap between the two mixes two things: having seen the images raises the training value; dropout, and averaging over an epoch in which the network still learns, lower it. It is small, and that is
 # no comfort: the validation images show the same patients as the training images, as [chapter 1](01_data) counts, so they test less than they seem to.
 
 # %% tags=["hide-input"]
@@ -177,8 +177,7 @@ table(
 # On the study's images, the corrected training reaches a mean Dice of **{glue:text}`corrected_borders`** against the tumours' borders on test images; trained as published, the same network has {glue:text}`published_borders`, and had met
 # most of the patients.
 #
-# As in [chapter 2](02_unet), the corrected training has true borders for labels, keeps patients apart, and trains as is usual today. [Chapter 7](07_ladder) takes these corrections one at a time;
-# here are both ends of the road.
+# As in [chapter 2](02_unet), the corrected training has true borders for labels, keeps patients apart, and trains as is usual today. [Chapter 7](07_ladder) takes these corrections one at a time.
 
 # %% tags=["hide-input"]
 recorded_outlines = tables.outlines("linknet", records)

@@ -22,9 +22,13 @@ ABSENT = "–"
 
 
 def glue(**values: object) -> None:
-    """Keep values for sentences, which show them as ``{glue:text}`name``` or ``{glue:text}`name:.2f```."""
+    """Keep values for sentences, which show them as ``{glue:text}`name``` or ``{glue:text}`name:.2f```.
+
+    Six decimals are kept: the sixteenth can be another one on another processor.
+    """
     for name, value in values.items():
         value = value.item() if isinstance(value, np.generic) else value
+        value = round(value, 6) if isinstance(value, float) else value
         place = {"scrapbook": {"name": name, "mime_prefix": GLUED}}
         display({f"{GLUED}text/plain": value if isinstance(value, str) else repr(value)}, metadata=place, raw=True)
 

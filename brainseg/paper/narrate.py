@@ -149,8 +149,8 @@ def finds(run: Run) -> dict[str, float]:
     """Numbers of what a run finds on the test images that have a label, against the labels that it learnt from.
 
     Returns:
-        ``dice``, the mean per image, and ``median_dice``; of ``tested`` images with a label, the percentage that is
-        ``missed``, because the answer does not touch the label.
+        ``dice``, the mean per image, and ``median_dice``; of ``tested`` images with a label, the ``missed_share`` whose
+        label the answer does not touch.
     """
     scores = run.scores[run.scores["split"] == "test"]
     labelled = scores[scores["labelled"] > 0]
@@ -158,7 +158,7 @@ def finds(run: Run) -> dict[str, float]:
         "dice": float(scores["dice"].mean()),
         "median_dice": float(scores["dice"].median()),
         "tested": len(labelled),
-        "missed": 100 * float((labelled["dice"] == 0).mean()),
+        "missed_share": float((labelled["dice"] == 0).mean()),
     }
 
 
@@ -177,7 +177,7 @@ def found(run: Run) -> Iterator[str]:
         f"{of['median_dice']:.2f}."
     )
     yield (
-        f"Its mask does not touch the label at all in a share of {of['missed'] / 100:.2f} of the {of['tested']} test "
+        f"Its mask does not touch the label at all in a share of {of['missed_share']:.2f} of the {of['tested']} test "
         "images."
     )
     by_type = finds_by_type(run)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from brainseg.plotting.style import (
@@ -65,10 +66,9 @@ def patients_across_splits(table: pd.DataFrame) -> Plate:
         height = slices[split].to_numpy(float)
         above.bar(np.arange(len(slices)), height, 1.0, floor, color=SPLIT_COLOURS[split], label=split, lw=0)
         floor += height
-    above.set(xlim=(-0.5, len(slices) - 0.5), ylabel="slices", xlabel="patients, from most to fewest slices")
-    above.set_xticks([])
+    above.set(xlim=(-0.5, len(slices) - 0.5), ylabel="slices", xticks=[])
     above.legend(loc="upper right", ncols=len(splits), handlelength=1, handleheight=1)
-    above.set_title("Each bar is one patient")
+    above.set_title("Each bar is one patient, from most to fewest slices")
 
     combination = (slices > 0).apply(lambda row: " + ".join(row.index[row]), axis=1)
     counts = combination.value_counts()
@@ -101,6 +101,7 @@ def tumour_area(table: pd.DataFrame) -> Plate:
             ax.axvline(here[kind].median(), color=MASK_COLOURS[kind], lw=1.6, ls=(0, (2, 1.5)))
         ax.set_title(f"{tumour_type}, {len(here):,} slices", fontsize=9.5)
         ax.set_ylabel("slices")
+        ax.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes[-1].set_xlabel("tumour area, per cent of the image (dashed: median)")
     axes[-1].set_xlim(0, edge)
     axes[0].legend(loc="upper right")

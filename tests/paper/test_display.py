@@ -61,5 +61,5 @@ def test_glued_values_are_found_by_their_name(monkeypatch: pytest.MonkeyPatch) -
         found[metadata["scrapbook"]["name"]] = data["application/papermill.record/text/plain"]
 
     monkeypatch.setattr("brainseg.paper.display.display", displayed)
-    glue(patients=np.int64(155), share=0.25, best="U-Net")
-    assert found == {"patients": "155", "share": "0.25", "best": "U-Net"}
+    glue(patients=np.int64(155), share=np.float64(1 / 3), best="U-Net")
+    assert found == {"patients": "155", "share": "0.333333", "best": "U-Net"}
