@@ -39,12 +39,10 @@ def race(model: str, count: int) -> Race:
     return Race("inference", f"{TITLES[model]}, {images}", ours, peers, tolerance=HALF_PRECISION, rounds=5)
 
 
-def write_network(model: str, size: int, width: int, grey: bool = False) -> None:
+def write_network(model: str, size: int, width: int) -> None:
     """Write a network with batch normalisation and random weights for all sides: as ONNX, and its weights by name.
 
-    Args:
-        model, size, width: As in :func:`brainseg.models.build`.
-        grey: Whether its first layer treats the three channels of an image alike.
+    Its first layer treats the three channels of an image alike.
     """
     from brainseg.experiments.fit import half_precision
     from brainseg.models import build
@@ -52,8 +50,7 @@ def write_network(model: str, size: int, width: int, grey: bool = False) -> None
 
     network = build(model, size=size, width=width, normalisation="batch")
     kernel, *others = network.get_weights()
-    if grey:
-        kernel = np.broadcast_to(kernel.mean(axis=2, keepdims=True), kernel.shape)
+    kernel = np.broadcast_to(kernel.mean(axis=2, keepdims=True), kernel.shape)
     network.set_weights([half_precision(weights) for weights in (kernel, *others)])
     content = to_onnx(network)
     FILES.mkdir(parents=True, exist_ok=True)

@@ -26,13 +26,13 @@ TOLERANCES = {"gradient": 1e-3, "SmoothGrad": None, "integrated gradients": 0.1}
 
 def races() -> list[Race]:
     """The three methods that all have, and the cost of sampling."""
-    write_network(MODEL, SIZE, WIDTH, grey=True)
+    write_network(MODEL, SIZE, WIDTH)
     return [*map(against_others, METHODS), *smoke_races()]
 
 
 def smoke_races() -> list[Race]:
     """Methods that ask the network many times for one image, beside its gradients for as many images."""
-    write_network(MODEL, SIZE, WIDTH, grey=True)
+    write_network(MODEL, SIZE, WIDTH)
     gradients = Side(f"gradients of {SAMPLES} images", "saliency:our_maps", {"method": "gradient", "count": SAMPLES})
     one = {"count": 1}
     return [
