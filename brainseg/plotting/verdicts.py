@@ -13,11 +13,22 @@ from brainseg.plotting.style import INK, RULE, SOFT, Plate, bare, plate, styled
 
 VERDICT_COLOURS: Final = {
     "reproduced": "#7fcdb4",
+    "partly": "#d5e8a4",
     "not reproduced": "#f2b272",
+    "refuted": "#e88d7d",
+    "cannot tell": "#c9d3ea",
     "artefact": "#e3a8c8",
     "cannot be tested": "#e4e7ec",
 }
-VERDICT_MARKS: Final = {"reproduced": "=", "not reproduced": "≠", "artefact": "○", "cannot be tested": "?"}
+VERDICT_MARKS: Final = {
+    "reproduced": "=",
+    "partly": "≈",
+    "not reproduced": "≠",
+    "refuted": "×",
+    "cannot tell": "±",
+    "artefact": "○",
+    "cannot be tested": "?",
+}
 """A sign for each verdict, for readers and printers without colour."""
 
 CELLS: Final[dict[str, dict[str, Any]]] = {
