@@ -14,11 +14,14 @@
 # # Morphology
 #
 # A network's mask is made of pixels that are cut off at a threshold one by one. It may have holes, frayed edges, and specks far from any tumour. {term}`Morphology <morphology>` is the craft
-# of cleaning shapes, and the study's fourth claim is that it improves masks and scores. At the end of this chapter you can
+# of cleaning shapes, and the study's fourth claim is that it improves masks and scores.
 #
-# - say what dilation, erosion, opening, closing and hole filling do to a shape, and in which order to use them;
-# - choose a {term}`post-processing` without looking at the test images;
-# - tell whether it helped, in which images it did harm, and why.
+# ```{admonition} Before you start
+# :class: before
+# **You will be able to** say what dilation, erosion, opening, closing and hole filling do to a shape; choose a {term}`post-processing` without looking at the test images; tell whether it helped, and in which images it did harm.
+# **You need** the labels and borders of [chapter 1](01_data), {term}`Dice` per image ([chapter 6](06_table)) and the corrected training ([chapter 7](07_ladder)).
+# **The answer**: on the study's images post-processing changes the mean Dice of the four networks by {glue:text}`least_gain:+.4f` to {glue:text}`most_gain:+.4f`, less than another seed does. The step that the study ran, on its labels, changes {glue:text}`closed` of {glue:text}`all_labels:,.0f` of them.
+# ```
 
 # %% tags=["parameters"]
 dataset = "phantom"
@@ -32,11 +35,11 @@ import pandas as pd
 
 from brainseg import morphology, plotting
 from brainseg.experiments import select
-from brainseg.experiments.recorded import recorded_runs
+from brainseg.experiments.recorded import recorded, recorded_runs
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES
-from brainseg.paper import narrate, tables
-from brainseg.paper.display import items, source
+from brainseg.paper import tables
+from brainseg.paper.display import glue, minus, source, table
 from brainseg.scores import THRESHOLD, metrics
 
 workspace = Workspace(dataset, scale, seed, data)
@@ -46,14 +49,9 @@ runs = {name: workspace.run(workspace.recipe(name, "corrected")) for name in MOD
 # %% [markdown]
 # ## Seven tools and what they do
 #
-# Four of the seven ask the same question at every pixel: which pixels within a small {term}`footprint` around it, here a disc, belong to the shape? **Dilation** keeps the pixel if
-# any does, **erosion** if all do. An **opening** is an erosion followed by a dilation: what is too thin for the disc vanishes, the rest keeps its place but for sharp corners. A **closing** is
-# the other way round: gaps too narrow for the disc are filled. **Hole filling** fills what the shape encloses. Two more work on whole {term}`components <component>`:
-# the largest one is kept, or those of a few pixels are removed.
-#
-# Here they are at work on one mask, drawn to have one of each defect:
+# An opening removes what is thinner than its disc, a closing fills what is narrower, and both leave the rest in its place. {numref}`fig-morphology-tools` shows all seven tools on one mask, drawn to have one of each defect.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "A drawn mask with a hole, a notch, a spur and a speck, and what each operation makes of it. The disc has a radius of two pixels.", "name": "fig-morphology-tools"}, "image": {"alt": "Eight small pictures of a blob before and after morphological operations."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The opening takes the spur and the speck away, the closing fills the notch and the hole, hole filling fills the hole alone. Dilation and erosion change the size of everything, and so are used in pairs. Only the last two tools know what hangs together: they take the speck and leave the spur.", "name": "fig-morphology-tools"}, "image": {"alt": "A blob with a hole, a notch, a spur and a speck beside it, and seven pictures of it: grown, shrunk, without spur and speck, without notch and hole, without the hole, and twice without the speck."}}
 drawn = np.zeros((1, 40, 40), np.uint8)
 rows, columns = np.mgrid[:40, :40]
 drawn[0] = (rows - 20) ** 2 + (columns - 18) ** 2 < 121
@@ -72,7 +70,11 @@ tools = {
 plotting.montage([255 * mask[0] for mask in tools.values()], titles=list(tools), columns=4)
 
 # %% [markdown]
-# The code is short, because OpenCV and SciPy do the work; what is added is that the edge of the image is not treated as an edge of the shape.
+# The first four ask the same question at every pixel: which pixels within a small {term}`footprint` around it, here a disc with a radius of two, belong to the shape? **Dilation** keeps the pixel if
+# any does, **erosion** if all do. An **opening** is an erosion followed by a dilation, a **closing** the other way round. **Hole filling** fills what the shape encloses. Two more work on whole
+# {term}`components <component>`: the largest one is kept, or those of a few pixels are removed.
+#
+# The code is short, because OpenCV and SciPy do the work. What is added is that the edge of the image is no edge of the shape.
 
 # %% tags=["hide-input"]
 source(morphology.opening, morphology.closing)
@@ -80,22 +82,25 @@ source(morphology.opening, morphology.closing)
 # %% [markdown]
 # ## What the study did
 #
-# The README describes morphology as a post-processing of predictions. In the notebook, predictions get none. A closing is applied to the *labels* instead: with an ellipse of five by five pixels to the
-# training labels before training, with a square of that size to test labels before they are shown. The labels are boxes. How many of their pixels does the closing with the ellipse change?
+# The step that was to clean the masks was applied to the labels, and changes {glue:text}`closed` of {glue:text}`all_labels:,.0f` of them. The README describes morphology as a post-processing of predictions; in the notebook, predictions get none. A closing is applied to the *labels* instead:
+# with an ellipse of five by five pixels to the training labels before training, with a square of that size to test labels before they are shown. The labels are boxes. A box has no gap that a closing could fill, unless it ends a pixel or two before the edge of the image.
+
+# %% tags=["hide-input"]
+of_study = recorded("tumorseg-check")["findings"].set_index("finding").loc["labels that the published closing changes"]
+glue(closed=of_study["count"], all_labels=of_study["total"])
 
 # %% tags=["hide-input"]
 labels = np.asarray(prepared.masks["box"])
-changed = (morphology.published_closing(labels) != labels).sum(axis=(1, 2))
-items([f"Of {len(labels)} labels, {int((changed > 0).sum())} change, in at most {int(changed.max())} pixels."])
+changed = (morphology.published_closing(labels) != labels).any(axis=(1, 2))
+glue(closed_anew=changed.sum(), labels_anew=len(labels))
 
 # %% [markdown]
-# A box has no gap that a closing could fill, unless it ends a pixel or two before the edge of the image. The step that was to clean the masks leaves such labels as they are, and next to nothing in the published numbers can be owed to it.
-# To see what morphology can do, it has to be applied to predictions.
+# Computed anew from the labels that this page has at hand: {glue:text}`closed_anew` of {glue:text}`labels_anew`. So next to nothing in the published numbers can be owed to it, and to see what morphology can do, it has to be applied to predictions.
 #
 # ## Choosing on validation images
 #
-# There are many ways to combine the tools, and one of them is the best on the test images by luck. If we tried all of them there and kept the best, the score would
-# no longer be one of unseen images. So the choice is made on validation images: the {term}`pipeline` with the highest mean Dice is taken, and none if no pipeline beats doing nothing. (nnU-Net has
+# **A {term}`pipeline` is chosen on validation images, never on test images.** There are many ways to combine the tools, and one of them is the best on the test images by luck. If we tried all of them there and kept the best, the score would
+# no longer be one of unseen images. So the pipeline with the highest mean Dice on validation images is taken, and none if no pipeline beats doing nothing. (nnU-Net has
 # a similar rule: it keeps only the largest component where that helps in cross-validation {cite:p}`isensee2021`.) The same images have chosen the epoch whose weights are kept.
 
 # %% tags=["hide-input"]
@@ -108,39 +113,58 @@ for name, run in runs.items():
     chosen[name], compared[TITLES[name]] = morphology.choose(
         run.probability[rows] > THRESHOLD, np.asarray(prepared.masks["border"][rows])
     )
-pd.concat({title: table.set_index("candidate")["dice"] for title, table in compared.items()}, axis=1).round(3)
+candidates = pd.concat({title: found.set_index("candidate")["dice"] for title, found in compared.items()}, axis=1)
+candidates.index = candidates.index.str.replace("_", " ").rename("pipeline; radius or pixels")
+glue(candidates=len(candidates) - 1, best_on_validation=(candidates - candidates.loc["nothing"]).max().max())
+table(candidates, "Mean Dice on validation images after each candidate.", digits=3)
 
 # %% [markdown]
-# One row is one candidate, one column one network, each number a mean Dice over validation images. The first row is doing nothing.
+# Of {glue:text}`candidates` candidates, none raises the mean Dice of any network by more than {glue:text}`best_on_validation:.3f` over the first row, which is doing nothing.
 #
 # ## What it does to test images
+#
+# The mean hardly moves, because most images do not change at all: of {glue:text}`scored` scores of test images, {glue:text}`better` rise and {glue:text}`harmed` fall.
 
 # %% tags=["hide-input"]
 results = {name: [workspace.result(workspace.recipe(name, "processed"))] for name in MODELS}
 before = {name: [run] for name, run in runs.items()}
+
+
+def effect_table(effect, caption, digits):
+    form = f"{{:+.{digits}f}}".format
+    return table(
+        pd.DataFrame(
+            {
+                "chosen": effect["pipeline"].str.replace("_", " "),
+                "before": effect["before"],
+                "change": effect["change"].map(form).map(minus),
+                "95 % interval": (effect["low"].map(form) + " to " + effect["high"].map(form)).map(minus),
+            }
+        ).rename_axis("network"),
+        caption,
+        digits,
+    )
+
+
 effect = tables.processing_table(before, results)
-effect[["before", "after", "change", "low", "high"]].round(3)
+effect_table(effect, "Mean Dice of test images before post-processing, and its change.", 3)
 
-# %% [markdown]
-# Which pipeline was chosen, and in which share of the test images the score rises or falls:
-
-# %% tags=["hide-input"]
-effect[["pipeline", "better", "worse"]].round(2)
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Dice of every test image before and after the chosen post-processing, all four networks. Points under the diagonal are images that it harmed.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing with the diagonal."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Most images lie on the diagonal: the chosen post-processing leaves their Dice as it was. A few gain much, and a few, under the diagonal, are harmed. All test images, all four networks.", "name": "fig-before-after"}, "image": {"alt": "Scatter plot of Dice before and after post-processing. Most points lie on the diagonal, some above it and a few below."}}
 pairs = [(run.scores, results[name][0].scores) for name, run in runs.items()]
 old, new = (
     np.concatenate([scores.loc[scores["split"] == "test", "border_dice"] for scores in side])
     for side in zip(*pairs, strict=True)
 )
+glue(scored=np.isfinite(new - old).sum(), better=(new > old).sum(), harmed=(new < old).sum())
 plotting.before_after(old, new)
 
 # %% [markdown]
 # ## Where it harms
 #
-# The largest component is the wrong one when the network saw the tumour and something larger beside it. A small tumour is removed with the specks. These are the test images that lost most, in the answers of the network with the largest loss:
+# The worst loss of a single image is {glue:text}`largest_loss:.2f` in Dice, of {glue:text}`worst_network`, whose chosen pipeline is: {glue:text}`worst_pipeline`. Every tool has its way to fail. The largest component is the wrong one when the network saw the tumour and something larger beside it. A small tumour is removed
+# with the specks. A closing joins the tumour with what is near it.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Test images before (upper row) and after (lower row) post-processing, those that lose most to the left. Blue: the tumour's border; pink: the answer.", "name": "fig-harmed"}, "image": {"alt": "Slices in two rows with outlines of border and answer before and after post-processing."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What post-processing took from the tumour: the three test images that lose most, before (upper row) and after (lower row).", "name": "fig-harmed"}, "image": {"alt": "Three slices in two rows, with the outlines of border and answer before and after post-processing."}}
 changes = {name: select.change(before[name][0], results[name][0]) for name in MODELS}
 worst = min(MODELS, key=lambda name: changes[name].min())
 lost = changes[worst].nsmallest(3)
@@ -155,44 +179,48 @@ plotting.side_by_side(
 )
 
 # %% tags=["hide-input"]
-items([f"{TITLES[worst]}, pipeline: {chosen[worst]}. The largest loss of a test image is {-lost.min():.2f} in Dice."])
+glue(largest_loss=-lost.min(), worst_network=TITLES[worst], worst_pipeline=str(chosen[worst]).replace("_", " "))
 
 # %% [markdown]
 # ## On the study's images
 #
-# As recorded, with the pipeline that was best on the validation images of each network:
+# It helps a little, where it helps: the largest gain is {glue:text}`most_gain:.4f`, of {glue:text}`most_network`. Of {glue:text}`networks` networks, {glue:text}`above` gain with an interval above zero, and {glue:text}`below` lose with one below.
 
 # %% tags=["hide-input"]
-study_runs = recorded_runs("ladder")
-study = select.by_step(study_runs)
-items(narrate.recorded(study_runs))
-
-# %% tags=["hide-input"]
-study = {name: steps for name, steps in study.items() if "processed" in steps}
+recorded_steps = select.by_step(recorded_runs("ladder"))
+study = {name: steps for name, steps in recorded_steps.items() if "processed" in steps}
 study_effect = tables.processing_table(
     {name: steps["corrected"] for name, steps in study.items()},
     {name: steps["processed"] for name, steps in study.items()},
 )
-study_effect.round(4)
+gain = study_effect["change"]
+glue(
+    least_gain=gain.min(),
+    most_gain=gain.max(),
+    most_network=gain.idxmax(),
+    networks=len(gain),
+    above=(study_effect["low"] > 0).sum(),
+    below=(study_effect["high"] < 0).sum(),
+    most_harmed=study_effect["worse"].max(),
+    most_harmed_network=study_effect["worse"].idxmax(),
+)
+effect_table(study_effect, "Mean Dice of the study's test images before post-processing, and its change.", 4)
 
 # %% tags=["hide-input"]
-gain = study_effect["change"]
-items(
-    [
-        f"Mean changes in Dice: {gain.min():+.4f} to {gain.max():+.4f}. Of {len(gain)} intervals, "
-        f"{(study_effect['low'] > 0).sum()} lie above zero, {(study_effect['high'] < 0).sum()} below."
-    ]
-)
+spread = tables.seed_table(select.by_step(recorded_runs("seeds")), "corrected")["range"]
+glue(least_spread=spread.min(), most_spread=spread.max())
 
 # %% [markdown]
-# Did it help? A little, where it did. The gains are smaller than what training a network a second time changes ([chapter 8](08_attention)), and in some images the score falls.
+# These gains are smaller than what training a network again with another seed changes, {glue:text}`least_spread:.3f` to {glue:text}`most_spread:.3f` ([chapter 8](08_attention)). And the mean hides harm: for {glue:text}`most_harmed_network`, a share of {glue:text}`most_harmed:.2f` of the test images scores lower than before. The verdict on the
+# claim stands in [the ledger](11_audit).
 #
 # ## Summary
 #
 # - Opening removes what is thinner than the disc, closing fills what is narrower; both leave the rest in its place, but for corners.
-# - The study applied a closing to labels, which are boxes, and a closing leaves a box inside the image as it is.
-# - A post-processing is a choice, and a choice is made on validation images. On the study's images it raised the mean Dice by less than a hundredth, where at all.
-# - A mean hides harm: look at the images that got worse.
+# - The study applied a closing to labels, which are boxes. It changes {glue:text}`closed` of {glue:text}`all_labels:,.0f`.
+# - A post-processing is a choice, and a choice is made on validation images.
+# - On the study's images it changes the mean Dice by {glue:text}`least_gain:+.4f` to {glue:text}`most_gain:+.4f`; another seed changes it by {glue:text}`least_spread:.3f` or more.
+# - A mean hides harm: look at the images that got worse, up to a share of {glue:text}`most_harmed:.2f` of them.
 #
 # ## Exercises
 #

@@ -13,12 +13,14 @@
 # %% [markdown]
 # # Saliency
 #
-# The study shows a coloured map for each network and says that it follows the tumour. A {term}`saliency map` is meant to tell which pixels an answer depends on. It is easy to make one and
-# hard to know what it says: a map can look right and have nothing to do with the network. This chapter makes thirteen kinds of them, and then measures them. At the end of it you can
+# The study shows a coloured map for each network and says that it follows the tumour. A {term}`saliency map` is meant to tell which pixels an answer depends on. It is easily made, can look right, and may have nothing to do with the network.
 #
-# - say which question a saliency map answers, and what its colours do not mean;
-# - measure whether a map points at the tumour, and whether it tells the truth about the network;
-# - name the controls that every map should be compared with, and recognise a map that does not need the network.
+# ```{admonition} Before you start
+# :class: before
+# **You will be able to** say which question a saliency map answers; measure whether it points at the tumour and whether it is true of the network; recognise a map that does not need the network.
+# **You need** the four networks ([chapters 2](02_unet) [to 5](05_deeplab)), their corrected training ([chapter 7](07_ladder)), and the idea of a {term}`gradient`.
+# **The answer**: no map lies on the tumour as well as the mask that the network predicts: that has {glue:text}`mask_energy:.2f` of its energy inside the border, the best map, {glue:text}`best_map`, {glue:text}`best_energy:.2f`. And maps can stay much the same when all that the network has learned is destroyed (rank correlation {glue:text}`stays_most:.2f` for {glue:text}`stays_map`).
+# ```
 
 # %% tags=["parameters"]
 dataset = "phantom"
@@ -27,16 +29,19 @@ scale = "quick"
 seed = 0
 
 # %% tags=["hide-input"]
-import numpy as np
+from itertools import combinations
 
-from brainseg import plotting, saliency
+import numpy as np
+import pandas as pd
+
+from brainseg import morphology, plotting, saliency
 from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded_labels, recorded_runs, recorded_saliency
 from brainseg.experiments.saliency import OPTIONS, SCORES, methods_of
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES, as_input, build, guidance
-from brainseg.paper import narrate, saliency_tables
-from brainseg.paper.display import items, source
+from brainseg.paper import saliency_tables
+from brainseg.paper.display import glue, source, table
 from brainseg.plotting.viewer import viewer
 from brainseg.saliency import cam, gradients, randomisation, region, scores
 from brainseg.scores import THRESHOLD, statistics
@@ -48,11 +53,8 @@ runs = {name: workspace.run(workspace.recipe(name, "corrected")) for name in MOD
 # %% [markdown]
 # ## What is explained
 #
-# A network for whole images has one answer, and a map explains that. Here there are thousands of answers, one for each pixel, so one has to say which of them are meant. In this chapter it is the
-# pixels that the network marks, unless it marks none; then it is the whole image. What is explained is the sum of their {term}`logits <logit>`: a logit is what the network computes before the last
-# step squeezes it into a probability, and it still changes where a probability has long come close to 1.
-#
-# The simplest map asks: if this pixel were a little brighter, how much would the sum change? That is a {term}`gradient`:
+# A map explains one number: here, the sum of the {term}`logits <logit>` of the pixels that the network marks, or of all where it marks none. A logit is a probability before the last step squeezes it, and still changes where that has long come close to one.
+# The simplest map asks how much the sum would change if a pixel were a little brighter. That is a {term}`gradient`:
 
 # %% tags=["hide-input"]
 source(gradients.input_gradient)
@@ -60,30 +62,17 @@ source(gradients.input_gradient)
 # %% [markdown]
 # ## One answer, thirteen maps
 #
-# All methods answer for the same pixels of the same image, with two exceptions: Grad-CAM as published explains the whole image, and attention is not about any pixel. They fall into four families.
+# Thirteen methods draw thirteen maps of one answer, and the maps disagree: the mean rank correlation of two in {numref}`fig-thirteen` is {glue:text}`alike:.2f`, where one is the same order of the pixels and zero no relation. They are of four families.
 #
-# *Gradients* ask what a small change of brightness would do:
-#
-# - *gradient* {cite:p}`simonyan2014`: how much the answer would change, for each pixel;
-# - *gradient × input* {cite:p}`shrikumar2016`: that, times the brightness of the pixel;
-# - *SmoothGrad* {cite:p}`smilkov2017`: the mean gradient of several noisy copies of the image;
-# - *gradient variance* {cite:p}`adebayo2018local`: how much the gradients of such copies differ;
-# - *integrated gradients* {cite:p}`sundararajan2017`: gradients all the way from a black image to this one;
-# - *guided backpropagation* {cite:p}`springenberg2015`: a gradient that leaves out on its way back what is negative.
-#
-# *Class activation maps* show where the features of one layer are strong that speak for the answer, here of the last of the coarsest layers:
-#
-# - *Seg-Grad-CAM* {cite:p}`selvaraju2017,vinogradova2020`: each feature is weighted by its mean gradient;
-# - *HiResCAM* {cite:p}`draelos2020`: each feature is weighted at each place by the gradient there;
-# - *Seg-XRes-CAM* {cite:p}`hasany2023`: between the two, with means over small windows;
-# - *Grad-CAM as published*: the study's own formula.
-#
-# *Perturbations* hide a part of the image and look what the answer loses: *occlusion* {cite:p}`zeiler2014` hides one patch after another, *RISE* {cite:p}`petsiuk2018` hides random parts many times. And *attention* shows what the network's own gates let through.
+# - *Gradients* ask what a small change of brightness would do: the *gradient* itself {cite:p}`simonyan2014`; times the brightness, *gradient × input* {cite:p}`shrikumar2016`; its mean over noisy copies of the image, *SmoothGrad* {cite:p}`smilkov2017`, and their spread, *gradient variance* {cite:p}`adebayo2018local`; its sum on the way from a black image, *integrated gradients* {cite:p}`sundararajan2017`; and without what is negative on the way back, *guided backpropagation* {cite:p}`springenberg2015`.
+# - *Class activation maps* show where the features of one coarse layer speak for the answer, weighted by their mean gradient, *Seg-Grad-CAM* {cite:p}`selvaraju2017,vinogradova2020`; by the gradient at each place, *HiResCAM* {cite:p}`draelos2020`, or in small windows, *Seg-XRes-CAM* {cite:p}`hasany2023`; or by the study's formula for the whole image, *Grad-CAM as published*.
+# - *Perturbations* hide one patch after another, *occlusion* {cite:p}`zeiler2014`, or random parts many times, *RISE* {cite:p}`petsiuk2018`, and look what the answer loses.
+# - *Attention* shows what the network's own gates let through. DeepLab has none.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "One test image under all thirteen maps of U-Net's answer, the image with its outline first. Bright: strong; where the image shows through, the map is weak, zero or negative. Each map has a scale of its own.", "name": "fig-thirteen"}, "image": {"alt": "One slice under thirteen different saliency maps, which differ strongly."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Thirteen maps of one answer, that of U-Net to one test image, and they disagree. Bright: strong; where the image shows through, the map is weak, zero or negative. Each map has a scale of its own.", "name": "fig-thirteen"}, "image": {"alt": "One slice under thirteen different saliency maps: some are speckles on the tumour or around it, some broad glows, some blocks."}}
 unet = runs["unet"]
-dice = unet.scores["border_dice"].where(unet.scores["split"] == "test").to_numpy()
-cases = {name: rows[0] for name, rows in plotting.best_middle_worst(dice, 1).items()}
+on_test = unet.scores["border_dice"].where(unet.scores["split"] == "test").to_numpy()
+cases = {name: rows[0] for name, rows in plotting.best_middle_worst(on_test, 1).items()}
 rows = np.array(list(cases.values()))
 first = rows[:1]
 images = as_input(prepared.images[rows])
@@ -101,37 +90,46 @@ def maps_of(run):
 maps = {name: maps_of(run) for name, run in runs.items()}
 outlines = {"border": prepared.masks["border"][rows], "prediction": marked["unet"]}
 best = {method: found[:1] for method, found in maps["unet"].items()}
+glue(alike=np.nanmean([scores.rank_correlation(*pair)[0] for pair in combinations(best.values(), 2)]))
 plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 
 # %% [markdown]
-# The maps disagree, although they are of one network, one image and one answer. Some follow the edges of the image, some are blobs, some cover the marked pixels and some lie beside them. That they disagree does not make one of them wrong: they answer different questions.
-# So the first question to a saliency map is *which one*, and the second is how anybody would notice if it were wrong.
+# None is wrong for that: they answer different questions. So ask of a map *which question* it answers, and how anybody would notice if it were wrong.
 #
 # ## What the study showed
 #
-# The study has one image from the training set for each network, under a Grad-CAM map: features of one convolution, weighted by the gradient of the mean probability of the whole image. Here is the same formula for all four networks, on three test images: one
-# that U-Net marks well, one in the middle, and its worst. The layer is the last of the coarsest ones: the bottleneck, and in DeepLab, which never becomes as coarse, a layer of its decoder.
+# The study's kind of map can glow where there is no head. In the first line of {numref}`fig-published-cam` U-Net marks the tumour with a Dice of {glue:text}`best_dice:.2f`; of its map's energy a share of {glue:text}`unet_air:.2f` lies on the dark around the head, and {glue:text}`unet_inside:.2f` inside the tumour's border. Of DeepLab's map it is {glue:text}`deeplab_inside:.2f` inside.
+#
+# The study shows one training image for each network under a Grad-CAM map of the coarsest layer. Enlarged to the image, a map with few places is a blob wherever it lies; and where tumours are often in the middle, a blob there will often touch one.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Grad-CAM by the study's formula, on three test images: the one that U-Net marks best, one in the middle, and its worst. The first column shows the border and what U-Net marks.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's Grad-CAM glows beside the tumour, and beside the head, even where U-Net's answer (first column) is right; the finer map of DeepLab lies on it. Three test images: the one that U-Net marks best, one in the middle, and its worst.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks: broad glows that reach over the rim of the head for three of them, a small spot for DeepLab."}}
 published = {TITLES[name]: maps[name]["Grad-CAM as published"] for name in MODELS}
+border = np.asarray(prepared.masks["border"][rows])
+air = 1 - morphology.fill_holes((prepared.images[rows] > 25).astype(np.uint8))
+inside = {name: scores.energy_inside(maps[name]["Grad-CAM as published"], border)[0] for name in MODELS}
+glue(
+    best_dice=on_test[rows[0]],
+    unet_air=scores.energy_inside(published["U-Net"], air)[0],
+    unet_inside=inside["unet"],
+    deeplab_inside=inside["deeplab"],
+)
 plotting.saliency_maps(prepared.images[rows], published, outlines, titles=list(cases))
 
 # %% [markdown]
-# A map of a layer with few pixels, enlarged to the image, is a blob wherever it lies. If tumours are often in the middle of the image, a blob in the middle will often touch one. Whether a map points at tumours better
-# than such a blob has to be measured.
-#
 # ## Good, bad and missed tumours
 #
-# And here are all methods on the same three images, for all four networks. Look for a sign in the maps that tells a good answer from a bad one, or from a tumour that was missed.
+# A wrong answer has a map too, and it can look as tidy as that of a right one: a map shows what the answer depends on, and that is always something.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "All thirteen kinds of map of all four networks, for the test image that U-Net marks best, one in the middle, and its worst. First line: the slice. Second and third: the border, and what the network marks. Where a network marks nothing, its answer for the whole image is explained. DeepLab has no attention gates.", "name": "fig-all-maps"}, "image": {"alt": "A table of small slices: thirteen methods in lines, four networks with three slices each in columns."}}
-border = np.asarray(prepared.masks["border"][rows])
-everything = {TITLES[name]: {"border": border, "its mask": marked[name], **maps[name]} for name in MODELS}
-plotting.all_maps(prepared.images[rows], everything, list(cases))
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "No map says that the answer is wrong. Six kinds of map of U-Net, for the test image that it marks best, one in the middle, and its worst. Where it marks nothing, its answer for the whole image is explained.", "name": "fig-all-maps"}, "image": {"alt": "Three slices in lines, each under six kinds of map; those of the badly marked slice look no different in kind."}}
+shown = ("gradient", "guided backpropagation", "HiResCAM", "occlusion", "RISE", "attention")
+plotting.saliency_maps(
+    prepared.images[rows],
+    {method.replace(" ", "\n"): maps["unet"][method] for method in shown},
+    outlines,
+    titles=list(cases),
+)
 
 # %% [markdown]
-# A wrong answer has a map too, and it can look as tidy as that of a right one, whatever the method: a map shows what the answer depends on, and that is always something.
-#
 # ## Look for yourself
 #
 # Every network, three images, and some of the methods, two maps beside each other. Turn the opacity down to see the slice under the map.
@@ -150,15 +148,11 @@ viewer(
 # %% [markdown]
 # ## Three questions to a map
 #
-# **Does it point at the tumour?** Compared with the border that was drawn by hand: the share of the map's *energy inside the border*; whether its highest value lies inside (the *pointing game* {cite:p}`zhang2018`); and the *localisation AUC*, the probability that a pixel inside has a
-# higher value than one outside, of which one half is chance.
+# A map can be asked three things, and only the first needs the border that was drawn by hand.
 #
-# **Is it true of the network?** That needs no border. *Deletion* {cite:p}`petsiuk2018`: paint pixels black, the strongest first; the faster the probability of the marked pixels falls, the better the map has named what they rest on. *Insertion*: the reverse, from a blurred image; here more is better. A half-blackened image is unlike any that the network was trained on, and both scores depend on that, too.
-# *Sensitivity* {cite:p}`ancona2018`: do the values of a random part of the map say how much the answer loses without that part?
-#
-# **Is it stable?** Does the map stay when noise is added that a reader would not notice?
-#
-# In code, one of each of the first two:
+# - **Does it point at the tumour?** The share of the map's *energy inside the border*; whether its highest value lies inside, the *pointing game* {cite:p}`zhang2018`; and the *localisation AUC*, the probability that a pixel inside has a higher value than one outside, where one half is chance.
+# - **Is it true of the network?** *Deletion* {cite:p}`petsiuk2018` paints pixels black, the strongest first: the faster the probability of the marked pixels falls, the better. *Insertion* is the reverse, from a blurred image; here more is better. *Sensitivity* {cite:p}`ancona2018`: do the values of a random part say how much the answer loses without it? Half-black images are unlike any that the network has learned from, which these scores cannot tell apart from a bad map.
+# - **Is it stable** when noise is added that a reader would not notice?
 
 # %% tags=["hide-input"]
 source(scores.energy_inside, scores.deletion)
@@ -166,10 +160,9 @@ source(scores.energy_inside, scores.deletion)
 # %% [markdown]
 # ### Controls
 #
-# A score means nothing by itself. Four maps are scored along with the others that know nothing of what happens in the network: a blob in the middle of the image, the image's own edges, noise, and the mask that the network predicts. For most scores the last is the hardest: if the mask itself points at the tumour just as well, a
-# saliency map has told us nothing about the place that the answer had not told already.
+# A score means nothing by itself, so four maps are scored along that know nothing of what happens in the network: a blob in the middle, the image's own edges, the mask that the network predicts, and noise. Where the mask itself points at the tumour as well, a saliency map has told us nothing new about the place.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The four controls for the same image. None of them knows what happens in the network, and the third knows only its answer.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "A map that looks right need not know the network: the four controls. The predicted mask knows its answer, the others not even that.", "name": "fig-controls"}, "image": {"alt": "A slice under four simple maps: a central blob, edges, the predicted mask and noise."}}
 plotting.saliency_maps(
     prepared.images[first],
     scores.controls(images[:1], marked["unet"][:1]),
@@ -178,111 +171,105 @@ plotting.saliency_maps(
 
 # %% [markdown]
 # ## The scores, on the study's images
+#
+# **No saliency map lies on the tumour as well as the predicted mask.** Of {glue:text}`pairs` pairs of network and method, {glue:text}`energy_better` have more energy inside the border than the best control, and {glue:text}`energy_worse` have less. Scored are {glue:text}`explained` test images of each network in which it marks something, with a mean Dice of {glue:text}`explained_dice:.2f`.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The predicted mask, a control, has more energy inside the border than any saliency map. In deletion, where less is better, gradients, occlusion and RISE are ahead of the class activation maps. One mark a network, means over test images of the study; grey: the controls.", "name": "fig-map-scores"}, "image": {"alt": "Dot plot of energy inside the border, deletion and insertion for thirteen methods and four controls. The predicted mask is far to the right in the first panel."}}
 record = recorded_saliency("saliency")
-pixels = sorted({f"{run['recipe']['size']} × {run['recipe']['size']} pixels" for run in record.runs})
 explained = record.scores.groupby("model")["number"].nunique()
 marks = record.scores.drop_duplicates(["model", "number"])["dice"]
-items(
-    [
-        f"Recorded: the study's images, {', '.join(pixels)}, corrected training, {len(record.runs)} networks, "
-        f"{explained.min()} test images of each in which it marks something.",
-        f"The mean Dice of the masks that are explained is {marks.mean():.2f}.",
-    ]
-)
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Three scores of every map on the study's images, one mark a network; grey: the controls. Of deletion, less is better.", "name": "fig-map-scores"}, "image": {"alt": "Dot plot of localisation, deletion and insertion scores for thirteen methods and four controls."}}
-plotting.map_scores(record.scores, {name: SCORES[name] for name in ("energy", "deletion", "insertion")})
-
-# %% [markdown]
-# All seven scores, means over the images of a network and then over the four networks; the last four lines are the controls:
-
-# %% tags=["hide-input"]
 by_network = record.scores.groupby(["kind", "map", "model"], sort=False)[list(SCORES)].mean()
 averages = by_network.groupby(["kind", "map"], sort=False).mean()
-averages = averages.sort_index(level="kind", ascending=False, sort_remaining=False)
-averages.droplevel("kind").rename(columns=dict(SCORES)).round(2)
-
-# %% [markdown]
-# Which methods beat the best of the four controls? Each is compared with it on the same images of the same network. *Better* or *worse* is counted where the 95 % interval of the difference excludes zero:
-
-# %% tags=["hide-input"]
-compared = saliency_tables.against_controls(record.scores)
-
-
-def in_words(found):
-    counts = found.value_counts()
-    return ", ".join(f"{counts[word]} {word}" for word in ("better", "worse") if word in counts) or "–"
-
-
-verdicts = compared.groupby(["map", "score"], sort=False)["verdict"].agg(in_words).unstack()
-verdicts.loc[compared["map"].unique(), compared["score"].unique()].rename(columns=dict(SCORES))
-
+energies = averages["energy"]
+glue(
+    explained=explained.min(),
+    explained_dice=marks.mean(),
+    mask_energy=energies["control", "predicted mask"],
+    best_map=energies["method"].idxmax(),
+    best_energy=energies["method"].max(),
+)
+plotting.map_scores(record.scores, {name: SCORES[name] for name in ("energy", "deletion", "insertion")})
 
 # %% tags=["hide-input"]
-def in_most(rows, word):
-    share = rows["verdict"].eq(word).groupby(rows["map"], sort=False).mean()
-    return ", ".join(share.index[share > 1 / 2]) or "no method"
-
-
-items(
-    f"*{SCORES[score]}* (strongest control: {rows.drop_duplicates('model')['control'].value_counts().index[0]}): "
-    f"better in more than half of the networks: {in_most(rows, 'better')}; beaten: {in_most(rows, 'worse')}."
-    for score, rows in compared.groupby("score", sort=False)
+others = averages.sort_index(level="kind", ascending=False, sort_remaining=False).droplevel("kind")
+table(
+    others[["pointing", "auc", "sensitivity", "stability"]].rename(columns=dict(SCORES)),
+    "The other four scores, means over the images of a network and then over the networks. The last four lines are the controls.",
 )
 
 # %% [markdown]
-# A map that is beaten by a control is not useless, but it cannot be used for what the control does better. There is also a limit that no method passes: maps explain the network's mask, and where the mask is wrong a faithful map must point beside the tumour.
-# *Stability* is left out of the comparison, because a map that never changes, such as noise drawn once, is perfectly stable.
+# Each map is compared with the best of the controls on the same images, and counts as better or worse where the {term}`interval <confidence interval>` of the difference excludes zero:
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Maps add something to the mask only in deletion: more methods are better than the best control there than worse. In how many of the networks, on the study's images; an empty field: no difference that can be told from zero.", "name": "fig-against-controls"}, "image": {"alt": "A grid of thirteen methods and six scores. The column energy is all worse, the column deletion mostly better, the others mixed or worse."}}
+compared = saliency_tables.against_controls(record.scores)
+of_energy = compared.loc[compared["score"] == "energy", "verdict"]
+
+
+def in_most(word, *names):
+    found = compared[compared["score"].isin(names)]
+    share = found["verdict"].eq(word).groupby([found["map"], found["score"]], sort=False).mean()
+    return ", ".join(dict.fromkeys(share.index.get_level_values("map")[share > 1 / 2])) or "none"
+
+
+glue(
+    pairs=len(of_energy),
+    energy_better=(of_energy == "better").sum(),
+    energy_worse=(of_energy == "worse").sum(),
+    better_at_deletion=in_most("better", "deletion"),
+    better_elsewhere=in_most("better", "energy", "pointing", "auc", "insertion", "sensitivity"),
+    worse_at_deletion=in_most("worse", "deletion"),
+    worse_at_insertion=in_most("worse", "insertion"),
+)
+plotting.against_controls(compared, {name: SCORES[name] for name in saliency_tables.CONTROLLED})
+
+# %% [markdown]
+# In more than half of the networks, the best control is beaten in deletion by {glue:text}`better_at_deletion`; in any other score by {glue:text}`better_elsewhere`. It beats {glue:text}`worse_at_deletion` in deletion, and {glue:text}`worse_at_insertion` in insertion. (*Stability* is left out: a map that never changes is perfectly stable.)
+#
+# A beaten map is not useless, but cannot be used for what the control does better. And maps explain the network's mask: where that is wrong, a faithful map must point beside the tumour.
 #
 # ### Large and small tumours
 #
-# The study's fifth claim is that the maps of U-Net and DeepLab follow the tumour closely, those of SegNet and LinkNet less so, above all for small tumours. With the study's own method, the share of energy inside the border is:
-
-# %% tags=["hide-input"]
-own = record.scores[record.scores["map"] == "Grad-CAM as published"]
-
-
-def by_tumour(found, by):
-    table = found.assign(size=found["number"].map(saliency_tables.sizes(found)))
-    kinds = table.pivot_table("energy", by, "tumour_type", sort=False).sort_index(axis="columns")
-    thirds = table.pivot_table("energy", by, "size", sort=False)[list(saliency_tables.SIZES)]
-    return kinds.join(thirds).loc[found[by].unique()].rename(index=TITLES).round(2)
-
-
-by_tumour(own, by="model")
+# Of the study's fifth claim one half is seen: DeepLab's map follows the tumour more closely than the others, U-Net's does not. The claim says so of both, above all for small tumours. By the study's own method, energy inside the border is {glue:text}`own_deeplab:.2f` for DeepLab, {glue:text}`own_unet:.2f` for U-Net, {glue:text}`own_linknet:.2f` for LinkNet and {glue:text}`own_segnet:.2f` for SegNet.
 
 # %% tags=["hide-input"]
 places = {}
 for recipe in (run["recipe"] for run in record.runs):
     network = build(recipe["model"], size=recipe["size"], width=recipe["width"])
-    places[TITLES[recipe["model"]]] = network.get_layer(cam.coarsest_layer(network)).output.shape[1]
-items(
-    [
-        f"Places of these maps: {', '.join(f'{name} {n} × {n}' for name, n in places.items())}.",
-        f"Images with a meningioma, by network: {', '.join(str(n) for n in own[own['tumour_type'] == 'meningioma'].groupby('model', sort=False).size())} of 30.",
-    ]
+    side = network.get_layer(cam.coarsest_layer(network)).output.shape[1]
+    places[recipe["model"]] = f"{side} × {side}"
+
+
+def by_size(found, by):
+    sizes = found["number"].map(saliency_tables.sizes(found))
+    return found.assign(size=sizes).pivot_table("energy", by, "size", sort=False)[list(saliency_tables.SIZES)]
+
+
+own = record.scores[record.scores["map"] == "Grad-CAM as published"]
+control = by_size(record.scores, "map").loc[["centre", "predicted mask"]]
+thirds = pd.concat(
+    [by_size(own, "model").loc[list(MODELS)].rename(index=TITLES), control.rename(index="control: {}".format)]
+)
+glue(
+    **{f"own_{name}": value for name, value in own.groupby("model")["energy"].mean().items()},
+    fine=places["deeplab"],
+    coarse=places["unet"],
+    centre_small=control.loc["centre"].iloc[0],
+    centre_large=control.loc["centre"].iloc[-1],
+)
+table(
+    thirds.assign(places=pd.Series(places).rename(index=TITLES)).rename_axis(index=None, columns=None),
+    "Energy inside the border, by size of the tumour: Grad-CAM as published, and two controls (means over the networks). Places: of the layer that the map is made of.",
 )
 
 # %% [markdown]
-# The claim is seen for DeepLab, and not for U-Net. But DeepLab's map has finer places than the others', and a fine map can have its energy inside a small border where a coarse one cannot. So the difference may be one of the grain of the maps, and not of what the
-# networks look at; this table cannot say. The column of meningiomas rests on a handful of images.
-#
-# And for all maps, as a mean over the networks:
-
-# %% tags=["hide-input"]
-by_tumour(record.scores, by="map")
-
-# %% [markdown]
-# Read the last rows first. A map that is the same for every image has more energy inside large tumours, because they are larger. So a table like this needs its controls in it as well.
+# But DeepLab's map has {glue:text}`fine` places and the others {glue:text}`coarse`: the difference may be one of the grain of the maps, and not of what the networks look at. And a blob in the middle, the same for every image, has {glue:text}`centre_small:.2f` of its energy inside small tumours and {glue:text}`centre_large:.2f` inside large ones, because they are larger. Such a table needs its controls.
 #
 # ## Is it about the network at all?
 #
-# Here is a test that some well-known methods fail {cite:p}`adebayo2018`. Destroy what the network has learned: shuffle the weights of its last part, then of the part before it, and so on up to the first. A map that is about the network must change.
-# Below, U-Net loses one part after another from left to right.
+# A map that is about the network must change when the network forgets what it has learned, and some do not {cite:p}`adebayo2018`. Shuffle the weights of its last part, then of the one before, and so on up to the first: of {glue:text}`kinds` kinds of map, {glue:text}`near_zero` end within a fifth of zero in all networks. (Occlusion and RISE take too long for this test and the next.
+# That leaves eleven, and ten for DeepLab, which has no gates.)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Maps of U-Net's answer while its parts are destroyed one after another, from the answer up. A row that stays the same does not show what the network has learned.", "name": "fig-cascade"}, "image": {"alt": "Rows of maps for five methods; in each, the network is destroyed further from left to right."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The maps of U-Net's answer while its parts are destroyed one after another, from the answer (second line) up to the whole network (last line). Gradients stay on the tumour to the end: they do not show what the network has learned.", "name": "fig-cascade"}, "image": {"alt": "One slice in lines under maps of five methods; in each line, the network is destroyed further. The gradients stay on the tumour, the class activation maps move."}}
 tested = ("gradient", "integrated gradients", "guided backpropagation", "Seg-Grad-CAM", "HiResCAM")
 asked = region.marked_or_whole(unet.probability[first])
 cascade = {"learned": [maps["unet"][method][0] for method in tested]}
@@ -290,36 +277,43 @@ for part, model in randomisation.randomised(unet.model):
     if part in ("logits", "decoder_2", "decoder_4", "bottleneck", "encoder_1"):
         cascade[part.replace("_", " ")] = [saliency.explain(method, model, images[:1], asked)[0] for method in tested]
 plotting.saliency_maps(
-    np.repeat(prepared.images[first], len(tested), axis=0),
-    cascade,
-    titles=[method.replace(" ", "\n", 1) for method in tested],
+    np.repeat(prepared.images[first], len(cascade), axis=0),
+    {
+        method.replace(" ", "\n"): np.stack(stages)
+        for method, stages in zip(tested, zip(*cascade.values(), strict=True), strict=True)
+    },
+    titles=list(cascade),
 )
 
-# %% [markdown]
-# The same in numbers, on the study's images: how alike are the maps before and after, by the order in which they put the pixels? One is the same order, zero no relation, below zero a reversed one.
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rank correlation of maps with those of the whole network, while its parts are destroyed from the answer up, mean of eight test images of the study. A line that stays high belongs to a method that shows the image more than the network.", "name": "fig-randomisation"}, "image": {"alt": "Line charts, one for each method: rank correlation falls as parts of four networks are destroyed."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Lines that stay high belong to maps that show the image, or the pixels that were asked about, more than the network. Rank correlation of maps with those of the whole network, while its parts are destroyed from the answer up; means of eight test images of the study. A line ends where the maps have become even.", "name": "fig-randomisation"}, "image": {"alt": "Line charts, one for each method. Those of gradients fall slowly and stay far above zero; those of class activation maps fall to zero or below in some networks."}}
+left = saliency_tables.destroyed(record.randomisation)
+networks = left.drop(columns="mean")
+glue(
+    kinds=len(left),
+    near_zero=(networks.abs() < 0.2).where(networks.notna(), True).all(axis="columns").sum(),
+    stays_map=left["mean"].idxmax(),
+    stays_most=left["mean"].max(),
+    reversed=(networks.loc["Grad-CAM as published"] < 0).sum(),
+    of_networks=networks.loc["Grad-CAM as published"].notna().sum(),
+    attention_mean=left.loc["attention", "mean"],
+    attention_unet=networks.loc["attention", "U-Net"],
+    attention_linknet=networks.loc["attention", "LinkNet"],
+)
 plotting.randomisation(record.randomisation)
 
 # %% [markdown]
-# With everything destroyed, the correlations are as follows. Where the maps of a network have become even, or it has no gates, there is no number.
-
-# %% tags=["hide-input"]
-destroyed = saliency_tables.destroyed(record.randomisation)
-destroyed.round(2)
-
-# %% [markdown]
-# No kind of map ends near zero in all networks. Grad-CAM as published ends below zero for three networks of four: a partly reversed order is still a relation, and needs an explanation of its own. The mean of attention is near zero only because U-Net's maps stay alike (0.34) and LinkNet's are partly
-# reversed (−0.52). The gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: explained are the marked pixels, and these depend most on themselves and
-# their neighbours, whatever the weights are. A product with the image also keeps the image, and what the eye recognises in such a map is the image. So a map on the tumour is no evidence that the network has
-# learned anything about tumours. For that the network must be asked otherwise: by its answers on images that it has not seen.
+# With everything destroyed, the mean rank correlation of {glue:text}`stays_map` is still {glue:text}`stays_most:.2f`. Grad-CAM as published ends below zero for {glue:text}`reversed` of {glue:text}`of_networks` networks: a partly reversed order is still a relation. The mean of attention is near zero ({glue:text}`attention_mean:.2f`) only because U-Net's maps
+# stay alike ({glue:text}`attention_unet:.2f`) and LinkNet's are partly reversed ({glue:text}`attention_linknet:.2f`).
+#
+# The gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: the marked pixels depend most on themselves and their neighbours, whatever the weights are. And a product with the image keeps the image. **So a map on the tumour is no evidence that the network has learned anything about tumours.**
+# For that, ask for its answers on images that it has not seen.
 #
 # ### Another test: wrong labels
 #
-# The second test of the same authors destroys the labels in place of the weights. A network is trained on the same images, with the tumour borders dealt out anew among them: nothing can be learned about tumours but where they tend to lie. A map that shows what a network has
-# learned must then be another. How much another? Two trainings on the *true* labels that differ in nothing but their seed do not have the same maps either, so they are the yardstick. Explained are the same pixels in all three.
+# Most maps do notice wrong labels: {glue:text}`unet_notice` of {glue:text}`unet_kinds` kinds for U-Net, {glue:text}`deeplab_notice` of {glue:text}`deeplab_kinds` for DeepLab. A network is trained with the borders dealt out anew among the images, so that it can learn little (Dice {glue:text}`unet_shuffled:.2f` and {glue:text}`deeplab_shuffled:.2f`). The yardstick is a training on the *true*
+# labels with another seed ({glue:text}`unet_seed:.2f` and {glue:text}`deeplab_seed:.2f`), whose maps are not the same either.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Most maps change more when the labels are shuffled than when the seed is another; a line at zero, or left of it, is a map that does not notice. Rank correlation with the maps of a network with another seed, minus that with the maps of one that learned shuffled labels; test images of the study.", "name": "fig-labels"}, "image": {"alt": "Forest plot, one line a method: how much less alike maps are after training on shuffled labels. Most intervals lie right of zero."}}
 dealt = recorded_labels("labels")
 names = ("another seed", "shuffled labels")
 marks = dealt.drop_duplicates(["model", "network", "number"]).pivot_table("dice", "model", "network")
@@ -331,30 +325,17 @@ differences = statistics.labelled_differences(
     }
 )
 differences[["model", "map"]] = differences["label"].tolist()
-
-
-def alike(model):
-    found = differences[differences["model"] == model]
-    same = found[found["low"] <= 0].sort_values("mean")["map"]
-    return (
-        f"{TITLES[model]}: of {len(found)} kinds of map, {len(found) - len(same)} are less alike with shuffled "
-        f"labels than with another seed; the interval of the difference does not lie above zero for: {', '.join(same) or 'none'}."
+for model, found in differences.groupby("model"):
+    same = found[found["low"] <= 0].sort_values("mean")
+    glue(
+        **{
+            f"{model}_seed": marks.loc[model, names[0]],
+            f"{model}_shuffled": marks.loc[model, names[1]],
+            f"{model}_kinds": len(found),
+            f"{model}_notice": len(found) - len(same),
+            f"{model}_same": " and ".join(same["map"]),
+        }
     )
-
-
-networks = dealt["model"].unique()
-items(
-    [
-        *(
-            f"{TITLES[model]}: mean Dice on these test images {marks.loc[model, names[0]]:.2f} with another seed, "
-            f"{marks.loc[model, names[1]]:.2f} with shuffled labels."
-            for model in networks
-        ),
-        *map(alike, networks),
-    ]
-)
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Rank correlation with the maps of a network with another seed, minus that with the maps of a network that learned shuffled labels; test images of the study. At zero: a map that does not depend on the labels.", "name": "fig-labels"}, "image": {"alt": "Forest plot, one line a method: how much less alike maps are after training on shuffled labels."}}
 plotting.forest(
     differences.assign(label=differences["map"], group=differences["model"].map(TITLES)).sort_values(
         "mean", kind="stable"
@@ -362,111 +343,69 @@ plotting.forest(
     xlabel="rank correlation lost by shuffled labels",
 )
 
-# %% tags=["hide-input"]
-means = dealt.pivot_table("correlation", ["model", "map"], "network", sort=False)[list(names)]
-both = means.join(differences.set_index(["model", "map"])[["mean", "low", "high"]])
-both = both.rename(index=TITLES, level="model").rename(columns={"mean": "difference"})
-both.rename_axis(columns=None).round(2)
-
 # %% [markdown]
-# A line at zero, or beyond, does not say that a map is worthless. It says that what the map shows is not what the labels have taught: the image itself, the pixels that were asked about, or what any network of this build would do. It is one network of each kind, so a
-# difference that is small beside those between two seeds is not one to build on.
+# The others are {glue:text}`unet_same` for U-Net and {glue:text}`deeplab_same` for DeepLab. They are not worthless; but what they show is not what the labels have taught: the image, the pixels that were asked about, or what any network of this build would do. Small differences rest on one network of each kind.
 #
 # ## Saliency in training
 #
-# The study's README says that saliency maps are part of the training, so that a network learns to look at tumours. The notebook has no such step. What it could be is known: a term in the loss that
-# punishes gradients at pixels that should not matter {cite:p}`ross2017`. In this package it is the share of the gradient's energy that lies outside the tumour's border, where energy is the sum of squares (in the scores above it is the sum of what is positive in a map):
+# Training can move maps to the tumour, and may cost score: with the larger weight, energy of DeepLab's gradient inside the border rises from {glue:text}`energy_without:.2f` to {glue:text}`energy_with:.2f`, and Dice changes by {glue:text}`price:+.2f`. The study's README says that saliency maps are part of the training; the notebook has no such step.
+# What it could be is known: a term in the loss that punishes gradients at pixels that should not matter {cite:p}`ross2017`, here the share of their energy, as a sum of squares, outside the border. (`brainseg train unet --step corrected --guidance 0.1` trains with it, and the number is its weight.)
 
 # %% tags=["hide-input"]
 source(guidance.energy_outside)
 
 # %% [markdown]
-# `brainseg train unet --step corrected --guidance 0.1` trains with it, and 0.1 is the weight of the term. A network that must not use what lies around a tumour cannot compare the tumour with its surroundings, so there may be a price.
-# Here are both, gain and price, on the study's images, for several weights; everything else in the training is the same:
+# A network that must not use what lies around a tumour cannot compare the tumour with its surroundings, so there may be a price. {numref}`fig-guidance` has both, gain and price; everything else in the training is the same.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Guidance moves DeepLab's gradient maps to the tumour, and with the larger weight costs Dice; U-Net's rise too, within their intervals. Deletion, where less is better, becomes worse. Scores of the study's test images; filled marks differ from no guidance: the interval of the paired difference excludes zero.", "name": "fig-guidance"}, "image": {"alt": "Five small charts over the weight of the guidance term: Dice, energy inside the border, pointing game, deletion, insertion."}}
 guided = recorded_runs("guidance")
-items(narrate.recorded(guided))
-
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "What the weight of the guidance term changes: Dice on all test images, and four scores of gradient maps on the test images that are explained. Filled marks differ from no guidance: the interval of the paired difference excludes zero. Of deletion, less is better.", "name": "fig-guidance"}, "image": {"alt": "Five small charts over the weight of the guidance term: Dice, energy inside the border, pointing game, deletion, insertion."}}
 guided_maps = recorded_saliency("guided-maps").scores
 effect = saliency_tables.guidance(guided, guided_maps)
+heaviest = effect["weight"].max()
+of_score = effect.set_index(["score", "model", "weight"])
+glue(
+    energy_without=of_score.loc[("energy", "deeplab", 0), "mean"],
+    energy_with=of_score.loc[("energy", "deeplab", heaviest), "mean"],
+    price=of_score.loc[("dice", "deeplab", heaviest), "difference"],
+    price_low=of_score.loc[("dice", "deeplab", heaviest), "difference_low"],
+    price_high=of_score.loc[("dice", "deeplab", heaviest), "difference_high"],
+    unet_without=of_score.loc[("energy", "unet", 0), "mean"],
+    unet_with=of_score.loc[("energy", "unet", heaviest), "mean"],
+    unet_low=of_score.loc[("energy", "unet", heaviest), "difference_low"],
+    unet_high=of_score.loc[("energy", "unet", heaviest), "difference_high"],
+)
 plotting.guidance(effect, saliency_tables.ABLATED)
 
-
-# %% tags=["hide-input"]
-def as_text(what, low, high, sign=""):
-    ends = effect[[what, low, high]].map(f"{{:{sign}.2f}}".format)
-    texts = ends[what] + " [" + ends[low] + ", " + ends[high] + "]"
-    table = effect.assign(text=texts, network=effect["model"].map(TITLES)).dropna(subset=what)
-    wide = table.pivot(index=["network", "weight"], columns="score", values="text")
-    return (
-        wide.loc[table["network"].unique(), list(saliency_tables.ABLATED)]
-        .rename(columns=saliency_tables.ABLATED)
-        .rename_axis(columns=None)
-    )
-
-
-as_text("mean", "low", "high")
-
 # %% [markdown]
-# The differences from no guidance, on the same images, with their 95 % intervals:
+# The interval of that price is {glue:text}`price_low:+.2f` to {glue:text}`price_high:+.2f`. U-Net's map rises from {glue:text}`unet_without:.2f` to {glue:text}`unet_with:.2f`, with an interval of the difference that includes zero ({glue:text}`unet_low:+.2f` to {glue:text}`unet_high:+.2f`). The controls warn of two misreadings. Energy rises also where the explained mask lies better: that of U-Net's mask
+# goes from {glue:text}`mask_without:.2f` to {glue:text}`mask_with:.2f`. And deletion becomes worse for noise, too, from {glue:text}`noise_without:.2f` to {glue:text}`noise_with:.2f` in U-Net: the network has changed, not its maps.
+#
+# How much do such numbers differ without any guidance? The same recipe with the same seed had been trained before, on another processor, for [chapter 8](08_attention). Mean Dice on test images was {glue:text}`deeplab_then:.2f` then and is {glue:text}`deeplab_now:.2f` now for DeepLab, {glue:text}`unet_then:.2f` and {glue:text}`unet_now:.2f` for U-Net, whose changes with guidance are smaller than that.
 
 # %% tags=["hide-input"]
-as_text("difference", "difference_low", "difference_high", sign="+")
-
-
-# %% tags=["hide-input"]
-def changed(score, rows):
-    heaviest = f"with weight {rows['weight'].max():g}"
-    ends = [
-        f"{TITLES[model]} {one['mean'].iloc[0]:.2f} without, {one['mean'].iloc[-1]:.2f} {heaviest}"
-        for model, one in rows.groupby("model", sort=False)
-    ]
-    above, below = statistics.beside_zero(rows["difference_low"], rows["difference_high"])
-    return (
-        f"*{saliency_tables.ABLATED[score]}*: {'; '.join(ends)}. Of {rows['difference'].notna().sum()} differences from no guidance, the intervals "
-        f"of {above} lie above zero, those of {below} below."
-    )
-
-
-items(changed(score, rows) for score, rows in effect.groupby("score", sort=False))
-
-# %% [markdown]
-# Two readings have to be kept apart. *Deletion* becomes worse with guidance, but so it does for the controls, noise among them, as the first table below shows: the guided network holds on to its answer longer when pixels go black, whichever they are. That is a change of the network, not of its maps.
-# And the *energy inside the border* can rise because the mask that is explained lies better, or is smaller. So in the second table it is beside that of the mask itself, and of a blob in the middle:
-
-# %% tags=["hide-input"]
-by_weight = guided_maps.assign(model=guided_maps["model"].map(TITLES))
-compared_maps = ["gradient", "Seg-Grad-CAM", "predicted mask", "centre", "noise"]
-by_weight.pivot_table("deletion", ["model", "guidance"], "map")[compared_maps].round(2)
-
-# %% tags=["hide-input"]
-by_weight.pivot_table("energy", ["model", "guidance"], "map")[compared_maps].round(2)
-
-# %% [markdown]
-# How much do such numbers differ without any guidance? The same recipe with the same seed had been trained before, for the table on attention in [chapter 8](08_attention). In the first epoch the two trainings hardly differ; the small difference, most likely of rounding on another processor, grows:
+by_weight = guided_maps.pivot_table(["energy", "deletion"], ["model", "guidance"], "map").loc["unet"]
+lightest, heaviest_of_unet = by_weight.iloc[0], by_weight.iloc[-1]
+glue(
+    mask_without=lightest["energy", "predicted mask"],
+    mask_with=heaviest_of_unet["energy", "predicted mask"],
+    noise_without=lightest["deletion", "noise"],
+    noise_with=heaviest_of_unet["deletion", "noise"],
+)
 
 # %% tags=["hide-input"]
 earlier = {run.recipe: run for run in recorded_runs("attention")}
-pairs = [(earlier[run.recipe], run) for run in guided if run.recipe in earlier]
-
-
-def dice_of(run):
-    return select.collect([run], "border_dice")["value"].mean()
-
-
-items(
-    f"{TITLES[now.recipe.model]}, seed {now.recipe.seed}: loss in the first epoch {then.history['loss'].iloc[0]:.4f} then, "
-    f"{now.history['loss'].iloc[0]:.4f} now; mean Dice on test images at the end {dice_of(then):.2f} then, {dice_of(now):.2f} now."
-    for then, now in pairs
-)
+for now in guided:
+    if then := earlier.get(now.recipe):
+        pair = {"then": then, "now": now}
+        glue(
+            **{
+                f"{now.recipe.model}_{when}": select.collect([run], "border_dice")["value"].mean()
+                for when, run in pair.items()
+            }
+        )
 
 # %% [markdown]
-# The study's sixth claim is that saliency in training makes a network rely on tumour regions. The gradient maps of DeepLab move to the tumour, with intervals above zero, and with the larger weight it pays for that in Dice. But energy inside the border is close to what the term rewards, so this
-# shows that maps can be moved, and not that the network relies more on the tumour; the ledger of [chapter 11](11_audit) says *not reproduced*. Those of U-Net
-# rise too, but so does the mask that they explain, and the intervals include zero. Its changes in Dice are smaller than the difference between two trainings of one recipe. Everything rests on one seed for each weight: the intervals are over patients and images, and say nothing of what another training
-# would have given. For that, several seeds of every weight would have to be trained.
+# So guidance shows that maps can be moved, and not that the network relies more on the tumour: energy inside the border is close to what the term rewards. The verdict on this, the study's sixth claim, stands in [the ledger](11_audit). Each weight has one seed, and intervals over patients and images say nothing of other trainings.
 #
 # ## What a map cannot say
 #
@@ -475,6 +414,14 @@ items(
 # - It has no scale of its own. Two maps can be compared only by a score that says what they are for.
 #
 # `brainseg explain IMAGE -o report.html` makes such maps for any slice, and says beside them what they do not mean.
+#
+# ## Summary
+#
+# - Thirteen methods draw thirteen maps of one answer. They answer different questions, and agree little (mean rank correlation of two: {glue:text}`alike:.2f`).
+# - No map lies on the tumour as well as the predicted mask does: in energy inside the border, {glue:text}`energy_better` of {glue:text}`pairs` pairs of network and method beat the best control.
+# - The study's kind of map has {glue:text}`own_deeplab:.2f` of its energy inside the border for DeepLab and {glue:text}`own_unet:.2f` for U-Net; the maps of DeepLab are also finer.
+# - When all that the network has learned is destroyed, maps of {glue:text}`stays_map` keep a rank correlation of {glue:text}`stays_most:.2f` with what they were. A map on the tumour is no evidence that the network knows tumours.
+# - Training can move maps to the tumour, from {glue:text}`energy_without:.2f` to {glue:text}`energy_with:.2f` of their energy in DeepLab, and there Dice changes by {glue:text}`price:+.2f`.
 #
 # ## Exercises
 #

@@ -112,12 +112,12 @@ def _text(value: Any, digits: int) -> str:
 
 
 def minus(text: str) -> str:
-    """A number with a real minus sign.
+    """Text whose negative numbers have a real minus sign.
 
-    >>> minus("-0.5")
-    '−0.5'
+    >>> minus("U-Net: -0.5")
+    'U-Net: −0.5'
     """
-    return text.replace("-", "−")
+    return re.sub(r"(?<!\w)-(?=\d)", "−", text)
 
 
 def _cell(tag: str, text: str, **attributes: object) -> str:

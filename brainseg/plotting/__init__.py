@@ -13,13 +13,21 @@ from brainseg.plotting.images import (
     side_by_side,
     spread,
 )
-from brainseg.plotting.saliency import all_maps, coloured, guidance, map_scores, overlay, randomisation, saliency_maps
+from brainseg.plotting.saliency import (
+    against_controls,
+    coloured,
+    guidance,
+    map_scores,
+    overlay,
+    randomisation,
+    saliency_maps,
+)
 from brainseg.plotting.scores import before_after, forest, ladder
 from brainseg.plotting.verdicts import execution_order, verdict_counts, verdict_table
 
 __all__ = [
+    "against_controls",
     "agreement",
-    "all_maps",
     "architecture",
     "attention_maps",
     "before_after",

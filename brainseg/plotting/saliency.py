@@ -1,14 +1,14 @@
 """Pictures of saliency: colour where a map is strong, the slice where it is not."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from textwrap import fill
-from typing import Any
+from typing import Any, Final
 
 import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from brainseg.models import TITLES
@@ -16,8 +16,8 @@ from brainseg.plotting.images import Array, slice_panel, with_legend
 from brainseg.plotting.scores import lines, model_point
 from brainseg.plotting.style import MODEL_COLOURS, SOFT, WIDTH, Plate, bare, plate, styled
 
-GAP = 2
-"""Pixels between slices that are shown at a glance."""
+VERDICTS: Final = {"better": "#3d6fb6", "worse": "#c43c4b"}
+"""The colour of a map that is better or worse than a control."""
 
 STRONGEST = 99.5
 """Percentile of a map's positive values from which on its colour is full: single pixels do not set the scale."""
@@ -102,33 +102,6 @@ def saliency_maps(
 
 
 @styled
-def all_maps(images: Array, maps: Mapping[str, Mapping[str, Array]], titles: Sequence[str]) -> Plate:
-    """Show many maps at a glance: one line a method, one block a network, one column a slice.
-
-    Args:
-        images: n grey slices, (n, h, w), 0 to 255.
-        maps: By network, then by method: n maps, (n, h, w). A method that a network does not have leaves its place
-            white.
-        titles: What to call each slice.
-    """
-    height, width = (side + GAP for side in images.shape[1:])
-    methods = list(dict.fromkeys(chain.from_iterable(maps.values())))
-    white = np.full((height, width * len(images), 3), 255, np.uint8)
-    figure = plate(0.42 * (len(methods) + 1) + 0.45)
-    axes = figure.subplots(1, len(maps), squeeze=False)[0]
-    for ax, (network, of_network) in zip(axes, maps.items(), strict=True):
-        rows = [_row(images, np.zeros(images.shape))]
-        rows += [_row(images, of_network[method]) if method in of_network else white for method in methods]
-        ax.imshow(np.concatenate(rows))
-        bare(ax)
-        ax.set_title(network, fontsize=8.5)
-        ax.set_xticks((np.arange(len(images)) + 0.5) * width, titles, fontsize=7.5)
-        ax.tick_params(length=0, labelbottom=False, labeltop=True, pad=1)
-    axes[0].set_yticks((np.arange(len(methods) + 1) + 0.5) * height, ["slice", *methods], fontsize=8)
-    return figure
-
-
-@styled
 def map_scores(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
     """Show the mean scores of all maps, one line a map, one mark a network, one panel a score; controls in grey.
 
@@ -150,6 +123,38 @@ def map_scores(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
         ax.axhspan(len(maps) - len(controls) - 0.5, len(maps) - 0.5, color=SOFT, alpha=0.12, lw=0)
         ax.set_title(fill(title, 16), fontsize=9.5)
     figure.legend(handles=_models(models), loc="outside lower center", ncols=len(models), handletextpad=0.3)
+    return figure
+
+
+@styled
+def against_controls(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
+    """Show in how many networks each map is better or worse than the best control: one line a map, one column a score.
+
+    Args:
+        table: One row for each score, network and map: `score`, `map` and `verdict` (`better`, `worse`, or another).
+        scores: Which to show, and what to call them.
+
+    >>> row = {"score": "auc", "map": "RISE", "verdict": "better"}
+    >>> [text.get_text() for text in against_controls(pd.DataFrame([row]), {"auc": "AUC"}).axes[0].texts]
+    ['1 better']
+    """
+    maps = list(dict.fromkeys(table["map"]))
+    figure = plate(0.3 * len(maps) + 0.7)
+    ax = figure.subplots()
+    bare(ax)
+    ax.set(xlim=(0, len(scores)), ylim=(len(maps), 0))
+    for (score, name), found in table.groupby(["score", "map"])["verdict"]:
+        column, row = list(scores).index(str(score)), maps.index(str(name))
+        better, worse = ((found == word).sum() for word in VERDICTS)
+        colour = VERDICTS["better" if better > worse else "worse"]
+        ax.add_patch(Rectangle((column, row), 1, 1, color=colour, alpha=abs(better - worse) / len(found) / 2, lw=0))
+        text = "\n".join(f"{count} {word}" for word, count in zip(VERDICTS, (better, worse), strict=True) if count)
+        ax.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8, linespacing=0.95)
+    ax.hlines(range(1, len(maps)), 0, len(scores), color="white", lw=2)
+    ax.vlines(range(1, len(scores)), 0, len(maps), color="white", lw=2)
+    ax.set_xticks(np.arange(len(scores)) + 0.5, [fill(title, 13) for title in scores.values()])
+    ax.set_yticks(np.arange(len(maps)) + 0.5, maps)
+    ax.tick_params(length=0, labelbottom=False, labeltop=True)
     return figure
 
 
@@ -212,13 +217,6 @@ def guidance(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
     figure.supxlabel("weight of the guidance term; intervals of 95 %", fontsize=9.5)
     figure.legend(handles=_models(models), loc="outside upper center", ncols=len(models), handletextpad=0.3)
     return figure
-
-
-def _row(images: Array, maps: Array) -> NDArray[np.uint8]:
-    """Slices under their maps, side by side, each with white at its right and below."""
-    pairs = zip(images, maps, strict=True)
-    frame = ((0, GAP), (0, GAP), (0, 0))
-    return np.concatenate([np.pad(overlay(*pair), frame, constant_values=255) for pair in pairs], axis=1)
 
 
 def _models(models: Sequence[str]) -> list[Line2D]:

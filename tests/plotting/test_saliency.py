@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from brainseg import plotting
@@ -52,19 +53,25 @@ def test_one_slice_a_row_with_its_maps_or_several_rows(columns: int | None, pane
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["border (drawn by hand)"]
 
 
-def test_at_a_glance_every_map_has_its_place_and_one_that_is_missing_leaves_it_white() -> None:
-    maps = {"U-Net": {"gradient": MAP, "attention": MAP[:, ::-1]}, "DeepLab": {"gradient": MAP[..., ::-1]}}
-    figure = plotting.all_maps(IMAGES, maps, ["best", "worst"])
-    assert [ax.get_title(loc="left") for ax in figure.axes] == list(maps)
-    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["slice", "gradient", "attention"]
-    unet, deeplab = (np.asarray(ax.images[0].get_array()) for ax in figure.axes)
-    assert unet.shape == deeplab.shape == (3 * 12, 2 * 14, 3)
-    np.testing.assert_array_equal(unet[:10, :12], plotting.overlay(IMAGES[0], np.zeros((10, 12))))
-    np.testing.assert_array_equal(unet[24:34, 14:26], plotting.overlay(IMAGES[1], MAP[1, ::-1]))
-    np.testing.assert_array_equal(deeplab[12:22, :12], plotting.overlay(IMAGES[0], MAP[0, :, ::-1]))
-    assert (deeplab[24:] == 255).all()
-    centres = figure.axes[0].get_yticks()
-    assert [int(centre) // 12 for centre in centres] == [0, 1, 2]
+def test_a_field_says_in_how_many_networks_a_map_is_better_or_worse_than_the_best_control() -> None:
+    verdicts = {
+        ("auc", "gradient"): ["better", "better", "worse"],
+        ("auc", "RISE"): ["worse", "no different", "no different"],
+        ("deletion", "RISE"): ["no different", "no different", "no different"],
+    }
+    rows = [{"score": score, "map": name, "verdict": one} for (score, name), of in verdicts.items() for one in of]
+    figure = plotting.against_controls(pd.DataFrame(rows), {"deletion": "deletion", "auc": "localisation AUC"})
+    (ax,) = figure.axes
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["gradient", "RISE"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["deletion", "localisation\nAUC"]
+    assert {text.get_position(): text.get_text() for text in ax.texts} == {
+        (1.5, 0.5): "2 better\n1 worse",
+        (1.5, 1.5): "1 worse",
+        (0.5, 1.5): "",
+    }
+    fields: Any = {patch.get_xy(): patch for patch in ax.patches if isinstance(patch, Rectangle)}
+    assert fields[1, 0].get_alpha() == fields[1, 1].get_alpha() > fields[0, 1].get_alpha() == 0
+    assert fields[1, 0].get_facecolor()[:3] != fields[1, 1].get_facecolor()[:3]
 
 
 def test_every_map_has_a_line_and_every_network_its_mark() -> None:

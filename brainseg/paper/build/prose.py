@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from nbformat import NotebookNode
 
 from brainseg.errors import BrainsegError
+from brainseg.paper.display import minus
 
 GLUED = re.compile(r"\{glue:text\}`(?:(?P<page>[^`:]+)::)?(?P<name>\w+)(?::(?P<form>[^`]+))?`")
 
@@ -44,7 +45,7 @@ def resolved(text: str, values: Mapping[str, str]) -> str:
         if name not in values:
             raise BrainsegError(f"{found[0]} names a value that no cell keeps: call glue({name}=…) in one")
         try:
-            return (format(float(values[name]), form) if form else values[name]).replace("-", "−")
+            return minus(format(float(values[name]), form) if form else values[name])
         except ValueError as error:
             raise BrainsegError(f"{found[0]} formats {values[name]!r}: {error}") from error
 

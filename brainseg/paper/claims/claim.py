@@ -13,10 +13,16 @@ REFUTED = "refuted"
 CANNOT_TELL = "cannot tell"
 ARTEFACT = "artefact"
 CANNOT_BE_TESTED = "cannot be tested"
-VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, REFUTED, CANNOT_TELL, ARTEFACT, CANNOT_BE_TESTED)
-"""Refuted is a claimed improvement where the test could have seen one and there is none that matters; where it could
-not, it cannot tell. An artefact is a value that something other than the claimed explains: running the study again
-repeats it."""
+VERDICTS: Mapping[str, str] = {
+    REPRODUCED: "The test finds what is claimed, within the tolerance.",
+    PARTLY: "The test finds some of what is claimed, and does not find the rest.",
+    NOT_REPRODUCED: "The test was run and does not find what is claimed.",
+    REFUTED: "The test could have seen the improvement that is claimed, and there is none that matters.",
+    CANNOT_TELL: "The test could not have seen an improvement as small as one that matters, and has seen none.",
+    ARTEFACT: "Something other than the claimed explains the value; running the study again repeats it.",
+    CANNOT_BE_TESTED: "What a test needs does not exist; the reason says what that is.",
+}
+"""All verdicts, and what each says."""
 
 
 @dataclass(frozen=True)
