@@ -4,7 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from brainseg.paper.build.benchmarks import answer, page
+from brainseg.experiments.recorded import recorded
+from brainseg.paper.build.benchmarks import RECORD, answer, page
+from tests.conftest import REPOSITORY
 
 
 def rows(topic: str, *ratios: tuple[str, str, float]) -> pd.DataFrame:
@@ -31,6 +33,10 @@ def test_the_page_has_a_table_for_each_topic_the_machine_and_the_versions() -> N
     assert "| scores | 2.00 [0.50, 3.00] | 4.00 [0.50, 3.00] | 8.00 [0.50, 3.00] | 100 → 200 |" in text
     assert "Measured on 2026-01-02, in 25 minutes, on A processor with 2 cores" in text
     assert "| torch | torch 2.13.0 |" in text
+
+
+def test_the_page_in_the_book_is_that_of_the_record() -> None:
+    assert (REPOSITORY / "book" / "benchmarks.md").read_text(encoding="utf-8") == page(recorded(RECORD))
 
 
 def test_the_answer_has_the_range_of_each_peer() -> None:
