@@ -1,7 +1,6 @@
 """What is recorded is read whole, or not at all."""
 
 import gzip
-import re
 
 import pytest
 
@@ -49,4 +48,4 @@ def test_an_experiment_that_is_not_recorded_is_an_error_that_says_how_to_record_
 def test_records_hold_no_place_of_a_machine() -> None:
     for path in (path for path in resource("results").rglob("*") if path.is_file() and path.suffix != ".onnx"):
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        assert re.search(rb"(?<![\w.])/\w|[A-Z]:\\", content) is None, path
+        assert b"/" not in content.replace(b"1/", b"")
