@@ -291,7 +291,16 @@ def peak_mb() -> float:
 def imported_versions() -> dict[str, str]:
     """Versions of :data:`PACKAGES` as far as they are imported, and of Python."""
     loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in PACKAGES}
-    return {"python": sys.version.split()[0], **{name: str(version) for name, version in loaded.items() if version}}
+    return {"python": sys.version.split()[0], **{name: _number(version) for name, version in loaded.items() if version}}
+
+
+def _number(version: object) -> str:
+    """A version without what some builds say of the branch that they are from.
+
+    >>> _number("2026.4.1-22982-e213a147257-releases/2026/4"), _number("2.13.0+cpu")
+    ('2026.4.1', '2.13.0+cpu')
+    """
+    return str(version).partition("-")[0]
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from brainseg.experiments.fit import digest, untrained
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import Run, write_run
 from brainseg.fingerprint import resource
+from brainseg.models import TITLES
 
 FOLDER: Final = "results/phantom-quick-networks"
 
@@ -86,8 +87,9 @@ def restored(recipe: Recipe, weights: Mapping[str, NDArray[Any]]) -> "keras.Mode
     for name in [*expected, *received]:
         if received.get(name) != expected.get(name):
             raise BrainsegError(
-                f"weights do not fit the recipe of {recipe.model} with {recipe.size} pixels and width {recipe.width}: "
-                f"received {_shape(received.get(name))} for {name}, expected {_shape(expected.get(name))}"
+                f"weights do not fit the recipe of {TITLES[recipe.model]} with {recipe.size} pixels and width "
+                f"{recipe.width}: received {_shape(received.get(name))} for {name}, expected "
+                f"{_shape(expected.get(name))}; check the file out again, or export the run again"
             )
     model.set_weights([weights[name] for name in expected])
     return model

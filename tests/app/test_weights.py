@@ -108,7 +108,7 @@ def test_a_file_that_has_changed_is_refused(folder: Path) -> None:
 def test_arrays_of_another_shape_or_name_are_refused(exported: Weights) -> None:
     arrays = weights_by_name(exported.model)
     wider = replace(exported.recipe, width=4)
-    with pytest.raises(BrainsegError, match=r"unet with 32 pixels and width 4: received shape .* expected shape"):
+    with pytest.raises(BrainsegError, match=r"U-Net with 32 pixels and width 4: received shape .* expected shape"):
         restored(wider, arrays)
     name = next(iter(arrays))
     with pytest.raises(BrainsegError, match=f"received no array for {name}, expected shape"):

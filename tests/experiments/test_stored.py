@@ -81,5 +81,5 @@ def test_a_damaged_network_is_refused(run: Run, prepared: Prepared, repository: 
 
 def test_weights_of_another_recipe_are_refused(run: Run) -> None:
     weights = {f"layer_{i}": weight for i, weight in enumerate(run.model.get_weights())}
-    with pytest.raises(BrainsegError, match="weights do not fit the recipe of segnet with 32 pixels and width 2"):
+    with pytest.raises(BrainsegError, match="weights do not fit the recipe of SegNet with 32 pixels and width 2"):
         stored.restored(RECIPE, weights)

@@ -4,11 +4,14 @@ from typing import Any
 
 import pandas as pd
 
-from brainseg.paper.build.benchmarks import answer, page
+from brainseg.experiments.recorded import recorded
+from brainseg.paper.build.benchmarks import RECORD, answer, page
+from tests.conftest import REPOSITORY
 
 
 def rows(topic: str, *ratios: tuple[str, str, float]) -> pd.DataFrame:
-    return pd.DataFrame([{"topic": topic, "work": work, "peer": peer, "ratio": ratio} for work, peer, ratio in ratios])
+    found = [{"topic": topic, "work": work, "peer": peer, "ratio": ratio} for work, peer, ratio in ratios]
+    return pd.DataFrame(found).assign(ours="brainseg")
 
 
 def test_the_page_has_a_table_for_each_topic_the_machine_and_the_versions() -> None:
@@ -33,9 +36,18 @@ def test_the_page_has_a_table_for_each_topic_the_machine_and_the_versions() -> N
     assert "| torch | torch 2.13.0 |" in text
 
 
+def test_the_page_in_the_book_is_that_of_the_record() -> None:
+    assert (REPOSITORY / "book" / "benchmarks.md").read_text(encoding="utf-8") == page(recorded(RECORD))
+
+
 def test_the_answer_has_the_range_of_each_peer() -> None:
     found = answer(rows("training", ("a", "PyTorch", 0.876), ("b", "PyTorch", 1.24), ("a", "the study’s code", 14.6)))
     assert found == "**PyTorch takes 0.88 to 1.2 times as long. The study’s code takes 15 times as long.**"
+
+
+def test_the_answer_says_beside_what_a_peer_was_where_it_is_not_the_usual() -> None:
+    found = rows("training", ("a", "PyTorch", 1.6), ("b", "PyTorch", 0.9)).assign(ours=["brainseg, half", "brainseg"])
+    assert answer(found) == "**PyTorch takes 1.6 times as long as brainseg, half. PyTorch takes 0.90 times as long.**"
 
 
 def test_of_more_images_the_answer_is_about_the_most() -> None:

@@ -30,21 +30,23 @@ def page(record: Mapping[str, pd.DataFrame]) -> str:
 
 
 def answer(rows: pd.DataFrame) -> str:
-    """What the rows of a topic say in short: the range of the ratios of each peer.
+    """What the rows of a topic say in short: the range of the ratios of each peer, beside which side of ours.
 
     >>> row = {"topic": "metrics", "peer": "MONAI", "ours": "brainseg"}
     >>> answer(pd.DataFrame([row | {"ratio": 2.04}, row | {"ratio": 10}]))
     '**MONAI takes 2.0 to 10 times as long.**'
     """
-    ranges = {str(peer): _range(ratios) for peer, ratios in rows.groupby("peer", sort=False)["ratio"]}
     if (topic := rows["topic"].iloc[0]) == "images":
-        return (
-            f"**With {list(ranges)[-1].removeprefix('× ')} times as many, work takes {ranges['× 8']} times as long.**"
-        )
+        most = rows["peer"].iloc[-1]
+        found = _range(rows.loc[rows["peer"] == most, "ratio"])
+        return f"**With {most.removeprefix('× ')} times as many, work takes {found} times as long.**"
     if topic == "ceiling":
         shares = rows.groupby("work", sort=False)["ratio"].min()
         return f"**A step of training reaches {_range(shares)} of the speed of the fastest matrix product.**"
-    sentences = [f"{peer[0].upper()}{peer[1:]} takes {found} times as long." for peer, found in ranges.items()]
+    sentences = []
+    for (peer, ours), ratios in rows.groupby(["peer", "ours"], sort=False)["ratio"]:
+        name, than = str(peer), "" if ours == "brainseg" else f" as {ours}"
+        sentences.append(f"{name[0].upper()}{name[1:]} takes {_range(ratios)} times as long{than}.")
     return f"**{' '.join(sentences)}**"
 
 
