@@ -200,7 +200,7 @@ table(
 )
 
 # %% [markdown]
-# The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half in this table, as [chapter 1](01_data) shows. The corrected training, in a list, and on {glue:text}`shown`:
+# The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half in this table, as [chapter 1](01_data) shows. This is the corrected training, and what both give on {glue:text}`shown`:
 
 # %% tags=["hide-input"]
 items(narrate.protocol(workspace.recipe("unet", "corrected")))
