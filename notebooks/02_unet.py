@@ -214,7 +214,7 @@ table(
     "The two trainings of this chapter: mean Dice against the borders, of each on its own training and test images.",
 )
 
-# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Taught boxes, U-Net marks a margin around the tumour (upper row); taught borders, it does not (lower row). Test images that neither training saw; blue: the tumour's border, pink: the answer.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+# %% tags=["hide-input", "corrected"] mystnb={"figure": {"caption": "Taught boxes, U-Net draws wide around the tumours that it finds best (upper row, left); taught borders, it stays inside them (lower row). Test images that neither training saw; blue: the tumour's border, pink: the answer.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]
