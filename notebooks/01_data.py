@@ -146,6 +146,7 @@ table(
         }
     ),
     "Labels against borders: means over images; the last two are shares of areas.",
+    digits=3,
 )
 
 # %% [markdown]

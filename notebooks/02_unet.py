@@ -200,7 +200,7 @@ table(
 )
 
 # %% [markdown]
-# The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half in this table, as [chapter 1](01_data) shows. The corrected training, in a list, and on {glue:text}`shown`:
+# The published runs learnt boxes: a network that drew every box of the study perfectly would score little more than one half in this table, as [chapter 1](01_data) shows. This is the corrected training, and what both give on {glue:text}`shown`:
 
 # %% tags=["hide-input"]
 items(narrate.protocol(workspace.recipe("unet", "corrected")))
@@ -214,7 +214,7 @@ table(
     "The two trainings of this chapter: mean Dice against the borders, of each on its own training and test images.",
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Taught boxes, U-Net marks a margin around the tumour (upper row); taught borders, it does not (lower row). Test images that neither training saw; blue: the tumour's border, pink: the answer.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Taught boxes, U-Net draws wide around the tumours that it finds best (upper row, left); taught borders, it stays inside them (lower row). Test images that neither training saw; blue: the tumour's border, pink: the answer.", "name": "fig-unet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]

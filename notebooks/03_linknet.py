@@ -200,7 +200,7 @@ table(
     "The two trainings of this chapter: mean Dice against the borders, of each on its own training and test images.",
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Taught boxes, LinkNet marks a margin around the tumour (upper row); taught borders, it does not (lower row). Test images that neither training saw; blue: the tumour's border, pink: the answer.", "name": "fig-linknet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Taught boxes, LinkNet draws wide around the tumours that it finds best (upper row, left); taught borders, it comes closer to them (lower row). Test images that neither training saw; blue: the tumour's border, pink: the answer.", "name": "fig-linknet-corrected"}, "image": {"alt": "Slices in two rows, with the outlines of border and answer."}}
 narrate.both_ends(run, corrected, prepared)
 
 # %% [markdown]
