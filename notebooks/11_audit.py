@@ -168,7 +168,7 @@ list(zip(images, annotations, strict=True))
 
 # %% tags=["hide-input"]
 slip = checked["pairing"].set_index("split").loc["train"]
-glue(slipped=slip["images"], slipped_dice=slip["label_dice"], slipped_apart=slip["apart"])
+glue(slipped=int(slip["images"]), slipped_dice=slip["label_dice"], slipped_apart=int(slip["apart"]))
 
 # %% [markdown]
 # The lists are equally long, and even `strict=True` is content. Image *c* has a label of *b*. In a longer list, everything between the image with two labels and the image with none slips by one place. The labels of the study's {glue:text}`slipped` images have a mean Dice of {glue:text}`slipped_dice:.2f` with the right ones; {glue:text}`slipped_apart` do not touch them.
