@@ -104,7 +104,7 @@ glue(least_implied=mean_ious["implied"].min(), most_printed=mean_ious["published
 table(mean_ious, "Mean IoU as the study printed it, and as its accuracy and Dice imply it.", digits=4)
 
 # %% [markdown]
-# The study's Dice is averaged over batches, and so is not quite that of pooled pixels. That spoils the arithmetic by {glue:text}`spoilt:.3f` at most, measured where there are masks: in networks trained as published, on their training images.
+# The study's Dice is averaged over batches, and so is not quite that of pooled pixels. That spoils the arithmetic by up to {glue:text}`spoilt:.3f`, measured where there are masks: in networks trained as published, on their training images.
 
 # %% tags=["hide-input", "trained"]
 trained_on = np.asarray(prepared.masks["position"][prepared.rows("train")])
