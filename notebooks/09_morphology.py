@@ -119,7 +119,7 @@ glue(candidates=len(candidates) - 1, best_on_validation=(candidates - candidates
 table(candidates, "Mean Dice on validation images after each candidate.", digits=3)
 
 # %% [markdown]
-# Of {glue:text}`candidates` candidates, none raises the mean Dice of any network by more than {glue:text}`best_on_validation:.3f` over the first row, which is doing nothing.
+# The best of {glue:text}`candidates` candidates raises the mean Dice of a network by {glue:text}`best_on_validation:.3f` over the first row, which is doing nothing.
 #
 # ## What it does to test images
 #
@@ -131,7 +131,9 @@ before = {name: [run] for name, run in runs.items()}
 
 
 def effect_table(effect, caption, digits):
-    form = f"{{:+.{digits}f}}".format
+    def form(value):
+        return f"{round(value, digits) + 0.0:+.{digits}f}"
+
     return table(
         pd.DataFrame(
             {

@@ -102,7 +102,7 @@ plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 #
 # The study shows one training image for each network under a Grad-CAM map of the coarsest layer. Enlarged to the image, a map with few places is a blob wherever it lies; and where tumours are often in the middle, a blob there will often touch one.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's Grad-CAM glows beside the tumour, and beside the head, even where U-Net's answer (first column) is right; the finer map of DeepLab lies on it. Three test images: the one that U-Net marks best, one in the middle, and its worst.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks: broad glows that reach over the rim of the head for three of them, a small spot for DeepLab."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's Grad-CAM glows beside the tumour, and beside the head, even where U-Net's answer (first column) is right; the finer map of DeepLab peaks on it. Three test images: the one that U-Net marks best, one in the middle, and its worst.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks: broad glows that reach over the rim of the head for three of them, a small spot for DeepLab."}}
 published = {TITLES[name]: maps[name]["Grad-CAM as published"] for name in MODELS}
 border = np.asarray(prepared.masks["border"][rows])
 air = 1 - morphology.fill_holes((prepared.images[rows] > 25).astype(np.uint8))
@@ -121,7 +121,7 @@ plotting.saliency_maps(prepared.images[rows], published, outlines, titles=list(c
 # A wrong answer has a map too, and it can look as tidy as that of a right one: a map shows what the answer depends on, and that is always something.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "No map says that the answer is wrong. Six kinds of map of U-Net, for the test image that it marks best, one in the middle, and its worst. Where it marks nothing, its answer for the whole image is explained.", "name": "fig-all-maps"}, "image": {"alt": "Three slices in lines, each under six kinds of map; those of the badly marked slice look no different in kind."}}
-shown = ("gradient", "guided backpropagation", "HiResCAM", "occlusion", "RISE", "attention")
+shown = ("gradient", "integrated gradients", "HiResCAM", "occlusion", "RISE", "attention")
 plotting.saliency_maps(
     prepared.images[rows],
     {method.replace(" ", "\n"): maps["unet"][method] for method in shown},
@@ -208,7 +208,7 @@ of_energy = compared.loc[compared["score"] == "energy", "verdict"]
 def in_most(word, *names):
     found = compared[compared["score"].isin(names)]
     share = found["verdict"].eq(word).groupby([found["map"], found["score"]], sort=False).mean()
-    return ", ".join(dict.fromkeys(share.index.get_level_values("map")[share > 1 / 2])) or "none"
+    return ", ".join(dict.fromkeys(share.index.get_level_values("map")[share > 1 / 2])) or "no method"
 
 
 glue(
@@ -223,7 +223,7 @@ glue(
 plotting.against_controls(compared, {name: SCORES[name] for name in saliency_tables.CONTROLLED})
 
 # %% [markdown]
-# In more than half of the networks, the best control is beaten in deletion by {glue:text}`better_at_deletion`; in any other score by {glue:text}`better_elsewhere`. It beats {glue:text}`worse_at_deletion` in deletion, and {glue:text}`worse_at_insertion` in insertion. (*Stability* is left out: a map that never changes is perfectly stable.)
+# In more than half of the networks, the best control is beaten in deletion by {glue:text}`better_at_deletion`; in the other scores by {glue:text}`better_elsewhere`. It beats {glue:text}`worse_at_deletion` in deletion, and {glue:text}`worse_at_insertion` in insertion. (*Stability* is left out: a map that never changes is perfectly stable.)
 #
 # A beaten map is not useless, but cannot be used for what the control does better. And maps explain the network's mask: where that is wrong, a faithful map must point beside the tumour.
 #
@@ -271,6 +271,7 @@ table(
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The maps of U-Net's answer while its parts are destroyed one after another, from the answer (second line) up to the whole network (last line). Gradients stay on the tumour to the end: they do not show what the network has learned.", "name": "fig-cascade"}, "image": {"alt": "One slice in lines under maps of five methods; in each line, the network is destroyed further. The gradients stay on the tumour, the class activation maps move."}}
 tested = ("gradient", "integrated gradients", "guided backpropagation", "Seg-Grad-CAM", "HiResCAM")
+broken = {"integrated gradients": "integrated\ngradients", "guided backpropagation": "guided back-\npropagation"}
 asked = region.marked_or_whole(unet.probability[first])
 cascade = {"learned": [maps["unet"][method][0] for method in tested]}
 for part, model in randomisation.randomised(unet.model):
@@ -279,7 +280,7 @@ for part, model in randomisation.randomised(unet.model):
 plotting.saliency_maps(
     np.repeat(prepared.images[first], len(cascade), axis=0),
     {
-        method.replace(" ", "\n"): np.stack(stages)
+        broken.get(method, method): np.stack(stages)
         for method, stages in zip(tested, zip(*cascade.values(), strict=True), strict=True)
     },
     titles=list(cascade),

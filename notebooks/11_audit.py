@@ -104,7 +104,7 @@ glue(least_implied=mean_ious["implied"].min(), most_printed=mean_ious["published
 table(mean_ious, "Mean IoU as the study printed it, and as its accuracy and Dice imply it.", digits=4)
 
 # %% [markdown]
-# The study's Dice is averaged over batches, and so is not quite that of pooled pixels. That spoils the arithmetic by {glue:text}`spoilt:.3f` at most, measured where there are masks: in networks trained as published, on their training images.
+# The study's Dice is averaged over batches, and so is not quite that of pooled pixels. That spoils the arithmetic by up to {glue:text}`spoilt:.3f`, measured where there are masks: in networks trained as published, on their training images.
 
 # %% tags=["hide-input"]
 trained_on = np.asarray(prepared.masks["position"][prepared.rows("train")])
@@ -168,7 +168,7 @@ list(zip(images, annotations, strict=True))
 
 # %% tags=["hide-input"]
 slip = checked["pairing"].set_index("split").loc["train"]
-glue(slipped=slip["images"], slipped_dice=slip["label_dice"], slipped_apart=slip["apart"])
+glue(slipped=int(slip["images"]), slipped_dice=slip["label_dice"], slipped_apart=int(slip["apart"]))
 
 # %% [markdown]
 # The lists are equally long, and even `strict=True` is content. Image *c* has a label of *b*. In a longer list, everything between the image with two labels and the image with none slips by one place. The labels of the study's {glue:text}`slipped` images have a mean Dice of {glue:text}`slipped_dice:.2f` with the right ones; {glue:text}`slipped_apart` do not touch them.

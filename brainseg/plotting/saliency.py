@@ -152,7 +152,7 @@ def against_controls(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
         ax.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=8, linespacing=0.95)
     ax.hlines(range(1, len(maps)), 0, len(scores), color="white", lw=2)
     ax.vlines(range(1, len(scores)), 0, len(maps), color="white", lw=2)
-    ax.set_xticks(np.arange(len(scores)) + 0.5, [fill(title, 13) for title in scores.values()])
+    ax.set_xticks(np.arange(len(scores)) + 0.5, [fill(title, 12) for title in scores.values()])
     ax.set_yticks(np.arange(len(maps)) + 0.5, maps)
     ax.tick_params(length=0, labelbottom=False, labeltop=True)
     return figure
