@@ -178,6 +178,33 @@ def recorded_scores(experiment: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[list(COLUMNS)]
 
 
+@cache
+def recorded_provenance(experiment: str) -> pd.DataFrame:
+    """Where the records of an experiment come from: one row per file, by its name.
+
+    Returns:
+        Columns ``run`` (the name of the training), ``seconds`` that it took, ``device``, ``finished``, ``code`` (its
+        fingerprint).
+
+    Raises:
+        BrainsegError: If there is no such experiment, or it is not recorded.
+
+    >>> recorded_provenance("ladder").loc["unet-published-published-0", "run"]
+    'unet-64-8bb77eae-d92437d7'
+    """
+    rows = {}
+    for path in _paths(experiment):
+        content = _read(path, json.loads)
+        about = content["provenance"]
+        same = {name: about[name] for name in ("seconds", "finished", "code")}
+        rows[path.name.removesuffix(".json.gz")] = {
+            "run": content["name"],
+            "device": about["made_with"]["device"],
+            **same,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def _by_model(experiment: str) -> list[dict[str, Any]]:
     contents = [_read(path, json.loads) for path in _paths(experiment)]
     return sorted(contents, key=lambda content: MODELS.index(content["recipe"]["model"]))

@@ -1,23 +1,16 @@
-"""What the chapters say and show in the same way of every model: sentences with the numbers in them, and two figures.
+"""What the chapters say and show in the same way of every model: how it was trained, its numbers, and two figures."""
 
-What is said of a run has the same words whatever its numbers are, and shares as decimals, so that outputs of two
-machines can be compared with one tolerance.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pandas as pd
 
 from brainseg import plotting
-from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
 from brainseg.experiments.recipe import Recipe, Training
-from brainseg.experiments.run import Record, Run
+from brainseg.experiments.run import Run
 from brainseg.experiments.select import common_test
-from brainseg.models import ARCHITECTURES, TITLES, as_input
+from brainseg.models import ARCHITECTURES, as_input
 from brainseg.models.attention import attention_maps
-from brainseg.paper.study import PARAMETERS
-from brainseg.paper.tables import scores_on_test
 from brainseg.plotting.style import Plate
 from brainseg.scores import THRESHOLD
 
@@ -36,17 +29,6 @@ LABELS = {
     "box": "the boxes, paired with the images by their id",
     "border": "the tumours' true borders",
 }
-
-
-def parameters(name: str, published_size: "keras.Model", trained: "keras.Model") -> str:
-    """Say how many parameters a model has at the published size and as it is trained here."""
-    here = published_size.count_params()
-    published = PARAMETERS[name]
-    verdict = "the number that the study printed" if here == published else f"the study printed {published:,}"
-    return (
-        f"At the published size, 128 × 128 pixels and 64 filters at full resolution, {TITLES[name]} has **{here:,}** "
-        f"parameters: {verdict}. As trained for this page it has {trained.count_params():,}."
-    )
 
 
 def protocol(recipe: Recipe) -> Iterator[str]:
@@ -126,25 +108,6 @@ def course(run: Run, background: float) -> dict[str, float]:
     }
 
 
-def training(run: Run, background: float) -> Iterator[str]:
-    """Say how a training went, with the numbers of :func:`course`."""
-    of = course(run, background)
-    yield f"It ran for {of['epochs']} epochs, of at most {run.recipe.epochs}."
-    yield (
-        f"For the first {of['blind']} epochs its validation Dice is below {NOTHING}: it finds no tumour. In epoch "
-        f"{max(of['blind'], 1)} its accuracy is {of['blind_accuracy']:.3f}; a mask without any tumour has "
-        f"{background:.3f}."
-    )
-    yield (
-        f"In the last epoch, Dice is {of['last_training']:.2f} on training and {of['last_validation']:.2f} on "
-        "validation images."
-    )
-    yield (
-        f"Over all epochs the validation mean IoU stays between {of['lowest_iou']:.4f} and {of['highest_iou']:.4f}; "
-        f"half of the background share is {of['half_background']:.4f}."
-    )
-
-
 def finds(run: Run) -> dict[str, float]:
     """Numbers of what a run finds on the test images that have a label, against the labels that it learnt from.
 
@@ -169,32 +132,6 @@ def finds_by_type(run: Run) -> pd.DataFrame:
     return table.rename(columns={"mean": "mean Dice", "size": "images"}).rename_axis("type of tumour")
 
 
-def found(run: Run) -> Iterator[str]:
-    """Say what a run finds on the test images, with the numbers of :func:`finds`."""
-    of = finds(run)
-    yield (
-        f"Per image, Dice against the labels it learnt from is {of['dice']:.2f} on average; the median is "
-        f"{of['median_dice']:.2f}."
-    )
-    yield (
-        f"Its mask does not touch the label at all in a share of {of['missed_share']:.2f} of the {of['tested']} test "
-        "images."
-    )
-    by_type = finds_by_type(run)
-    kinds = [f"{row['mean Dice']:.2f} for {kind} (n = {row['images']:.0f})" for kind, row in by_type.iterrows()]
-    yield f"By type of tumour, where there are {FEWEST} images or more: {', '.join(kinds)}."
-
-
-def on_test(run: Run, prepared: Prepared) -> str:
-    """Say what the study's measures are on the test images."""
-    scores = scores_on_test(run, prepared)
-    return (
-        f"On the test images, the study's measures of this run are: accuracy {scores['accuracy']:.3f}, mean IoU "
-        f"{scores['mean_iou']:.4f}, Dice pooled over batches {scores['dice']:.2f}; Dice per image is "
-        f"{scores['dice_per_image']:.2f} on average."
-    )
-
-
 def gate_maps(run: Run, prepared: Prepared) -> tuple[Plate, dict[str, float]]:
     """Show what the gates let through on a good, a middling and a bad test image, and how far the finest opens.
 
@@ -210,15 +147,6 @@ def gate_maps(run: Run, prepared: Prepared) -> tuple[Plate, dict[str, float]]:
     return plotting.attention_maps(images, truth, maps, dice, kind), means
 
 
-def gates(run: Run, prepared: Prepared) -> tuple[Plate, str]:
-    """The figure of :func:`gate_maps`, and its numbers as a sentence."""
-    figure, of = gate_maps(run, prepared)
-    return figure, (
-        f"Mean opening of gate 1 on the test images: {of['gate_inside']:.2f} inside the labels, "
-        f"{of['gate_outside']:.2f} outside."
-    )
-
-
 def both_ends(published: Run, corrected: Run, prepared: Prepared, count: int = 5) -> Plate:
     """Show the answers of both ends of the ladder to test images that neither has seen, from best to worst."""
     common, runs = common_test(prepared), {"as published": published, "corrected": corrected}
@@ -230,14 +158,3 @@ def both_ends(published: Run, corrected: Run, prepared: Prepared, count: int = 5
         plotting.spread(dice["corrected"], count),
         dice,
     )
-
-
-def recorded(records: Sequence[Record]) -> Iterator[str]:
-    """Say what recorded runs were trained on and with."""
-    sizes = sorted({f"{r.recipe.size} × {r.recipe.size} pixels, width {r.recipe.width}" for r in records})
-    seeds = sorted({record.recipe.seed for record in records})
-    devices = ", ".join(sorted({f"{record.provenance['made_with']['device']}" for record in records}))
-    days = sorted(record.provenance["finished"][:10] for record in records)
-    hours = sum(record.provenance["seconds"] for record in records if record.recipe.postprocessing is None) / 3600
-    yield f"Recorded: the study's images, {'; '.join(sizes)}; seeds: {', '.join(map(str, seeds))}."
-    yield f"{len(records)} results of {hours:.1f} hours of training on {devices}, {days[0]} to {days[-1]}."

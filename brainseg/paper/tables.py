@@ -293,62 +293,6 @@ def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str,
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
-def recorded_and_live(recorded: Iterable[Record], live: Iterable[Record], dataset: str) -> pd.DataFrame:
-    """A network as published and corrected: as recorded on the study's images, and as trained for this page.
-
-    Args:
-        recorded: Runs on the study's images; those of networks that are not among the live ones are left out.
-        live: Runs that a chapter has just asked for.
-        dataset: What these were trained on.
-
-    Returns:
-        One row per run, by network, where its numbers are from, and training. Columns: ``training images`` and ``test
-        images``, the mean Dice against the tumours' borders on the run's own images, the latter with its 95 % interval;
-        ``made with``, the scale, and for recorded runs device and date; ``run``, the name of a recorded run, and of
-        another one the recipe's, because the run's own changes with the computer.
-    """
-    asked = by_step(live)
-    images = {"phantom": "phantom", "tumorseg": "the study's images"}[dataset]
-    sides = {"recorded: the study's images": by_step(recorded), f"live: {images}": asked}
-    rows = [
-        {
-            "network": TITLES[model],
-            "numbers": numbers,
-            "trained as": step,
-            "training images": f"{collect([record], 'border_dice', 'train')['value'].mean():.2f}",
-            "test images": str(bootstrap_mean(collect([record], "border_dice"))),
-            "made with": _scale(record.recipe) if results is asked else _made(record),
-            "run": record.recipe.id if results is asked else record.name,
-        }
-        for model in asked
-        for numbers, results in sides.items()
-        for step in ("published", "corrected")
-        for record in results.get(model, {}).get(step, [])
-    ]
-    return pd.DataFrame(rows).set_index(["network", "numbers", "trained as"])
-
-
-def log_and_recorded(model: str, records: Iterable[Record]) -> pd.DataFrame:
-    """The last line of the study's log of a network, and below it those of the records of its training as published.
-
-    Returns:
-        One row per log, by ``log`` (of the study, or the scale of a run) and ``run`` (its name). Columns, by measure:
-        ``training`` and ``validation``, shares from 0 to 1.
-
-    >>> log_and_recorded("unet", [])["Dice"].to_numpy().tolist()
-    [[0.3624, 0.3906]]
-    """
-    runs = by_step(records).get(model, {}).get("published", [])
-    lines = {("the study", ""): published_last_epoch().loc[model]}
-    lines |= {(_scale(run.recipe), run.name): run.history.iloc[-1] for run in runs}
-    columns = {
-        (title, side): {name: line[f"{prefix}{measure}"] for name, line in lines.items()}
-        for measure, title in MEASURES.items()
-        for side, prefix in {"training": "", "validation": "val_"}.items()
-    }
-    return pd.DataFrame(columns).rename_axis(["log", "run"])
-
-
 def logs(model: str, records: Iterable[Record]) -> pd.DataFrame:
     """What the study published of a network, and the last epochs of its log and of recorded trainings as published.
 
@@ -391,36 +335,11 @@ def outlines(model: str, records: Iterable[Record]) -> pd.DataFrame:
     return table.set_axis(pd.MultiIndex.from_tuples(rows, names=["trained", "size"]))
 
 
-def run_names(results: Steps | Kinds) -> pd.DataFrame:
-    """The last parts of the names of the runs behind a table: one row per step or kind, one column per model."""
-    names = {
-        TITLES[model]: {
-            STEPS.get(kind or "", kind or "none"): ", ".join(record.name.split("-")[3] for record in records)
-            for kind, records in kinds.items()
-        }
-        for model, kinds in results.items()
-    }
-    return pd.DataFrame(names).fillna("").rename_axis("run")
-
-
 def _reported(recipe: Recipe, record: Record) -> float:
     if recipe.scoring == "published":
         return float(record.history["dice"].iloc[-1])
     return float(record.scores.loc[record.scores["split"] == "test", "dice"].mean())
 
 
-def _made(record: Record) -> str:
-    about = record.provenance
-    return f"{_scale(record.recipe)}, {about['made_with']['device']}, {about['finished'][:10]}"
-
-
 def _size(recipe: Recipe) -> str:
     return f"{recipe.size} px, {recipe.width} filters"
-
-
-def _scale(recipe: Recipe) -> str:
-    sizes = (recipe.size, recipe.width, recipe.batch_size, recipe.images_per_epoch, recipe.scale_epochs)
-    for scale in SCALES.values():
-        if sizes == (scale.size, scale.width, scale.batch_size, scale.images_per_epoch, scale.epochs):
-            return scale.name
-    return f"{recipe.size} px, width {recipe.width}"

@@ -20,7 +20,7 @@ LIVE = "run = workspace.run(recipe)"
         ([LIVE, "import tables", "tables.summary(run)", "tables.published()"], [True, False, True, False]),
         ([LIVE, "[run for run in recorded('a')]", "[run for run in (1, 2)]"], [True, False, False]),
         (["study = recorded_runs('ladder')", "study"], [False, False]),
-        ([LIVE, "recorded_and_live(recorded_at_every_scale(), [run])"], [True, False]),
+        ([LIVE, "beside(recorded_at_every_scale(), [run])"], [True, False]),
         (["while x := workspace.result(recipe):\n    pass", "x"], [True, True]),
     ],
 )
@@ -33,11 +33,3 @@ def test_chapters_without_networks_descend_from_none() -> None:
         sources = [cell.source for cell in read_chapter(script).cells if cell.cell_type == "code"]
         asks = any("workspace.run(" in source or "workspace.result(" in source for source in sources)
         assert any(answered(sources)) == asks, script.stem
-
-
-def test_a_cell_that_shows_recorded_and_live_numbers_together_is_compared_exactly() -> None:
-    sources = [
-        cell.source for cell in read_chapter(REPOSITORY / "notebooks" / "02_unet.py").cells if cell.cell_type == "code"
-    ]
-    (joined,) = (live for source, live in zip(sources, answered(sources), strict=True) if "recorded_and_live" in source)
-    assert not joined

@@ -1,3 +1,4 @@
+import gzip
 import json
 from pathlib import Path
 
@@ -56,6 +57,10 @@ def test_the_page_says_when_how_long_on_what_and_from_what(folder: Path, tmp_pat
     assert "| unet, `unet-64-one-two` | 3 | 62 | 2026-01-02 03:00 | A processor | `01234567` |" in lines
     chapter = next(line for line in lines if line.startswith("| [](/notebooks/01"))
     assert chapter.startswith("| [](/notebooks/01_data) | 2026-01-02 03:04 | 12 | cell-07, 4 s | 2 files, `")
+    record = next(line for line in lines if line.startswith("| `unet-corrected-published-0` "))
+    path = REPOSITORY / "results/tumorseg-small-ladder/unet-corrected-published-0.json.gz"
+    content = json.loads(gzip.decompress(path.read_bytes()))
+    assert record.split(" | ")[1:3] == [f"`{content['name']}`", f"{content['provenance']['seconds']:.0f}"]
 
 
 def test_the_packages_that_are_shown_are_all_in_the_lock() -> None:

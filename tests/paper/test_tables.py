@@ -15,7 +15,7 @@ from brainseg.experiments.recorded import recorded_runs
 from brainseg.experiments.run import Record
 from brainseg.experiments.select import by_attention, by_step, change
 from brainseg.fingerprint import resource
-from brainseg.models import MODELS, TITLES
+from brainseg.models import MODELS
 from brainseg.paper import tables
 from tests.records import SMALL, record
 
@@ -31,13 +31,6 @@ def climbed() -> dict[str, dict[str, list[Record]]]:
             if step != "scored":  # shares the run of the step before
                 records.append(record(recipe if recipe.postprocessing else recipe.trained, 0.2 + 0.1 * place))
     return by_step(records)
-
-
-def live(model: str, step: str) -> Record:
-    """A recorded run of the step as if it had been trained at the scale quick, on masks that it finds exactly."""
-    record = by_step(LADDER)[model][step][0]
-    scores = record.scores.assign(border_dice=1.0)
-    return replace(record, name=f"{step}-live", recipe=ladder(model, SCALES["quick"])[step].trained, scores=scores)
 
 
 def content_of(model: str, step: str) -> Any:
@@ -142,45 +135,6 @@ def test_model_differences_are_those_of_the_means(climbed: dict[str, dict[str, l
     assert table["mean"].abs().max() == pytest.approx(0)
 
 
-def test_recorded_and_live_stand_in_one_table_with_marks_and_names() -> None:
-    asked = [live("unet", "corrected"), live("unet", "published")]
-    table = tables.recorded_and_live(LADDER, asked, "phantom").reset_index()
-    assert table["network"].unique().tolist() == ["U-Net"]
-    assert table["trained as"].tolist() == ["published", "corrected"] * 2
-    assert table["numbers"].tolist() == ["recorded: the study's images"] * 2 + ["live: phantom"] * 2
-    assert table["made with"][0].startswith("small, ")
-    assert table["made with"][2:].tolist() == ["quick", "quick"]
-    recipes = ladder("unet", SCALES["quick"])
-    assert table["run"][2:].tolist() == [recipes[step].trained.id for step in ("published", "corrected")]
-    assert set(table["test images"][2:]) == {"1.00 [1.00, 1.00]"}
-
-
-@pytest.mark.parametrize("step", ["published", "corrected"])
-def test_numbers_of_a_recorded_run_are_those_of_its_file(step: str) -> None:
-    content = content_of("segnet", step)
-    dice: dict[str, list[float]] = {}
-    for split, value in zip(content["scores"]["split"], content["scores"]["border_dice"], strict=True):
-        dice.setdefault(split, []).extend([] if value is None else [value])
-    table = tables.recorded_and_live(LADDER, [live("segnet", "corrected")], "tumorseg").xs(step, level="trained as")
-    row = table.iloc[0]
-    assert row["run"] == content["name"]
-    assert row["training images"] == f"{np.mean(dice['train']):.2f}"
-    assert row["test images"].startswith(f"{np.mean(dice['test']):.2f} [")
-    about = content["provenance"]
-    assert row["made with"] == f"small, {about['made_with']['device']}, {about['finished'][:10]}"
-
-
-def test_logs_of_recorded_runs_as_published_stand_below_that_of_the_study() -> None:
-    content = content_of("segnet", "published")
-    table = tables.log_and_recorded("segnet", LADDER)
-    assert table.index.tolist() == [("the study", ""), ("small", content["name"])]
-    measures = {"accuracy": "accuracy", "mean IoU": "mean_iou", "Dice": "dice"}
-    for title, measure in measures.items():
-        assert table[title, "training"].iloc[1] == content["history"][measure][-1]
-        assert table[title, "validation"].iloc[1] == content["history"][f"val_{measure}"][-1]
-    assert table["Dice", "validation"].iloc[0] == 0.0444
-
-
 def test_what_the_study_published_stands_above_recorded_logs() -> None:
     content = content_of("segnet", "published")
     table = tables.logs("segnet", LADDER)
@@ -205,22 +159,3 @@ def test_outlines_are_scored_on_the_own_images_of_a_run() -> None:
         train, test = (np.mean([dice for side, dice in pairs if side == split]) for split in ("train", "test"))
         assert row["training"] == pytest.approx(train)
         assert row["test [95 % interval]"].startswith(f"{test:.2f} [")
-
-
-def test_a_scale_without_a_name_is_told_by_its_sizes() -> None:
-    record = live("deeplab", "corrected")
-    record = replace(record, recipe=replace(record.recipe, size=96, width=4))
-    table = tables.recorded_and_live([], [record], "tumorseg").reset_index()
-    assert table.loc[0, "numbers"] == "live: the study's images"
-    assert table.loc[0, "made with"] == "96 px, width 4"
-
-
-def test_every_recorded_table_can_be_traced_to_its_runs() -> None:
-    names = {record.name.split("-")[3] for record in LADDER}
-    table = tables.run_names(by_step(LADDER))
-    assert list(table.columns) == [TITLES[model] for model in MODELS]
-    assert set(table.index) <= set(STEPS.values())
-    assert set(table.to_numpy().ravel()) - {""} == names
-    kinds = tables.run_names(by_attention(recorded_runs("attention")))
-    assert kinds.loc["gate", "Modified DeepLab"] == ""
-    assert kinds.loc["none"].str.len().eq(8).all()

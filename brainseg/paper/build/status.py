@@ -1,4 +1,4 @@
-"""The status page: when, how long, from what and on what each chapter of this copy of the book was executed."""
+"""The status page: from what, when, how long and on what chapters, networks and records were made."""
 
 import hashlib
 import json
@@ -7,6 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from brainseg.experiments.matrix import Matrix, read_matrix
+from brainseg.experiments.recorded import recorded_provenance
 from brainseg.paper.build.markdown import table
 
 PACKAGES = (
@@ -33,6 +35,7 @@ def status(folder: Path, prepared: Path, lock: Path) -> str:
             ("Chapter", "Executed, UTC", "Seconds", "Slowest cell", "Made from"), map(_chapter, chapters)
         ),
         "Training runs": table(("Run", "Epochs", "Seconds", "Finished, UTC", "Computed on", "Commit"), map(_run, runs)),
+        "Recorded experiments": "\n\n".join(_recorded(one) for one in read_matrix().values() if one.recorded),
         "Versions": table(("Package", "Version"), ((name, version(name)) for name in PACKAGES)),
     }
     return "\n".join(f"## {title}\n\n{text}\n" for title, text in parts.items())
@@ -79,6 +82,20 @@ def _run(run: Mapping[str, Any]) -> Iterator[str]:
     yield _time(made["finished"])
     yield str(made["made_with"]["device"])
     yield _commit(made["commit"])
+
+
+def _recorded(experiment: Matrix) -> str:
+    """The records of an experiment, folded below a line about all of them."""
+    made = recorded_provenance(experiment.name)
+    rows = (
+        (f"`{record}`", f"`{row['run']}`", f"{row['seconds']:.0f}", _time(row["finished"]), f"`{row['code'][:8]}`")
+        for record, row in made.iterrows()
+    )
+    hours = made.drop_duplicates("run")["seconds"].sum() / 3600
+    line = f"{experiment.about}: {len(made)} records in `results/{experiment.folder}`, {hours:.1f} hours of training"
+    devices = ", ".join(sorted(set(made["device"])))
+    head = ("Record", "Training", "Seconds", "Finished, UTC", "Code")
+    return f"::::{{dropdown}} {experiment.name}\n{line} on {devices}.\n\n{table(head, rows)}\n::::"
 
 
 def _commit(name: str) -> str:
