@@ -383,10 +383,139 @@ table(
 #
 # ## Exercises
 #
-# 1. Dice and IoU of one image are tied: $\text{Dice} = 2\,\text{IoU} / (1 + \text{IoU})$. Check it on one row of `report.images`. Is it also true of the means in the
-#    table of agreement? Why not?
-# 2. A box fits an ellipse so tightly that it touches it on all four sides. Which share of the box is ellipse? Compare it with the measured share:
-#    how much of the margin is due to loose boxes, how much to corners?
-# 3. Move the image without annotations to the front of the list. How many images get another image's label now?
-# 4. Deal out patients instead of slices: write a function that puts each patient into one split, with shares of $70 : 20 : 10$. How close to these shares can
-#    you get, and what happens to the tumour types?
+# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+
+# %% tags=["hide-input"]
+import numpy as np
+
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### From Dice to IoU and back
+#
+# *Easy, ten minutes.* Dice and IoU of one image are tied: $\text{Dice} = 2\,\text{IoU} / (1 + \text{IoU})$. Write `iou_of(dice)`. It holds for every row of `report.images`. Does it hold for means? Put into
+# `gap` the mean of the column `iou`, minus what `iou_of` makes of the mean of the column `dice`.
+
+
+# %% tags=["hide-input", "solution"]
+def iou_of(dice):
+    """IoU of an image with this Dice."""
+    ### BEGIN SOLUTION
+    return dice / (2 - dice)
+    ### END SOLUTION
+
+
+### BEGIN SOLUTION
+gap = report.images["iou"].mean() - iou_of(report.images["dice"].mean())
+# It is above zero: the curve from Dice to IoU bends upwards, so the mean of its values lies above its value at the mean.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert np.isclose(iou_of(1), 1) and np.isclose(iou_of(0), 0), (
+    "both are one for equal masks, zero for masks that do not touch"
+)
+### BEGIN HIDDEN TESTS
+compared_rows = report.images.dropna(subset=["dice", "iou"])
+assert np.allclose(compared_rows["dice"].map(iou_of), compared_rows["iou"], atol=1e-6)
+mean_dice = compared_rows["dice"].mean()
+assert np.isclose(gap, compared_rows["iou"].mean() - mean_dice / (2 - mean_dice), atol=1e-6)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### How tight is a box
+#
+# *Medium, fifteen minutes.* A box leaves room for two reasons: it can be loose, and a tumour has no corners. Write `tight(border)`, which returns the mask of the smallest box around a border's mask. Then put into
+# `looseness` the share of the study's own box of image `chosen_row` that lies outside of the smallest one.
+
+# %% tags=["hide-input"]
+overlapping = train[(prepared.masks["box"][train] & prepared.masks["border"][train]).any(axis=(1, 2))]
+chosen_row = overlapping[drawn(variant, len(overlapping), "row")]
+
+
+# %% tags=["hide-input", "solution"]
+def tight(border):
+    """Mask of the smallest box around a mask, which is not empty."""
+    ### BEGIN SOLUTION
+    rows, columns = np.flatnonzero(border.any(axis=1)), np.flatnonzero(border.any(axis=0))
+    smallest = np.zeros_like(border)
+    smallest[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 1
+    return smallest
+    ### END SOLUTION
+
+
+### BEGIN SOLUTION
+own_box = np.asarray(prepared.masks["box"][chosen_row]) > 0
+looseness = np.mean(~(tight(prepared.masks["border"][chosen_row]) > 0)[own_box])
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert tight(np.eye(3, dtype=int)).tolist() == [[1, 1, 1]] * 3, "the smallest box around a diagonal is the whole square"
+### BEGIN HIDDEN TESTS
+places = np.argwhere(np.asarray(prepared.masks["border"][chosen_row]))
+(above, left), (below, right) = places.min(axis=0), places.max(axis=0)
+assert tight(np.asarray(prepared.masks["border"][chosen_row])).sum() == (below - above + 1) * (right - left + 1)
+shared = np.asarray(prepared.masks["box"][chosen_row])[above : below + 1, left : right + 1].sum()
+assert np.isclose(looseness, 1 - shared / np.asarray(prepared.masks["box"][chosen_row]).sum(), atol=1e-6)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### One label too many
+#
+# *Medium, fifteen minutes.* Write `slipped(counts)`: `counts` has the number of labels of each image, in the order of the list, as many labels as images in all. How many images get another image's label if the two lists are
+# walked side by side? Then try it: where must the image without a label stand for the most harm, and where for the least?
+
+
+# %% tags=["hide-input", "solution"]
+def slipped(counts):
+    """How many images get the label of another one."""
+    ### BEGIN SOLUTION
+    owners = np.repeat(np.arange(len(counts)), counts)
+    return int(np.sum(owners != np.arange(len(counts))))
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert slipped([1, 1, 1]) == 0, "nothing slips where every image has one label"
+assert slipped([1, 2, 0, 1]) == 1, "the third image gets the second label of the second"
+### BEGIN HIDDEN TESTS
+for place in range(5):
+    listed = np.insert(np.ones(4 + drawn(variant, 9, "length"), int), 2, 2).tolist()
+    listed.insert(place, 0)
+    given = [owner for owner, count in enumerate(listed) for _ in range(count)]
+    assert slipped(listed) == sum(owner != image for image, owner in enumerate(given))
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Deal out patients
+#
+# *Hard, thirty minutes.* Write `dealt(patients, shares)`: `patients` has the patient of each slice, `shares` the share of each split, by name. It returns the split of each slice, as a list, so that no patient is in two splits and
+# each split's share of the *slices* is within `0.05` of what was asked. What else should be alike in the splits?
+
+
+# %% tags=["hide-input", "solution"]
+def dealt(patients, shares):
+    """The split of each slice, whole patients together."""
+    ### BEGIN SOLUTION
+    sizes = pd.Series(patients).value_counts(kind="stable")
+    left = {split: share * len(patients) for split, share in shares.items()}
+    split_of = {}
+    for patient, size in sizes.items():  # the largest first, each to the split that lacks most
+        split_of[patient] = max(left, key=left.get)
+        left[split_of[patient]] -= size
+    return [split_of[patient] for patient in patients]
+    # The types of tumour should be alike, too, and so should whatever else decides how hard a slice is.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+asked_shares = {"train": 0.7, "valid": 0.2, "test": 0.1}
+of_patients = prepared.table["patient"].tolist()
+assert len(dealt(of_patients, asked_shares)) == len(of_patients), "one split for each slice"
+### BEGIN HIDDEN TESTS
+for asked_of in (asked_shares, {"one": 0.5, "other": 0.5}):
+    found_splits = pd.Series(dealt(of_patients, asked_of))
+    assert found_splits.groupby(of_patients).nunique().max() == 1
+    assert (found_splits.value_counts(normalize=True) - pd.Series(asked_of)).abs().max() < 0.05
+### END HIDDEN TESTS

@@ -228,8 +228,124 @@ narrate.both_ends(run, corrected, prepared)
 #
 # ## Exercises
 #
-# 1. Train without gates: `workspace.run(workspace.recipe("unet", attention=None))`. Is the difference in Dice larger than that
-#    between two seeds?
-# 2. The network hedges at the corners of a box. Plot the mean of `run.probability` over the test images after shifting each so that its label is in the
-#    middle. What shape do you get?
-# 3. Raise the threshold from one half to `0.9`, and lower it to `0.1`. Which of accuracy, mean IoU and Dice change, and why?
+# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### Move the threshold
+#
+# *Medium, fifteen minutes.* Raise the threshold from one half, and lower it. Write `scores_at(probability, truth, threshold)`, which returns the accuracy of all pixels and the mean Dice of the images, in this order, when what *exceeds* the threshold
+# is called tumour. Which of the two moves, and why? And why does the mean IoU of the study not move at all?
+
+# %% tags=["hide-input"]
+import numpy as np
+
+from brainseg.scores import metrics
+
+test_probability, test_truth = run.probability[test], np.asarray(prepared.masks[recipe.mask][test])
+
+
+# %% tags=["hide-input", "solution"]
+def scores_at(probability, truth, threshold):
+    """Accuracy of all pixels, and mean Dice of the images, at a threshold."""
+    ### BEGIN SOLUTION
+    answer = np.asarray(probability) > threshold
+    return np.mean(answer == (truth > 0)), np.nanmean(metrics.dice(answer, truth))
+    # Dice moves: it looks at tumour pixels alone, and nearly all of the others stay what they were, so accuracy hardly does.
+    # The study's mean IoU is given probabilities, cuts off their decimals, and so never sees a threshold.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert np.allclose(scores_at(np.array([[[0.2, 0.8]]]), np.array([[[0, 1]]]), 0.5), 1), "a right answer"
+### BEGIN HIDDEN TESTS
+for threshold in (0.1, 0.5, 0.6 + 0.01 * drawn(variant, 30, "threshold")):
+    cut = test_probability > threshold
+    overlap, areas = (cut & (test_truth > 0)).sum(axis=(1, 2)), cut.sum(axis=(1, 2)) + test_truth.sum(axis=(1, 2))
+    dice_then = np.mean(2 * overlap[areas > 0] / areas[areas > 0])
+    assert np.allclose(
+        scores_at(test_probability, test_truth, threshold), [np.mean(cut == test_truth), dice_then], atol=1e-4
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The average answer
+#
+# *Hard, twenty minutes.* The network hedges at the corners of a box. Write `centred(probability, truth)`: shift each answer, around the edges if need be, so that the middle of its label comes to the middle of the image, and return the mean of all answers.
+# The middle of a label is the mean place of its pixels, rounded down; that of an image of $h$ rows is row $h / 2$. Images without a label are left out. What shape do you get?
+
+
+# %% tags=["hide-input", "solution"]
+def centred(probability, truth):
+    """Mean of the answers, each shifted so that its label is in the middle."""
+    ### BEGIN SOLUTION
+    middle = np.array(truth.shape[1:]) // 2
+    shifted = [
+        np.roll(answer, tuple(middle - np.argwhere(label).mean(axis=0).astype(int)), axis=(0, 1))
+        for answer, label in zip(probability, truth, strict=True)
+        if label.any()
+    ]
+    return np.mean(shifted, axis=0)
+    # A rounded hill: sure in the middle, unsure where a hand may have ended the box, least sure at the corners.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert centred(test_probability, test_truth).shape == test_truth.shape[1:], "one image"
+### BEGIN HIDDEN TESTS
+corner, spot = np.zeros((2, 8, 8)), np.zeros((2, 8, 8), int)
+spot[0, drawn(variant, 8, "spot"), 1] = spot[1, 6, 7] = 1
+corner[spot > 0] = 0.5
+assert np.isclose(centred(corner, spot)[4, 4], 0.5) and np.isclose(centred(corner, spot).sum(), 0.5)
+average = centred(test_probability, test_truth)
+assert np.isclose(average.sum(), test_probability[test_truth.any(axis=(1, 2))].sum(axis=(1, 2)).mean(), rtol=1e-4)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### What a gate costs
+#
+# *Medium, fifteen minutes.* Look at `attention_gate` above. Write `gate_parameters(skip, signal, channels)`, the number of its parameters when the skip connection has `skip` channels, the decoder's signal has `signal`, and the
+# gate works with `channels`. How many per cent of U-Net's parameters are in its four gates?
+
+
+# %% tags=["hide-input", "solution"]
+def gate_parameters(skip, signal, channels):
+    """Weights and biases of an attention gate."""
+    ### BEGIN SOLUTION
+    return (skip + 1) * channels + (signal + 1) * channels + channels + 1
+    # About one per cent: the convolutions of a gate look at one place each, the others at nine.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert gate_parameters(1, 1, 1) == 6, "three weights and three biases"
+### BEGIN HIDDEN TESTS
+finest = [
+    weight.shape for layer in published_size.layers if layer.name.startswith("gate_1") for weight in layer.weights
+]
+assert gate_parameters(64, 64, 32) == sum(int(np.prod(shape)) for shape in finest)
+wide = 8 + drawn(variant, 99, "channels")
+assert gate_parameters(wide, 2 * wide, 5) == 5 * wide + 10 * wide + 5 + 5 + 5 + 1
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Plan the experiment
+#
+# *Medium, fifteen minutes.* You want to know whether gates help U-Net: `workspace.recipe("unet", attention=None)` is the same network without. Nothing is trained here. Write down, in at most ten sentences, which networks you would train,
+# how often, what you would measure on which images, and which result would change your mind.
+
+# %% [markdown] tags=["rubric"]
+# :::{dropdown} What a good answer says
+# A point each; four of six are a good answer.
+#
+# - Both networks are trained with several seeds: two trainings of one network differ, too, and that is the yardstick.
+# - Everything else is the same: images, splits, epochs, and the seeds are paired.
+# - What is measured is a score per image against borders, on patients that neither has seen.
+# - The difference has an interval, over patients rather than over slices.
+# - How large a difference would matter is said beforehand.
+# - It says what would count against gates, and that *cannot tell* is a result.
+# :::

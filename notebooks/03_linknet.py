@@ -213,7 +213,114 @@ narrate.both_ends(run, corrected, prepared)
 #
 # ## Exercises
 #
-# 1. Make the sum weighted: multiply the skip by one trainable number per level. What would you expect these numbers to become? Which part of the
-#    attention gate already does this?
-# 2. Train U-Net and LinkNet with three seeds each. Is the difference between the models larger than that between the seeds?
-# 3. How large would a LinkNet be whose decoder blocks are those of the paper: $1 \times 1$ to a quarter of the channels, transposed $3 \times 3$, $1 \times 1$?
+# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### What a sum saves
+#
+# *Easy, ten minutes.* A decoder block begins with a {term}`convolution` of `kernel` by `kernel` places, from what is merged to `channels` filters. Both things that are merged have `channels` channels. Write
+# `saved(channels, kernel)`: how many parameters does that convolution save if they are added and not concatenated?
+
+
+# %% tags=["hide-input", "solution"]
+def saved(channels, kernel):
+    """Parameters that the first convolution after a merge saves by a sum."""
+    ### BEGIN SOLUTION
+    return kernel**2 * channels * channels
+    # Concatenated it has 2 * channels inputs, added it has channels; biases are the same.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert saved(1, 1) == 1, "one weight for each place, input and filter"
+### BEGIN HIDDEN TESTS
+assert sum(saved(64 * 2**level, 3) for level in range(4)) == heavier - lighter
+many, side = 3 + drawn(variant, 50, "channels"), 1 + 2 * drawn(variant, 4, "kernel")
+assert saved(many, side) == side**2 * 2 * many * many - side**2 * many * many
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The decoder block of the paper
+#
+# *Medium, fifteen minutes.* LinkNet's own decoder block is slim: a convolution with one place to a quarter of the input's channels, a transposed one with $3 \times 3$ places that keeps this number, and one with a single place to the output's channels. Write
+# `slim(inputs, outputs)`, its number of parameters, with biases and without normalisation. `inputs` is a multiple of four.
+
+
+# %% tags=["hide-input", "solution"]
+def slim(inputs, outputs):
+    """Weights and biases of LinkNet's decoder block."""
+    ### BEGIN SOLUTION
+    quarter = inputs // 4
+    return (inputs + 1) * quarter + (9 * quarter + 1) * quarter + (quarter + 1) * outputs
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert slim(4, 1) == 17, "five parameters, ten, and two"
+### BEGIN HIDDEN TESTS
+from brainseg.backend import keras
+
+given_channels, wanted_channels = 4 * (1 + drawn(variant, 30, "inputs")), 1 + drawn(variant, 60, "outputs")
+block = keras.Sequential(
+    [
+        keras.layers.Input((8, 8, given_channels)),
+        keras.layers.Conv2D(given_channels // 4, 1),
+        keras.layers.Conv2DTranspose(given_channels // 4, 3, strides=2),
+        keras.layers.Conv2D(wanted_channels, 1),
+    ]
+)
+assert slim(given_channels, wanted_channels) == block.count_params()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Two networks or two trainings
+#
+# *Medium, twenty minutes.* `seeds_of` has the mean Dice of two networks on the study's images, trained with care, for several seeds. Put into `between` the difference of their means over the seeds, the first column minus the second,
+# and into `within` the larger of the two ranges, largest minus smallest. Which is larger, and what follows?
+
+# %% tags=["hide-input"]
+from itertools import combinations
+
+from brainseg.experiments import select
+from brainseg.experiments.recorded import recorded_runs
+
+by_seed = tables.seed_table(select.by_step(recorded_runs("seeds")), "corrected").drop(columns="range").T
+pairs = list(combinations(by_seed.columns, 2))
+seeds_of = by_seed[list(pairs[drawn(variant, len(pairs), "pair") if variant else 0])]
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+between = seeds_of.mean().iloc[0] - seeds_of.mean().iloc[1]
+within = (seeds_of.max() - seeds_of.min()).max()
+# A difference that is not larger than what another seed changes can be one of trainings, and not of networks.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert within >= 0, "a range is never negative"
+### BEGIN HIDDEN TESTS
+one_network, other_network = (values.dropna().tolist() for _, values in seeds_of.items())
+by_hand = sum(one_network) / len(one_network) - sum(other_network) / len(other_network)
+assert abs(between - by_hand) < 1e-6
+assert abs(within - max(max(values) - min(values) for values in (one_network, other_network))) < 1e-6
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### A sum with weights
+#
+# *Medium, fifteen minutes.* Suppose that each level had one trainable number, and the skip connection were multiplied by it before it is added. What would you expect these numbers to become? Which part of the attention gate does this already, and what can the gate
+# do that the number cannot? Five sentences are enough.
+
+# %% [markdown] tags=["rubric"]
+# :::{dropdown} What a good answer says
+# A point each; three of four are a good answer.
+#
+# - Nothing forces the number to mean anything: the convolutions before and after can undo any factor but zero.
+# - So its value alone does not say how much the network uses the skip connection.
+# - The gate multiplies the skip connection, too, by a number between zero and one.
+# - The gate's number differs from place to place and from image to image, because it is computed from both inputs.
+# :::

@@ -247,6 +247,134 @@ narrate.both_ends(run, corrected, prepared)
 #
 # ## Exercises
 #
-# 1. Validate on the split `valid` instead (the field `validation` of the training preset). How do the validation curves change?
-# 2. Count with `check(workspace.dataset.root)` of `brainseg.data.check`: how many images of the last fifth show a patient who is also in the first four fifths?
-# 3. Where do running averages of batch normalisation start, and how many batches does it take at a momentum of `0.99` until they have forgotten half of it?
+# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### Half forgotten
+#
+# *Easy, ten minutes.* A running average of {term}`batch normalisation` keeps the share `momentum` of itself with every batch. Write `batches(momentum, share)`: after how many batches has it forgotten at least the share `share` of what it started from?
+# How many are they at a momentum of `0.99` for one half, and how many batches has an epoch here?
+
+# %% tags=["hide-input"]
+import math
+
+import numpy as np
+
+
+# %% tags=["hide-input", "solution"]
+def batches(momentum, share):
+    """Batches until a running average has forgotten that share of its start."""
+    ### BEGIN SOLUTION
+    return math.ceil(math.log(1 - share) / math.log(momentum))
+    # 69 at 0.99: several epochs, if an epoch has only a few batches. Until then predictions use what was never measured.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert batches(0.5, 0.5) == 1, "half is kept, so half is forgotten after one batch"
+### BEGIN HIDDEN TESTS
+kept_share = 0.8 + 0.001 * drawn(variant, 190, "momentum")
+for forgotten in (0.3, 0.5, 0.9):
+    counted, left_over = 0, 1.0
+    while 1 - left_over < forgotten:
+        left_over, counted = left_over * kept_share, counted + 1
+    assert batches(kept_share, forgotten) == counted
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Known patients in the last fifth
+#
+# *Medium, fifteen minutes.* Write `known(patients, share)`: `patients` has the patient of each training image in the order of the list. How many of the last `share` of them, from place `int(len(patients) * (1 - share))` on, show a patient who is also among
+# the images before?
+
+
+# %% tags=["hide-input", "solution"]
+def known(patients, share):
+    """Images of the last share whose patient is among those before."""
+    ### BEGIN SOLUTION
+    first_held = int(len(patients) * (1 - share))
+    before = set(patients[:first_held])
+    return sum(patient in before for patient in patients[first_held:])
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert known(["a", "b", "c", "a"], 0.25) == 1, "the last image is of patient a, who is the first, too"
+### BEGIN HIDDEN TESTS
+in_order = prepared.table["patient"].iloc[prepared.rows("train")].tolist()
+for part in (0.2, 0.1 + 0.01 * drawn(variant, 30, "share")):
+    cut_at = int(len(in_order) * (1 - part))
+    assert known(in_order, part) == int(pd.Series(in_order[cut_at:]).isin(in_order[:cut_at]).sum())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### What a perfect network would score
+#
+# *Medium, fifteen minutes.* A perfect network draws the right box of every image. Put into `ceiling` the mean Dice per image that it gets on this chapter's `validation` images, where some labels are of other images. The right boxes are `prepared.masks["box"]`, the labels
+# of the published pairing `prepared.masks["position"]`.
+
+# %% tags=["hide-input", "solution"]
+from brainseg.scores import metrics
+
+### BEGIN SOLUTION
+right, labels = (np.asarray(prepared.masks[kind][validation]) for kind in ("box", "position"))
+ceiling = np.nanmean(metrics.dice(right, labels))
+# The labels of the published pairing also went through a JPEG file and a closing, so that even a right one is not quite the box.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert 0 < ceiling < 1, "some labels are right, and some are not"
+### BEGIN HIDDEN TESTS
+boxes_there = np.asarray(prepared.masks["box"][validation]) > 0
+labels_there = np.asarray(prepared.masks["position"][validation]) > 0
+pixels_there = boxes_there.sum(axis=(1, 2)) + labels_there.sum(axis=(1, 2))
+each_dice = 2 * (boxes_there & labels_there).sum(axis=(1, 2))[pixels_there > 0] / pixels_there[pixels_there > 0]
+assert abs(ceiling - each_dice.mean()) < 1e-4
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The memory that is missing
+#
+# *Hard, thirty minutes.* SegNet's own way to enlarge: write `pooled(features)`, which returns the largest value of each two by two places of a feature map and where it was, and `unpooled(values, places, shape)`, which puts the values back there, with zeros elsewhere. Say the
+# places as you like; rows and columns are even. Of equal values, take the first.
+
+
+# %% tags=["hide-input", "solution"]
+def pooled(features):
+    """Largest value of each two by two places, and where it was."""
+    ### BEGIN SOLUTION
+    height, width = features.shape
+    windows = features.reshape(height // 2, 2, width // 2, 2).swapaxes(1, 2).reshape(height // 2, width // 2, 4)
+    return windows.max(axis=2), windows.argmax(axis=2)
+    ### END SOLUTION
+
+
+def unpooled(values, places, shape):
+    """A map of that shape with the values at their places."""
+    ### BEGIN SOLUTION
+    windows = np.zeros((*values.shape, 4), values.dtype)
+    np.put_along_axis(windows, places[..., np.newaxis], values[..., np.newaxis], axis=2)
+    return windows.reshape(*values.shape, 2, 2).swapaxes(1, 2).reshape(shape)
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+small_map = np.array([[1.0, 2.0], [4.0, 3.0]])
+assert pooled(small_map)[0].tolist() == [[4.0]], "the largest of four"
+assert unpooled(*pooled(small_map), small_map.shape).tolist() == [[0.0, 0.0], [4.0, 0.0]], "it goes back to its place"
+### BEGIN HIDDEN TESTS
+random_map = np.random.default_rng(variant).random((6, 10))
+back = unpooled(*pooled(random_map), random_map.shape)
+assert back.shape == random_map.shape and np.count_nonzero(back) == 15
+assert np.array_equal(back[back > 0], random_map[back > 0])
+assert all(
+    back[r : r + 2, c : c + 2].max() == random_map[r : r + 2, c : c + 2].max()
+    for r in (0, 2, 4)
+    for c in (0, 2, 4, 6, 8)
+)
+### END HIDDEN TESTS

@@ -192,7 +192,85 @@ narrate.both_ends(run, corrected, prepared)
 #
 # ## Exercises
 #
-# 1. Which share of the weights of the convolution with dilation $18$ ever touches the image, at $128$ pixels and at the size of the network trained above? Compute it from the
-#    size of the feature map.
-# 2. Give DeepLab a skip connection from its first encoder block, as DeepLab v3+ {cite:p}`chen2018plus` does. Where would a gate go?
-# 3. Is the best of four published numbers the best network? Write down what you would need to know to say so.
+# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### How far a layer sees
+#
+# *Medium, fifteen minutes.* The receptive field of a stack of layers is the number of input pixels in a row that one output can depend on. Write `field(layers)`: each layer is a kernel size, a stride and a dilation. It starts from one pixel and a step of one; a layer adds the step, times the dilation, times
+# the kernel size minus one, and then multiplies the step by its stride. How far does the widest branch of DeepLab's pyramid see?
+
+
+# %% tags=["hide-input", "solution"]
+def field(layers):
+    """Input pixels in a row that one output can depend on."""
+    ### BEGIN SOLUTION
+    seen, step = 1, 1
+    for kernel, stride, dilation in layers:
+        seen += step * dilation * (kernel - 1)
+        step *= stride
+    return seen
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert field([(3, 1, 1), (3, 1, 1)]) == 5, "two convolutions of three by three see five by five pixels"
+### BEGIN HIDDEN TESTS
+two, pool = [(3, 1, 1), (3, 1, 1)], [(2, 2, 1)]
+assert field([*two, *pool, *two, *pool, *two]) == 5 + 1 + 8 + 2 + 16
+spread = 2 + drawn(variant, 30, "dilation")
+assert field([*two, *pool, *two, *pool, *two, (3, 1, spread)]) == 32 + 8 * spread
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Weights that touch nothing
+#
+# *Hard, twenty minutes.* Write `touching(size, dilation)`: of the nine weights of a convolution with that dilation, which share ever meets a value that is not padding, on a feature map of `size` by `size` places? What does that say of the widest branch at $128$ pixels, and at the size of the network that was trained above? The pyramid stands at a quarter of
+# the image's resolution.
+
+
+# %% tags=["hide-input", "solution"]
+def touching(size, dilation):
+    """Share of nine weights that meet the map at least at one place."""
+    ### BEGIN SOLUTION
+    return 1.0 if dilation < size else 1 / 9
+    # At 128 pixels the map has 32 places a side, and all weights of the widest branch meet it at some of them. At 64 pixels
+    # it has 16, fewer than the dilation: only the middle weight is left, and the branch is a convolution of one place.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert touching(100, 1) == 1, "an ordinary convolution uses all its weights"
+### BEGIN HIDDEN TESTS
+for side, apart in ((32, 18), (16, 18), (16, 16), (17, 16), (5 + drawn(variant, 30, "side"), 12)):
+    met = {
+        (row, column)
+        for row in (-apart, 0, apart)
+        for column in (-apart, 0, apart)
+        if any(0 <= place + row < side for place in range(side))
+        and any(0 <= place + column < side for place in range(side))
+    }
+    assert abs(touching(side, apart) - len(met) / 9) < 1e-9
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Is the best number the best network
+#
+# *Medium, fifteen minutes.* DeepLab has the best of four published Dice values. Write down, in at most ten sentences, what you would need to know to say that it is the best of the four networks, and what of it the study has published.
+
+# %% [markdown] tags=["rubric"]
+# :::{dropdown} What a good answer says
+# A point each; four of six are a good answer.
+#
+# - On which images each number was measured: these are of training images.
+# - Whether the networks were compared on the same images, at the same time of their training; the validation sets differ, too.
+# - How much a network differs from itself, trained with another seed.
+# - An interval of each difference, over patients.
+# - Against which labels: boxes reward drawing boxes.
+# - The best of several numbers is too high by chance, more so the more there are.
+# :::

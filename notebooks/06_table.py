@@ -281,6 +281,101 @@ table(
 #
 # ## Exercises
 #
-# 1. Give `published_scores` the inverted answer, `1 - probability`. Which measures notice?
-# 2. Which share of background would make a blank sheet score a mean IoU of $0.25$?
-# 3. Find a pair of masks for which the stretched "Dice" is the largest that it can be. How large is it, for images of $h$ rows?
+# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### Turn the answer inside out
+#
+# *Medium, fifteen minutes.* Give `published_scores` the inverted answer, `1 - probability`, and think before you run it: which of the three measures
+# will notice? Then explain the one that surprises you. Put into `inverted` the three scores of the inverted `probability` against `truth`, with the `batch_size` from above, and
+# into `certain` the share of the inverted answer's pixels that are exactly one in single precision.
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+opposite = 1 - np.asarray(probability, np.float32)
+inverted = published.published_scores(opposite, truth, batch_size)
+certain = np.mean(opposite == 1)
+# Accuracy and Dice notice: what was right is wrong now. Mean IoU notices, too, where the network was so sure that there is
+# no tumour that the computer rounds 1 - p to exactly one: these pixels become class one, and nearly all are background.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert set(inverted) == {"accuracy", "mean_iou", "dice"}, "published_scores gives a dictionary of three measures"
+assert 0 <= certain <= 1, "a share lies between zero and one"
+### BEGIN HIDDEN TESTS
+upside_down = 1 - np.asarray(probability, np.float32)
+expected_scores = published.published_scores(upside_down, truth, batch_size)
+assert all(np.isclose(inverted[name], value, atol=1e-4) for name, value in expected_scores.items())
+assert np.isclose(certain, (upside_down >= 1).mean(), atol=1e-3)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Which share of background
+#
+# *Easy, five minutes.* A blank sheet has half the share of background as its mean IoU, where the mean IoU is computed as it should be. Write `background_of(mean_iou)`, which says for
+# which share of background a blank sheet scores `mean_iou`. For which share does it score a quarter?
+
+
+# %% tags=["hide-input", "solution"]
+def background_of(mean_iou):
+    """Share of background for which a blank sheet has this mean IoU."""
+    ### BEGIN SOLUTION
+    return 2 * mean_iou
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert np.isclose(background_of(0.5), 1), "an image without tumour"
+### BEGIN HIDDEN TESTS
+for share in np.linspace(0.05, 0.95, 7):
+    empty_iou, background_iou = 0.0, share / 1.0
+    assert np.isclose(background_of((empty_iou + background_iou) / 2), share)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The largest score that is none
+#
+# *Hard, twenty minutes.* Find masks for which the stretched “Dice” is as large as it can be. Write `largest_pair(rows)`, which returns the predicted and the true mask of an image of `rows` by
+# `rows` pixels, arrays of zeros and ones, so that no pair has a larger `published.broadcast_scores(…)["dice"]`. How few tumour pixels do you need?
+
+
+# %% tags=["hide-input", "solution"]
+def largest_pair(rows):
+    """A predicted and a true mask with the largest stretched Dice."""
+    predicted, actual = np.zeros((rows, rows), int), np.zeros((rows, rows), int)
+    ### BEGIN SOLUTION
+    # Column j of the prediction, with p pixels, meets row j of the truth, with t: 2pt of p + t pixels. That is their harmonic
+    # mean, and at most rows. One whole column and the whole row of the same number are enough.
+    predicted[:, 0] = actual[0] = 1
+    ### END SOLUTION
+    return predicted, actual
+
+
+# %% tags=["hide-input", "checks"]
+pair_size = 4 + drawn(variant, 20, "rows")
+assert [mask.shape for mask in largest_pair(pair_size)] == 2 * [(pair_size, pair_size)], "two square masks"
+### BEGIN HIDDEN TESTS
+assert np.isclose(published.broadcast_scores(*largest_pair(pair_size))["dice"], pair_size)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### What the table may say
+#
+# *Medium, fifteen minutes.* Write at most ten sentences to an editor: what can be concluded from the study's table about how well the four networks find tumours, what cannot, and which two numbers you would ask the
+# authors for.
+
+# %% [markdown] tags=["rubric"]
+# :::{dropdown} What a good answer says
+# A point each; three of five are a good answer.
+#
+# - Accuracy is to be read beside that of a blank sheet, and the published baselines are below it.
+# - The mean IoU of the table is half the share of background, and says nothing of the networks.
+# - The Dice is of the images that were learnt from; the same log has lower ones for validation images.
+# - No number of the table is of test images, and no difference has an interval or a second training behind it.
+# - It asks for a score of each test image against the tumours' borders, on new patients, and for the code or the answers of the baselines.
+# :::

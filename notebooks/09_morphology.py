@@ -226,7 +226,112 @@ glue(least_spread=spread.min(), most_spread=spread.max())
 #
 # ## Exercises
 #
-# 1. In which order would you fill holes and remove small components? Find a mask for which the order matters.
-# 2. Choose the pipeline on the *test* images instead. How much better does the score look, and what is the difference worth?
-# 3. How large may the disc be before an opening removes the smallest tumour of the data set? Compute it from `prepared.masks["border"]`.
-# 4. Dilation and erosion are each other's mirror: eroding a shape is dilating the rest. Check it with `morphology`, and explain what happens at the edge of the image.
+# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### First this, then that
+#
+# *Medium, ten minutes.* In which order would you fill holes and remove small {term}`components <component>`? Put into `torn` a mask, an array of zeros and ones with the shape `(1, height, width)`, for which the order matters when components of fewer than nine pixels are removed.
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+torn = np.zeros((1, 5, 5), int)
+torn[0, 1:4, 1:4] = 1
+torn[0, 2, 2] = 0
+# A ring of eight pixels: filled first it has nine, and stays; removed first it is gone. So fill first, if you trust the rings.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert torn.ndim == 3 and set(np.unique(torn)) <= {0, 1}, "a stack of masks of zeros and ones"
+### BEGIN HIDDEN TESTS
+filled_first = morphology.remove_small(morphology.fill_holes(torn), 9)
+removed_first = morphology.fill_holes(morphology.remove_small(torn, 9))
+assert not np.array_equal(filled_first, removed_first)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Chosen on the test images
+#
+# *Medium, fifteen minutes.* Choose the {term}`pipeline` of the network `tempted` on the *test* images instead. Put into `flattering` the mean Dice on test images of the candidate that is best there, and into `honest` the mean Dice on test images of the one
+# in `chosen`. What is the difference worth?
+
+# %% tags=["hide-input"]
+tempted = MODELS[drawn(variant, len(MODELS), "network")]
+tempting_rows = select.split_rows(runs[tempted].recipe, prepared)[2]
+tempting = runs[tempted].probability[tempting_rows] > THRESHOLD
+tempting_truth = np.asarray(prepared.masks["border"][tempting_rows])
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+flattering = morphology.choose(tempting, tempting_truth)[1]["dice"].max()
+honest = np.nanmean(metrics.dice(morphology.apply(chosen[tempted], tempting), tempting_truth))
+# Nothing: on other images the first choice has no reason to be ahead. The difference is what choosing there flatters.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert flattering >= honest - 1e-9, "the best on these images is at least as good there as any other"
+### BEGIN HIDDEN TESTS
+every = [metrics.dice(morphology.apply(one, tempting), tempting_truth) for one in morphology.CANDIDATES]
+assert abs(flattering - max(np.nanmean(scores) for scores in every)) < 1e-4
+assert abs(honest - np.nanmean(every[morphology.CANDIDATES.index(chosen[tempted])])) < 1e-4
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The largest disc
+#
+# *Medium, fifteen minutes.* An opening with too large a disc removes a whole tumour. Write `largest_radius(mask)`: the largest radius for which an opening of the mask, of shape `(height, width)`, still leaves something. What is it for the smallest tumour of the data set?
+
+
+# %% tags=["hide-input", "solution"]
+def largest_radius(mask):
+    """Largest radius of an opening that leaves something of a mask, which is not empty."""
+    ### BEGIN SOLUTION
+    radius = 0
+    while morphology.opening(mask[np.newaxis], radius + 1).any():
+        radius += 1
+    return radius
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+in_a_frame = np.zeros((9, 9), np.uint8)
+in_a_frame[3:6, 3:6] = 1
+assert largest_radius(in_a_frame) == 1, "a disc of radius one fits into three by three pixels"
+### BEGIN HIDDEN TESTS
+with_tumour = np.flatnonzero(prepared.masks["border"].any(axis=(1, 2)))
+for row in (with_tumour[drawn(variant, len(with_tumour), "tumour")], with_tumour[0]):
+    outlined = np.asarray(prepared.masks["border"][row])
+    found_radius = largest_radius(outlined)
+    assert morphology.opening(outlined[np.newaxis], found_radius).any()
+    assert not morphology.opening(outlined[np.newaxis], found_radius + 1).any()
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Each other's mirror
+#
+# *Medium, fifteen minutes.* Eroding a shape is dilating the rest. Write `eroded(masks, radius)` with `morphology.dilation` alone, for masks of zeros and ones. Does it give what `morphology.erosion` gives at the edge of the image, too?
+
+
+# %% tags=["hide-input", "solution"]
+def eroded(masks, radius):
+    """The erosion of masks, by dilating what is around them."""
+    ### BEGIN SOLUTION
+    return 1 - morphology.dilation(1 - masks, radius)
+    # Yes: both look at pixels of the image only, so nothing is eroded from outside, and nothing grows in from there.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert eroded(np.ones((1, 5, 5), np.uint8), 1).all(), "the edge of the image is no edge of the shape"
+### BEGIN HIDDEN TESTS
+scattered = np.random.default_rng(variant).random((3, 20, 20)) < 0.7
+for reach in (1, 2, 3):
+    assert np.array_equal(
+        eroded(scattered.astype(np.uint8), reach), morphology.erosion(scattered.astype(np.uint8), reach)
+    )
+### END HIDDEN TESTS

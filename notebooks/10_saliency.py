@@ -426,7 +426,132 @@ for now in guided:
 #
 # ## Exercises
 #
-# 1. A map is the same everywhere. Which values do its energy inside the border, its pointing game and its localisation AUC have, for a tumour that covers a tenth of the image?
-# 2. Explain the four corners of the image in place of the marked pixels: `saliency.explain("gradient", unet.model, images, mask_of_corners)`. What do you expect to see, and what do you see?
-# 3. Which control would you add for images in which most tumours lie on the left?
-# 4. Seg-Grad-CAM with another layer: `saliency.explain(..., layer="encoder_1_conv_2_relu")`. Does it point better or worse, and is it more or less faithful?
+# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### A map that says nothing
+#
+# *Easy, ten minutes.* A map is the same everywhere. Write `of_an_even_map(share)`, which returns its energy inside the border, its pointing game and its localisation AUC, in this order, for a tumour that covers that share of the image. Think first, then read the functions.
+
+
+# %% tags=["hide-input", "solution"]
+def of_an_even_map(share):
+    """Energy inside, pointing game and localisation AUC of a map that is the same everywhere."""
+    ### BEGIN SOLUTION
+    return share, share, 0.5
+    # All places share the highest value, so the pointing game gives the share of them that lies inside.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert len(of_an_even_map(0.1)) == 3, "three scores"
+### BEGIN HIDDEN TESTS
+even, spotted = np.ones((1, 10, 10)), np.zeros((1, 10, 10), int)
+spotted[0, : 1 + drawn(variant, 8, "rows")] = 1
+measured_scores = [
+    score(even, spotted)[0] for score in (scores.energy_inside, scores.pointing_game, scores.localisation_auc)
+]
+assert np.allclose(of_an_even_map(spotted.mean()), measured_scores)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Ask about the corners
+#
+# *Medium, fifteen minutes.* A map depends on what was asked. Explain the four corners of the image in place of the marked pixels. `corners` has ones in the four corner squares of `side` by `side` pixels. Put into `of_corners` the *gradient* maps of `unet.model` for `images` with that region, and into `there` the energy of the first map inside `corners`. What did you
+# expect?
+
+# %% tags=["hide-input"]
+side = 6 + drawn(variant, 5, "side")
+corners = np.zeros(images.shape[:3], np.float32)
+for vertical in (slice(side), slice(-side, None)):
+    for horizontal in (slice(side), slice(-side, None)):
+        corners[:, vertical, horizontal] = 1
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+of_corners = saliency.explain("gradient", unet.model, images, corners)
+there = scores.energy_inside(of_corners[:1], corners[:1].astype(int))[0]
+# Pixels depend most on themselves and their neighbours: the map lies where we asked, and no tumour is there.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert of_corners.shape == corners.shape, "one map for each image"
+### BEGIN HIDDEN TESTS
+again_there = np.maximum(of_corners[0], 0)
+assert abs(there - (again_there * corners[0]).sum() / again_there.sum()) < 1e-3
+own_corners = saliency.explain("gradient", unet.model, images, corners)
+assert scores.rank_correlation(of_corners[:1], own_corners[:1])[0] > 0.99
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### A control for one side
+#
+# *Medium, fifteen minutes.* Suppose that most tumours lie on the left. Which control would tell a map that has found tumours from one that has found the left? Write `always(borders, number)`: from the border masks of *training* images it makes one map, and returns it `number` times, for as many test images.
+
+
+# %% tags=["hide-input", "solution"]
+def always(borders, number):
+    """The same map for every image: how often each place was tumour."""
+    ### BEGIN SOLUTION
+    return np.repeat(np.mean(borders, axis=0, keepdims=True), number, axis=0)
+    # It knows where tumours are often, and no image. What a saliency map has more than it, it has from the image.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert always(np.ones((3, 4, 4)), 2).shape == (2, 4, 4), "as many maps as images"
+### BEGIN HIDDEN TESTS
+leaning = np.zeros((5, 8, 8), int)
+leaning[:4, 2:5, :3] = leaning[4, :2, 5:] = 1
+control_maps = always(leaning, 2)
+assert np.array_equal(control_maps[0], control_maps[1])
+assert (
+    scores.energy_inside(control_maps[:1], leaning[:1])[0] > scores.energy_inside(control_maps[:1], leaning[4:])[0] > 0
+)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### A finer layer
+#
+# *Medium, fifteen minutes.* Seg-Grad-CAM takes another layer with the option `layer`. Put into `finer` its maps of `unet.model` for `images`, with the region `asked_region`, at the layer `finer_layer`, and into `coarse_energy` and `finer_energy` the mean energy inside `border` of the map at the coarsest layer, which it takes by
+# itself, and of yours. Does a finer map point better?
+
+# %% tags=["hide-input"]
+asked_region = region.marked_or_whole(unet.probability[rows])
+finer_layer = f"encoder_{1 + drawn(variant, 3, 'layer')}_conv_2_relu"
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+finer = saliency.explain("Seg-Grad-CAM", unet.model, images, asked_region, layer=finer_layer)
+coarse = saliency.explain("Seg-Grad-CAM", unet.model, images, asked_region)
+coarse_energy, finer_energy = (np.nanmean(scores.energy_inside(found, border)) for found in (coarse, finer))
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert finer.shape == border.shape, "one map for each image"
+### BEGIN HIDDEN TESTS
+for option, energy in (({}, coarse_energy), ({"layer": finer_layer}, finer_energy)):
+    own_maps = saliency.explain("Seg-Grad-CAM", unet.model, images, asked_region, **option)
+    assert abs(energy - np.nanmean(scores.energy_inside(own_maps, border))) < 1e-2
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The map in the paper
+#
+# *Medium, fifteen minutes.* A paper shows one image with a bright map on the tumour and writes that the network “focuses on the tumour”. Write down, in at most eight sentences, what you would ask for before you believe it.
+
+# %% [markdown] tags=["rubric"]
+# :::{dropdown} What a good answer says
+# A point each; three of five are a good answer.
+#
+# - More than one image, and how they were chosen; wrong answers among them.
+# - A number for “on the tumour”, with its definition.
+# - The same number for controls: the predicted mask, a blob in the middle, edges, noise.
+# - A test that the map depends on what was learnt: weights or labels destroyed.
+# - What was explained: which output, which pixels, which method and layer.
+# :::

@@ -444,7 +444,113 @@ sentences(own[by_runs], "What it claims of arithmetic, tested with the networks 
 #
 # ## Exercises
 #
-# 1. Take the last paper on segmentation that you have read. For which of the eleven sections above can you answer the question from the paper alone?
-# 2. A paper reports, for pooled pixels, an accuracy of $0.99$ and a Dice of $0.80$. Which mean IoU does it imply? Which share of the pixels is tumour at most?
-# 3. Write a claim of your own into a copy of `book/claims.yml`, with a test from `brainseg.paper.claims.verdicts.TESTS`, and evaluate it. Choose the tolerance before you look at the result.
-# 4. Which verdicts of the ledger would change if tolerances were ten times as large? Which ought to?
+# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### What two scores imply
+#
+# *Medium, fifteen minutes.* A paper reports, for pooled pixels, the accuracy and the Dice that stand in `reported`. Put into `implied_here` the mean IoU that they imply, and into `most_tumour` the largest share of pixels that can be tumour.
+
+# %% tags=["hide-input"]
+reported = {"accuracy": 0.99 - 0.001 * drawn(variant, 20, "accuracy"), "dice": 0.80 - 0.01 * drawn(variant, 20, "dice")}
+if variant == 0:
+    reported = {"accuracy": 0.99, "dice": 0.80}
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+wrong = 1 - reported["accuracy"]
+found = reported["dice"] * wrong / (2 * (1 - reported["dice"]))
+implied_here = consistency.implied_mean_iou(reported["accuracy"], reported["dice"])
+most_tumour = found + wrong
+# Every wrong pixel is at most a missed one: then tumour is what was found and what was missed.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert 0 < implied_here < 1 and 0 < most_tumour < 1, "shares"
+### BEGIN HIDDEN TESTS
+pixels = 10**7
+bad = pixels * (1 - reported["accuracy"])
+hits = reported["dice"] * bad / 2 / (1 - reported["dice"])
+tumour_iou, background_iou = hits / (hits + bad), (pixels - hits - bad) / (pixels - hits)
+assert abs(implied_here - (tumour_iou + background_iou) / 2) < 1e-4
+assert abs(most_tumour - (hits + bad) / pixels) < 1e-4
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Looser tolerances
+#
+# *Medium, fifteen minutes.* `settled` has the entries of the study's table that have both a published and a measured number, and `tolerance`, how large a difference counts as none. Put into `now_equal` how many of them differ by no more than that, and into `then_equal` how many would if every tolerance were `factor` times as large.
+# Which verdicts ought to change?
+
+# %% tags=["hide-input"]
+numbers_of = verdicts[verdicts["group"] == "table"].dropna(subset=["published", "measured"])
+settled = numbers_of[["published", "measured", "tolerance"]].astype(float)
+factor = 10 if variant == 0 else 5 + drawn(variant, 20, "factor")
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+apart = (settled["published"] - settled["measured"]).abs()
+now_equal = int((apart <= settled["tolerance"]).sum())
+then_equal = int((apart <= factor * settled["tolerance"]).sum())
+# None ought to: a tolerance has a reason that was written down before the result was known, and its size follows from it.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert now_equal <= then_equal <= len(settled), "a larger tolerance never lets fewer pass"
+### BEGIN HIDDEN TESTS
+for times, counted in ((1, now_equal), (factor, then_equal)):
+    assert counted == sum(abs(p - m) <= times * t for p, m, t in settled.to_numpy())
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### A claim of your own
+#
+# *Hard, thirty minutes.* Write a claim into the ledger and let it be tested. Put into `mine` a `claim.Claim` with the test `checked`, about a number in a table of `checked` (its names are the tables of `brainseg data check`), with a `published` number, a `tolerance` and a `reason` that you chose before you looked; and into `found_mine` what `ledger.evaluate`
+# makes of it, with `evidence.Evidence()`.
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+mine = claim.Claim(
+    id="boxes-are-half-tumour",
+    maker="book",
+    quote="About half of a label is tumour.",
+    place="exercise",
+    test="checked",
+    arguments={"table": "agreement", "column": "box_is_tumour", "row": {"split": "all"}},
+    published=0.5,
+    tolerance=0.1,
+    reason="About half is not less than two fifths, and not more than three.",
+    shown_in="01_data: What a label outlines",
+)
+found_mine = ledger.evaluate([mine], evidence.Evidence())
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert isinstance(mine, claim.Claim) and len(found_mine) == 1, "one claim, one row"
+### BEGIN HIDDEN TESTS
+assert mine.tolerance > 0 and mine.published is not None and len(mine.reason.split()) >= 5
+row_of_mine = ledger.evaluate([mine], evidence.Evidence()).iloc[0]
+assert row_of_mine["verdict"] == found_mine.iloc[0]["verdict"] and row_of_mine["measured"] is not None
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Audit a paper
+#
+# *Hard, thirty minutes.* Take the last paper on segmentation that you have read. For which of the sections above that end in *How to spot it* can you answer the question from the paper alone? Write a line for each: the answer and where it stands, or what is missing.
+
+# %% [markdown] tags=["rubric"]
+# :::{dropdown} What a good answer says
+# A point each; four of six are a good answer.
+#
+# - The paper is named, with its data set and the numbers that are asked about.
+# - Every section has a line; none is passed over.
+# - An answer has a place: page, table, figure or line of code.
+# - It says whether images, scans or patients were split, or that the paper does not.
+# - At least one number is recomputed from others of the paper.
+# - It tells *not said* from *wrong*, and neither accuses nor excuses.
+# :::
