@@ -608,6 +608,48 @@ def check_table(
     raise typer.Exit(int(contradictory > 0))
 
 
+Variant = Annotated[
+    str | None,
+    typer.Option("--variant", help="A seed that you keep: its class gets other numbers in the exercises."),
+]
+NewFolder = Annotated[Path, typer.Option("--output", "-o", help="Folder to make; it must not exist yet, or be empty.")]
+
+
+@commands.command()
+def chapter(
+    number: Annotated[str, typer.Argument(metavar="CHAPTER", help="Number or name of a chapter, such as 06.")],
+    output: NewFolder,
+    student: Annotated[
+        bool, typer.Option("--student/--instructor", help="Without the answers of the exercises, or with them.")
+    ] = True,
+    variant: Variant = None,
+) -> None:
+    """Make a folder to hand out: CHAPTER as a notebook, the package, what to install, and how to run it."""
+    from brainseg.paper.course.editions import script_of, write_edition
+
+    write_edition(script_of(number), output, student, variant)
+    size = sum(path.stat().st_size for path in output.iterdir()) / 1e6
+    typer.echo(f"{output}: {size:.1f} MB, {'without' if student else 'with'} answers; README.md says how to run it")
+
+
+@commands.command()
+def course(
+    output: NewFolder,
+    chapters: Annotated[
+        list[str] | None, typer.Argument(metavar="CHAPTER...", help="Numbers or names of chapters; else all.")
+    ] = None,
+    variant: Variant = None,
+) -> None:
+    """Make a course of nbgrader's with CHAPTERS as assignments; its own commands do the rest."""
+    from brainseg.paper.course.editions import script_of, scripts, write_course
+
+    chosen = [script_of(one) for one in chapters] if chapters else scripts()
+    write_course(chosen, output, variant)
+    typer.echo(
+        f"{output}: {len(chosen)} assignments. Next: cd {output} && nbgrader generate_assignment {chosen[0].stem}"
+    )
+
+
 def _about(run: "Run") -> dict[str, object]:
     """Which run a record is about."""
     return {"name": run.name, "recipe": run.recipe.to_dict(), "provenance": run.provenance}

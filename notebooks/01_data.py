@@ -383,7 +383,7 @@ table(
 #
 # ## Exercises
 #
-# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+# Some numbers depend on `variant`, so that another class can be given others.
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -498,7 +498,7 @@ for place in range(5):
 def dealt(patients, shares):
     """The split of each slice, whole patients together."""
     ### BEGIN SOLUTION
-    sizes = pd.Series(patients).value_counts(kind="stable")
+    sizes = pd.Series(patients).value_counts()
     left = {split: share * len(patients) for split, share in shares.items()}
     split_of = {}
     for patient, size in sizes.items():  # the largest first, each to the split that lacks most

@@ -226,7 +226,7 @@ glue(least_spread=spread.min(), most_spread=spread.max())
 #
 # ## Exercises
 #
-# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+# Some numbers depend on `variant`, so that another class can be given others.
 
 # %% tags=["hide-input"]
 from brainseg.paper.course.variants import drawn

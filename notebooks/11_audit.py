@@ -444,7 +444,7 @@ sentences(own[by_runs], "What it claims of arithmetic, tested with the networks 
 #
 # ## Exercises
 #
-# Each has its solution behind a click. Some numbers depend on `variant`: a class can be given others.
+# Some numbers depend on `variant`, so that another class can be given others.
 
 # %% tags=["hide-input"]
 from brainseg.paper.course.variants import drawn

@@ -15,16 +15,28 @@ from sphinx.application import Sphinx
 FOLD = re.compile(r'(<details class="hide[^"]*">\s*<summary)[^>]*>.*?</summary>', re.DOTALL)
 
 
+CELL = re.compile(r'(?=<div class="cell )')
+EXERCISE = re.compile(r'<div class="cell [^"]*\btag_(solution|checks)\b')
+MARKER = re.compile(r' *<span class="c1">### (?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS)</span>\n?')
+
+
 def fold(page: str) -> str:
-    """Replace the bar above each output, whose label is not what it shows, by one word.
+    """Replace the bar above each folded cell, whose label is not what it shows, by one word.
 
     >>> fold('<details class="hide above-input"><summary aria-label="Toggle"><span>Show code</span></summary>')
     '<details class="hide above-input"><summary>Code</summary>'
+    >>> fold('<div class="cell tag_solution"><details class="hide"><summary>Show</summary>').rpartition("<summary>")[2]
+    'Solution</summary>'
     """
-    return FOLD.sub(r"\1>Code</summary>", page)
+
+    def cell(part: str) -> str:
+        found = EXERCISE.match(part)
+        word = found[1].capitalize() if found else "Code"
+        return FOLD.sub(rf"\1>{word}</summary>", MARKER.sub("", part) if found else part)
+
+    return "".join(map(cell, CELL.split(page)))
 
 
-CELL = re.compile(r'(?=<div class="cell )')
 ABOUT = re.compile(r'<div class="cell [^"]*\btag_of-(study|copy)\b')
 OUTPUT = '<div class="cell_output docutils container">'
 STUDY = "the study’s images"

@@ -48,19 +48,28 @@ CELL_SECONDS: Final = 300
 """That nbgrader lets a cell run: the slowest makes the phantom where it is not there yet."""
 
 
+def scripts() -> list[Path]:
+    """The scripts of all chapters.
+
+    Raises:
+        BrainsegError: If there is no checkout to find them in.
+    """
+    found = sorted((REPOSITORY / "notebooks").glob("[0-9]*.py"))
+    if not found:
+        raise BrainsegError("there are no chapters here, expected a checkout of the repository: the wheel has none")
+    return found
+
+
 def script_of(chapter: str) -> Path:
     """The script of a chapter by its number or name.
 
-    Raises:
-        BrainsegError: If there is none, or no checkout to find it in.
+    >>> script_of("6").name
+    '06_table.py'
     """
-    scripts = sorted((REPOSITORY / "notebooks").glob("[0-9]*.py"))
-    if not scripts:
-        raise BrainsegError("there are no chapters here, expected a checkout of the repository: the wheel has none")
-    found = [path for path in scripts if chapter in (path.stem, path.stem[:2], path.stem[:2].lstrip("0"))]
-    if not found:
-        raise BrainsegError(f"received chapter {chapter}, expected one of {', '.join(path.stem for path in scripts)}")
-    return found[0]
+    for path in scripts():
+        if chapter in (path.stem, path.stem[:2], path.stem[:2].lstrip("0")):
+            return path
+    raise BrainsegError(f"received chapter {chapter}, expected one of {', '.join(path.stem for path in scripts())}")
 
 
 def edition(script: Path, seed: str | None = None) -> NotebookNode:

@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from brainseg.errors import BrainsegError
 
 HEAD: Final = re.compile(
-    r"### (?P<title>.+)\n\s*\*(?P<level>\w+), (?P<minutes>\w+) minutes\.\*\s*(?P<task>.*)", re.DOTALL
+    r"### (?P<title>[^\n]+)\n\s*\*(?P<level>\w+), (?P<minutes>\w+) minutes\.\*\s*(?P<task>.*)", re.DOTALL
 )
 MINUTES: Final = {"five": 5, "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30}
 POINTS: Final = {"Easy": 1, "Medium": 2, "Hard": 3}
@@ -74,8 +74,8 @@ def exercises(notebook: NotebookNode) -> list[Exercise]:
             found[-1].cells[tag] = cell
     for exercise in found:
         if set(exercise.cells) not in ({"solution", "checks"}, {"rubric"}):
-            tags = " and ".join(exercise.cells) or "no cell"
-            raise BrainsegError(f"{exercise.title}: received {tags}, expected a solution with checks, or a rubric")
+            given = " and ".join(exercise.cells) or "no cell"
+            raise BrainsegError(f"{exercise.title}: received {given}, expected a solution with checks, or a rubric")
         if "solution" in exercise.cells and "### BEGIN SOLUTION" not in exercise.cells["solution"].source:
             raise BrainsegError(f"{exercise.title}: expected a part of the solution between ### BEGIN SOLUTION and END")
     return found
@@ -99,7 +99,7 @@ def graded(notebook: NotebookNode) -> None:
         for tag, cell in exercise.cells.items():
             cell.metadata.nbgrader = NotebookNode(_about(exercise, tag))
             if tag == "solution":
-                cell.source = f"# Exercise {exercise.number}: {exercise.title}\n{cell.source}"
+                cell.source = f"# Exercise {exercise.number}: {exercise.title}\n{cell.source.lstrip()}"
 
 
 def _about(exercise: Exercise, tag: str) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""A chapter as a student and a teacher get it: its folder, its wheel, and its notebook where it is run."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from papermill.exceptions import PapermillExecutionError
+
+from brainseg.paper.build.chapters import read_chapter
+from brainseg.paper.course.editions import script_of, write_edition
+from brainseg.paper.course.exercises import exercises, kept_from_students
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.slow
+CHAPTERS = os.environ.get("BRAINSEG_CHAPTERS", "05 06").split()
+"""Two by default; on demand all: BRAINSEG_CHAPTERS="01 02 03 04 05 06 07 08 09 10 11"."""
+
+
+@pytest.fixture(scope="module", params=CHAPTERS)
+def script(request: pytest.FixtureRequest) -> Path:
+    return script_of(request.param)
+
+
+@pytest.fixture(scope="module")
+def handed_out(script: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a student."""
+    folder = tmp_path_factory.mktemp(script.stem) / "student"
+    started = time.monotonic()
+    try:
+        write_edition(script, folder, seed="spring")
+    except Exception as error:
+        if "No matching distribution" in str(error):
+            pytest.skip("the build backend cannot be had here, without a network")
+        raise
+    assert time.monotonic() - started < 20
+    return folder
+
+
+def everything(folder: Path) -> dict[str, str]:
+    """The text of every file in a folder and in the archives there, by name."""
+    texts = {}
+    for path in folder.iterdir():
+        if path.suffix == ".whl":
+            with zipfile.ZipFile(path) as wheel:
+                texts |= {name: wheel.read(name).decode(errors="replace") for name in wheel.namelist()}
+        else:
+            texts[path.name] = path.read_text(encoding="utf-8")
+    return texts
+
+
+def test_no_answer_of_any_chapter_is_anywhere_in_the_folder_or_its_wheel(script: Path, handed_out: Path) -> None:
+    texts = everything(handed_out)
+    assert f"{script.stem}.ipynb" in texts
+    assert any(name.startswith("brainseg/repository/") for name in texts)
+    cells = json.loads(texts[f"{script.stem}.ipynb"])["cells"]
+    texts[f"{script.stem}.ipynb"] = "\n".join("".join(cell["source"]) for cell in cells)
+    for line in kept_from_students(read_chapter(script)):
+        assert [name for name, text in texts.items() if line in text] == [], line
+    for name in texts:
+        assert not re.search(r"notebooks/|\.jupytext|tests/", name)
+
+
+def test_a_folder_is_small_and_says_how_to_use_it(script: Path, handed_out: Path) -> None:
+    assert sum(path.stat().st_size for path in handed_out.iterdir()) < 20e6
+    readme = (handed_out / "README.md").read_text(encoding="utf-8")
+    for each in exercises(read_chapter(script)):
+        assert f"| {each.title} | {each.level.lower()} | {each.minutes} | {each.points} |" in readme
+    for words in ("You will be able to", "You need", "CC BY 4.0", "Windows", "JupyterHub", "Colab"):
+        assert words in readme
+    assert not re.search(r"\{\w+\}`|\$\w", readme)
+    assert (handed_out / "LICENSE").is_file()
+
+
+def installed(folder: Path) -> dict[str, str]:
+    """An environment in which the package is the one of a folder's wheel."""
+    (wheel,) = folder.glob("*.whl")
+    site = folder.parent / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    return os.environ | {"PYTHONPATH": str(site)}
+
+
+EXECUTE = """
+import sys, papermill
+import brainseg
+papermill.execute_notebook(sys.argv[1], sys.argv[1], kernel_name="python3", progress_bar=False)
+"""
+
+
+def test_a_students_notebook_runs_to_its_first_gap_and_names_it(script: Path, handed_out: Path) -> None:
+    notebook = handed_out / f"{script.stem}.ipynb"
+    command = [sys.executable, "-c", EXECUTE, notebook.name]
+    done = subprocess.run(command, cwd=handed_out, env=installed(handed_out), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "NotImplementedError: put your answer in place of this line" in done.stderr
+    executed = nbformat.read(notebook, as_version=4)
+    failed = [cell for cell in executed.cells if any(out.output_type == "error" for out in cell.get("outputs", []))]
+    first = exercises(read_chapter(script))[0]
+    about = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in failed]
+    assert set(about) & {first.name, f"{first.name}-checks"}
+
+
+def test_a_teachers_notebook_passes_its_own_hidden_tests_in_every_variant(script: Path, tmp_path: Path) -> None:
+    from brainseg.paper.course.editions import edition
+
+    for seed in ("spring", "autumn"):
+        notebook = tmp_path / f"{seed}.ipynb"
+        nbformat.write(edition(script, seed), notebook)
+        try:
+            papermill.execute_notebook(notebook, notebook, cwd=REPOSITORY / "notebooks", progress_bar=False)
+        except PapermillExecutionError as error:
+            pytest.fail(f"{seed}: {error.ename}: {error.evalue} in\n{error.source}")
