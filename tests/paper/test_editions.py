@@ -46,7 +46,7 @@ def handed_out(script: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def everything(folder: Path) -> dict[str, str]:
     """The text of every file in a folder and in the archives there, by name."""
-    texts = {}
+    texts: dict[str, str] = {}
     for path in folder.iterdir():
         if path.suffix == ".whl":
             with zipfile.ZipFile(path) as wheel:
