@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -33,14 +32,14 @@ def script(request: pytest.FixtureRequest) -> Path:
 def handed_out(script: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a student."""
     folder = tmp_path_factory.mktemp(script.stem) / "student"
-    started = time.monotonic()
+    started = sum(os.times()[:4])
     try:
         write_edition(script, folder, seed="spring")
     except Exception as error:
         if "No matching distribution" in str(error):
             pytest.skip("the build backend cannot be had here, without a network")
         raise
-    assert time.monotonic() - started < 20
+    assert sum(os.times()[:4]) - started < 20  # seconds of a processor: other work on the machine does not count
     return folder
 
 

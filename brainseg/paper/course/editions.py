@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from string import Template
@@ -43,6 +44,8 @@ WORDS: Final = 200
 
 CHAPTERS_NEED: Final = ("ipykernel", "jupytext", "papermill", "pillow")
 """Beside what the package needs; the last three are what :mod:`brainseg.paper.build.chapters` imports."""
+
+HEAVY: Final = re.compile(r"brainseg/app/weights/\w+\.onnx\b")
 
 CELL_SECONDS: Final = 300
 """That nbgrader lets a cell run: the slowest makes the phantom where it is not there yet."""
@@ -172,4 +175,18 @@ def _build_wheel(folder: Path) -> str:
         raise BrainsegError(
             f"no wheel could be built, expected pip and its build backend: {done.stderr.strip()[-200:]}"
         )
-    return next(folder.glob("*.whl")).name
+    wheel = next(folder.glob("*.whl"))
+    _lighten(wheel)
+    return wheel.name
+
+
+def _lighten(wheel: Path) -> None:
+    """Take out of a wheel the weights that predict and explain use, more than half of it: no chapter asks for them."""
+    with zipfile.ZipFile(wheel) as whole:
+        files = {info: whole.read(info) for info in whole.infolist() if not HEAVY.match(info.filename)}
+    with zipfile.ZipFile(wheel, "w") as light:
+        for info, content in files.items():
+            if info.filename.endswith(".dist-info/RECORD"):
+                lines = content.decode().splitlines(keepends=True)
+                content = "".join(line for line in lines if not HEAVY.match(line)).encode()
+            light.writestr(info, content)
