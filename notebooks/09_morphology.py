@@ -262,7 +262,7 @@ assert not np.array_equal(filled_first, removed_first)
 
 # %% tags=["hide-input"]
 tempted = MODELS[drawn(variant, len(MODELS), "network")]
-tempting_rows = select.split_rows(runs[tempted].recipe, prepared)[2]
+tempting_rows = np.flatnonzero(runs[tempted].scores["split"] == "test")
 tempting = runs[tempted].probability[tempting_rows] > THRESHOLD
 tempting_truth = np.asarray(prepared.masks["border"][tempting_rows])
 

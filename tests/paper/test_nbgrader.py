@@ -25,11 +25,11 @@ SECONDS = 120
 
 
 def nbgrader(course: Path, *arguments: str) -> str:
-    program = Path(sys.executable).with_name("nbgrader")
+    program = str(Path(sys.executable).with_name("nbgrader"))
     command = [program, *arguments, f"--Execute.timeout={SECONDS}"]
     done = subprocess.run(command, cwd=course, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return f"{done.stdout}{done.stderr}"
 
 
 @pytest.fixture(scope="module", params=CHAPTERS)
@@ -47,7 +47,9 @@ def course(script: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def released(course: Path, script: Path) -> NotebookNode:
-    return nbformat.read(course / "release" / script.stem / f"{script.stem}.ipynb", as_version=4)
+    path = course / "release" / script.stem / f"{script.stem}.ipynb"
+    notebook: NotebookNode = nbformat.read(path, as_version=4)
+    return notebook
 
 
 def of_code(script: Path) -> list[Exercise]:
