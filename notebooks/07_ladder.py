@@ -203,9 +203,105 @@ table(
 #
 # ## Exercises
 #
-# 1. Take the interval of one network's Dice as if all images were independent: `brainseg.scores.statistics.bootstrap_mean` after giving each image a patient of its own. How much narrower does
-#    it become, and why is that wrong?
+# Some numbers depend on `variant`, so that another class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### Forget the patients
 #
+# *Medium, fifteen minutes.* Take the interval of one network's Dice as if all images were independent. `scores_of` has the Dice of its test images on the study's data. Put into `with_patients` and `without_patients` the widths, upper end minus lower end, of the intervals that `bootstrap_mean` gives for `scores_of` as it is and after giving each
+# image a patient of its own. How much narrower does it become, and why is that wrong?
+
+# %% tags=["hide-input"]
+asked_network = list(study)[drawn(variant, len(study), "network")]
+scores_of = select.collect(study[asked_network]["corrected"], "border_dice")
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+own_patients = scores_of.assign(patient=scores_of["number"].astype(str))
+both_ends = [bootstrap_mean(scores) for scores in (scores_of, own_patients)]
+with_patients, without_patients = (interval.high - interval.low for interval in both_ends)
+# Slices of one patient are alike, so they tell less than as many patients would. The narrow interval promises what is not known.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert with_patients > 0, "an interval has a width"
+assert without_patients > 0, "an interval has a width"
+### BEGIN HIDDEN TESTS
+as_it_is = bootstrap_mean(scores_of)
+alone = bootstrap_mean(scores_of.assign(patient=[f"alone {place}" for place in range(len(scores_of))]))
+assert abs(with_patients - (as_it_is.high - as_it_is.low)) < 1e-6
+assert abs(without_patients / (alone.high - alone.low) - 1) < 0.1  # the order of patients decides what is drawn
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### More honest, not worse
+#
+# *Easy, ten minutes.* `changes` has, for each step of the ladder, by how much the reported Dice changes, column `change`, and by how much the Dice on borders does, column `change` with a blank behind it. Put into `more_honest` the list of the steps, as the index of `changes` names them, in which the first falls and the second does not.
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+more_honest = list(changes.index[(changes["change"] < 0) & (changes["change "] >= 0)])
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert set(more_honest) <= set(changes.index), "names of steps"
+### BEGIN HIDDEN TESTS
+by_hand = [step for step, row in changes.iterrows() if row.iloc[0] < 0 <= row.iloc[1]]
+assert list(more_honest) == by_hand
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### No difference, or cannot tell
+#
+# *Medium, fifteen minutes.* Write `verdict_on(low, high, margin)`: from the ends of the {term}`interval <confidence interval>` of a difference, and the largest difference that does not matter, it returns one of `DECISIONS`. An interval that lies wholly within the margin, ends excluded, means that there is no difference that matters, even if it excludes zero.
+
+
+# %% tags=["hide-input", "solution"]
+def verdict_on(low, high, margin):
+    """What an interval of a difference says."""
+    better, worse, same, undecided = DECISIONS
+    ### BEGIN SOLUTION
+    if -margin < low and high < margin:
+        return same
+    if low > 0:
+        return better
+    return worse if high < 0 else undecided
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert verdict_on(0.01, 0.05, 0.02) == "better", "the interval excludes zero"
+### BEGIN HIDDEN TESTS
+from brainseg.scores.statistics import Interval, decision
+
+for mean in (-0.06, -0.03, -0.015, 0.0, 0.015, 0.03, 0.06):
+    for width in (0.004, 0.01, 0.03, 0.05 + 0.001 * drawn(variant, 50, "width")):
+        ends = Interval(mean, mean - width, mean + width)
+        assert verdict_on(ends.low, ends.high, MARGIN) == decision(ends)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### Answer the reviewer
+#
+# *Medium, fifteen minutes.* “Your corrected networks have a lower Dice than the published ones. You have made them worse.” Answer in at most eight sentences, with numbers of this chapter.
+
+# %% [markdown] tags=["rubric"]
+# :::{dropdown} What a good answer says
+# A point each; four of five are a good answer.
+#
+# - The two numbers are of different images: learnt from there, new patients here.
+# - They are of different labels: boxes there, borders here.
+# - On the same images and the same borders the corrected networks score higher, and it names the numbers.
+# - It names a step that lowers the reported score and leaves the network as it was.
+# - It says how sure the numbers are, by an interval.
+# :::
+
+# %% [markdown]
 # ## Appendix: what was tried for the corrected training
 #
 # The corrected training was chosen by trials with borders for labels and the split by patient, at $64 \times 64$ pixels. The table lists all of them, in the order in which they were made, with what each changed; *valid*, the mean Dice of validation

@@ -225,6 +225,99 @@ table(pd.DataFrame(costs), "What each network costs at the study's size; times a
 #
 # ## Exercises
 #
-# 1. In accuracy, the baseline columns of the published table ([chapter 6](06_table)) are below those with gates. What would you need to know to call this difference
-#    an effect of the gates?
-# 2. Take the range over seeds as the yardstick: which of the differences in the figure on attention are larger than the range of their network?
+# Some numbers depend on `variant`, so that another class can be given others.
+
+# %% tags=["hide-input"]
+from brainseg.paper.course.variants import drawn
+
+variant = 0
+
+# %% [markdown]
+# ### Effect or seed
+#
+# *Medium, fifteen minutes.* Take the range over seeds as the yardstick. `effects` has the differences that kinds of attention make, column `mean`, labelled by network and kind, and `by_seed` the `range` of each network. Put into `beyond` the list of the labels whose difference is larger, in size, than `times` the range of its network.
+
+# %% tags=["hide-input"]
+times = 1 if variant == 0 else (25 + drawn(variant, 100, "times")) / 100
+
+# %% tags=["hide-input", "solution"]
+### BEGIN SOLUTION
+network_of = effects["label"].str.partition(", ")[0]
+beyond = list(effects.loc[effects["mean"].abs() > times * network_of.map(by_seed["range"]), "label"])
+# What is smaller than that can be a difference between two trainings. What is larger rests on one seed all the same.
+### END SOLUTION
+
+# %% tags=["hide-input", "checks"]
+assert set(beyond) <= set(effects["label"]), "labels of the table"
+### BEGIN HIDDEN TESTS
+expected_labels = []
+for label, difference in zip(effects["label"], effects["mean"], strict=True):
+    if abs(difference) > times * by_seed.loc[label.split(",")[0], "range"]:
+        expected_labels.append(label)
+assert list(beyond) == expected_labels
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### How many seeds
+#
+# *Medium, fifteen minutes.* Two networks are trained with the same `seeds` seeds, and one is ahead with every one of them. If neither were better, each seed could as well have gone the other way. Write `seeds_needed(level)`: from how many seeds on is a result as one-sided as this, in either direction, at most as probable as `level`?
+
+
+# %% tags=["hide-input", "solution"]
+def seeds_needed(level):
+    """Seeds from which on all of one sign, either one, are at most as probable as a level."""
+    ### BEGIN SOLUTION
+    seeds = 1
+    while 2 / 2**seeds > level:
+        seeds += 1
+    return seeds
+    # Six for the customary level of one in twenty, whatever the networks are.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert seeds_needed(1) == 1, "with one seed, one network is always ahead"
+### BEGIN HIDDEN TESTS
+for level in (0.05, 0.01, 0.0625, 0.3 / (1 + drawn(variant, 50, "level"))):
+    assert smallest_p(seeds_needed(level)) <= level < smallest_p(seeds_needed(level) - 1)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### What a convolution costs
+#
+# *Easy, ten minutes.* Write `multiply_adds(size, kernel, inputs, filters)` for a padded {term}`convolution` of `kernel` by `kernel` places over a {term}`feature map` of `size` by `size`: every weight is used once at every place. Which costs more, one at the full size with $64$ filters in and out, or one at half the size with twice as many of both?
+
+
+# %% tags=["hide-input", "solution"]
+def multiply_adds(size, kernel, inputs, filters):
+    """Multiply-adds of a convolution."""
+    ### BEGIN SOLUTION
+    return size**2 * kernel**2 * inputs * filters
+    # Neither: a quarter of the places, four times the weights.
+    ### END SOLUTION
+
+
+# %% tags=["hide-input", "checks"]
+assert multiply_adds(1, 1, 2, 3) == 6, "two inputs, three filters, one place"
+### BEGIN HIDDEN TESTS
+per_side, places = 8 + drawn(variant, 100, "size"), 3
+assert multiply_adds(per_side, places, 5, 7) == sum(places * places * 5 * 7 for _ in range(per_side * per_side))
+assert multiply_adds(128, 3, 64, 64) == multiply_adds(64, 3, 128, 128)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ### The missing baseline
+#
+# *Medium, fifteen minutes.* In accuracy, the baseline columns of the published table ([chapter 6](06_table)) are below those with gates. Write down, in at most eight sentences, what you would need to know to call this difference an effect of the gates.
+
+# %% [markdown] tags=["rubric"]
+# :::{dropdown} What a good answer says
+# A point each; four of six are a good answer.
+#
+# - What the baseline is: its code is not published, and something other than the gates may differ.
+# - On which images both were measured, and that they are the same.
+# - How much one of the networks differs from itself with another seed.
+# - What a blank sheet scores: every baseline is below it.
+# - Why DeepLab has such a difference, too, though it has no gates.
+# - An interval, or the scores of single images that one could be computed from.
+# :::
