@@ -17,7 +17,7 @@ from brainseg.paper.course.exercises import Exercise, blanked, exercises
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not find_spec("nbgrader"), reason="nbgrader is not installed: pip install brainseg[course]"),
+    pytest.mark.skipif(not find_spec("nbgrader"), reason="nbgrader is not installed: it comes with the extra course"),
 ]
 CHAPTERS = os.environ.get("BRAINSEG_CHAPTERS", "05 06").split()
 SECONDS = 120
