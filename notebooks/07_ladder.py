@@ -115,21 +115,19 @@ plotting.ladder(tables.ladder_scores(phantom))
 #
 # {glue:text}`best_answer`
 #
-# With borders for labels, patients kept apart and one training for all, the networks can be compared. The patients are dealt into five folds. A network is trained on three, the epoch is chosen on the fourth, and the fifth is tested; five
-# times over, so that every patient is a test patient once. The scores are those of {glue:text}`fold_images:,d` images of {glue:text}`fold_patients` patients, each by the network that has not met the patient.
+# With borders for labels, patients kept apart and one training for all, the networks can be compared: on {glue:text}`compared_images` test images of {glue:text}`compared_patients` patients whom no network has met. Each network was trained once;
+# [chapter 8](08_attention) shows what another seed does.
 
 # %% tags=["hide-input"]
-folds = select.by_step(recorded_runs("folds"))
-pairs = tables.model_differences(folds, "corrected")
+pairs = tables.model_differences(study, "corrected")
 counts = pairs["decision"].value_counts()
 ahead = tables.ahead_of_all(pairs)
-dice = {model: bootstrap_mean(select.collect(steps["corrected"], "border_dice")) for model, steps in folds.items()}
+dice = {model: bootstrap_mean(select.collect(steps["corrected"], "border_dice")) for model, steps in study.items()}
 best = max(dice, key=lambda model: dice[model].mean)
 glue(
     reached=f"{dice[best].mean:.2f} ({TITLES[best]}; {dice[best].low:.2f} to {dice[best].high:.2f})",
-    fold_images=int(pairs["images"].max()),
-    fold_patients=int(pairs["patients"].max()),
-    fold_seeds=int(pairs["seeds"].max()),
+    compared_images=int(pairs["images"].max()),
+    compared_patients=int(pairs["patients"].max()),
     margin=MARGIN,
     detectable=pairs["detectable"].max(),
     pairs=len(pairs),
@@ -140,8 +138,8 @@ glue(
     **{f"pairs_{number}": int(counts.get(one, 0)) for number, one in enumerate(DECISIONS)},
 )
 table(
-    tables.scoreboard(folds, "corrected"),
-    "Mean score of single test images against the borders, all five folds, with its interval over patients, images and seeds.",
+    tables.scoreboard(study, "corrected"),
+    "Mean score of single test images against the borders, with its interval over patients and images.",
 )
 
 # %% [markdown]
@@ -150,7 +148,7 @@ table(
 # Each difference is judged by its interval. It is *better* or *worse* where the interval excludes zero; *no difference that matters* where it lies within {glue:text}`margin`
 # of zero, which is what a perfect outline loses when it is shifted by a tenth of a pixel; and where it is wider than both, we *cannot tell*.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Differences in Dice between the networks, each image scored by networks that have not met its patient. A filled point: the interval excludes zero.", "name": "fig-forest-study"}, "image": {"alt": "Forest plot of paired differences between networks, recorded on the study's images."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Differences in Dice between the networks on the same test images. A filled point: the interval excludes zero.", "name": "fig-forest-study"}, "image": {"alt": "Forest plot of paired differences between networks, recorded on the study's images."}}
 plotting.forest(pairs)
 
 # %% tags=["hide-input"]
@@ -168,13 +166,7 @@ table(
 # The {term}`p values <p value>` are of a test that exchanges the two networks patient by patient, because slices of one patient are not independent, and are corrected for the number of pairs {cite:p}`holm1979`.
 
 # %% tags=["hide-input"]
-table(tables.fold_table(folds, "corrected"), "Mean Dice on the test images of each fold, and on all.")
-
-# %% [markdown]
-# One fold says little: the same networks score higher on some patients than on others. That is why every patient is tested.
-
-# %% tags=["hide-input"]
-by_type = tables.type_table(folds, "corrected")
+by_type = tables.type_table(study, "corrected")
 glue(
     glioma=by_type.xs("test", level="images")["glioma"].mean(),
     meningioma=by_type.xs("test", level="images")["meningioma"].mean(),
@@ -199,7 +191,7 @@ table(
 #
 # - Six corrections, one at a time, take the reported Dice from {glue:text}`first_reported:.2f` to {glue:text}`last_reported:.2f`. One of them lowers it by {glue:text}`reported_scored:.2f` without changing the network.
 # - The networks themselves get better on the way, from {glue:text}`first_borders:.2f` to {glue:text}`last_borders:.2f` on borders, although keeping patients apart costs {glue:text}`borders_patients:+.2f`.
-# - Compared on all patients, {glue:text}`best_sentence`; a difference of {glue:text}`detectable:.3f` would have been found.
+# - Compared on patients whom they have not met, {glue:text}`best_sentence`; a difference of {glue:text}`detectable:.3f` would have been found.
 #
 # ## Exercises
 #

@@ -43,10 +43,10 @@ from brainseg.scores.statistics import DECISIONS, MARGIN, beside_zero, smallest_
 # {glue:text}`gates_answer`
 #
 # That attention gates improve every network in every measure is the study's first claim, as [chapter 11](11_audit) numbers them. The code of its baseline without gates was not published. Here each network with gates was also trained without
-# them, with the same corrected training, the same folds by patient and the same seeds; every one of the {glue:text}`gate_images:,d` images is scored by networks that have not met its patient. DeepLab has no skip connection that a gate could weight.
+# them, with the same corrected training, split by patient and seed, and both are scored on the same {glue:text}`gate_images` images of {glue:text}`gate_patients` patients whom they have not met. DeepLab has no skip connection that a gate could weight.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "What gates change in Dice on test images of all folds, by network, with intervals over patients and images. Right of the line, gates help. A filled point: the interval excludes zero.", "name": "fig-gates"}, "image": {"alt": "Forest plot of differences in Dice between three networks with attention gates and the same networks without."}}
-with_and_without = select.by_attention([*recorded_runs("folds"), *recorded_runs("gates")])
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What gates change in Dice on test images, by network, with intervals over patients and images. Right of the line, gates help. A filled point: the interval excludes zero.", "name": "fig-gates"}, "image": {"alt": "Forest plot of differences in Dice between three networks with attention gates and the same networks without."}}
+with_and_without = select.with_and_without_gates(recorded_runs("attention"))
 gates = tables.attention_effects(with_and_without)
 plotting.forest(gates, xlabel="Dice with gates − Dice without")
 
@@ -74,12 +74,11 @@ table(
 # The mean over networks is {glue:text}`gate_mean:+.3f`; a difference of {glue:text}`gate_detectable:.3f` or more would have been found in every network. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of
 # a pixel loses as much.
 #
-# The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. These were trained once each on a single split, at the scale `quick`, which is shorter. So the intervals below are about these trained networks, and
+# The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well. Each training was done once, at the scale `quick`. So all intervals of this section are about these trained networks, and
 # not about the designs.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "No kind of attention raises the Dice of any network: differences from the same network without attention on the test images of one split, with intervals over patients and images.", "name": "fig-attention"}, "image": {"alt": "Forest plot of differences in Dice between networks with a kind of attention and the same network without."}}
-ablation = select.by_attention(recorded_runs("attention"))
-effects = tables.attention_effects(ablation)
+effects = tables.attention_effects(select.by_attention(recorded_runs("attention")))
 plotting.forest(effects, xlabel="Dice with attention − Dice without")
 
 # %% tags=["hide-input"]
@@ -111,7 +110,7 @@ glue(
 )
 table(
     gaps,
-    "Mean Dice on images that were learnt from and on test images of all folds, and the gap between them.",
+    "Mean Dice on images that were learnt from and on test images, and the gap between them.",
     digits=3,
 )
 

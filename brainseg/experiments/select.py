@@ -108,3 +108,12 @@ def by_attention(records: Iterable[Record]) -> dict[str, dict[str | None, list[R
         for model in MODELS
         if (kinds := sorted_in.get(model))
     }
+
+
+def with_and_without_gates(records: Iterable[Record]) -> dict[str, dict[str | None, list[Record]]]:
+    """As :func:`by_attention`, of the models that have gates, only their runs with gates and without attention."""
+    return {
+        model: {kind: kinds[kind] for kind in ("gate", None)}
+        for model, kinds in by_attention(records).items()
+        if {"gate", None} <= set(kinds)
+    }

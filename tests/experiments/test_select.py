@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from brainseg.experiments.ladder import STEPS, ladder, recipe_at
-from brainseg.experiments.select import by_attention, by_step, change, collect, generalisation
+from brainseg.experiments.select import by_attention, by_step, change, collect, generalisation, with_and_without_gates
 from tests.records import SMALL, record
 
 
@@ -40,6 +40,8 @@ def test_kinds_of_attention_are_of_the_corrected_training_without_guidance() -> 
         record(recipe_at("corrected", "unet", SMALL, guidance=1.0)),
     ]
     assert list(by_attention([*kinds, *others])["unet"]) == ["gate", None, "channel"]
+    assert list(with_and_without_gates([*kinds, *others])["unet"]) == ["gate", None]
+    assert not with_and_without_gates(kinds[:1])
 
 
 def test_scores_are_of_the_split_or_of_the_images_that_both_splits_test() -> None:

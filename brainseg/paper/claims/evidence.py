@@ -15,7 +15,7 @@ from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.matrix import Matrix, read_matrix
 from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.run import Record
-from brainseg.experiments.select import by_attention, by_step
+from brainseg.experiments.select import by_attention, by_step, with_and_without_gates
 from brainseg.paper import saliency_tables, tables
 from brainseg.paper.study import published_last_epoch, published_table
 
@@ -61,10 +61,6 @@ def _scale_effects(ladder: Iterable[Record], larger: Iterable[Record]) -> pd.Dat
     return tables.scale_effects(by_step(larger), by_step(ladder), "corrected")
 
 
-def _with_and_without(folds: Iterable[Record], gates: Iterable[Record]) -> tables.Kinds:
-    return by_attention([*folds, *gates])
-
-
 class Evidence:
     """Loads what is asked for, once, and notes where it came from.
 
@@ -79,9 +75,9 @@ class Evidence:
 
     ladder = of_runs(by_step, "ladder")
     ladder_table = of_runs(lambda runs: tables.ladder_table(by_step(runs)), "ladder")
-    differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "folds")
-    gates = of_runs(_with_and_without, "folds", "gates")
-    gate_effects = of_runs(lambda *runs: tables.attention_effects(_with_and_without(*runs)), "folds", "gates")
+    differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "ladder")
+    gates = of_runs(with_and_without_gates, "attention")
+    gate_effects = of_runs(lambda runs: tables.attention_effects(with_and_without_gates(runs)), "attention")
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
     attention_effects = of_runs(lambda runs: tables.attention_effects(by_attention(runs)), "attention")
