@@ -12,7 +12,8 @@ from typing import Any
 from docutils import nodes  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
 
-FOLD = re.compile(r'(<details class="hide[^"]*">\s*<summary)[^>]*>.*?</summary>', re.DOTALL)
+FOLD = re.compile(r'<details class="admonition (hide[^"]*)">\s*<summary[^>]*>.*?</summary>', re.DOTALL)
+"""As MyST-NB writes it."""
 
 
 CELL = re.compile(r'(?=<div class="cell )')
@@ -23,16 +24,17 @@ MARKER = re.compile(r' *<span class="c1">### (?:BEGIN|END) (?:SOLUTION|HIDDEN TE
 def fold(page: str) -> str:
     """Replace the bar above each folded cell, whose label is not what it shows, by one word.
 
-    >>> fold('<details class="hide above-input"><summary aria-label="Toggle"><span>Show code</span></summary>')
+    >>> bar = '<details class="admonition hide above-input"><summary aria-label="Toggle"><p>Show code</p></summary>'
+    >>> fold(bar)
     '<details class="hide above-input"><summary>Code</summary>'
-    >>> fold('<div class="cell tag_solution"><details class="hide"><summary>Show</summary>').rpartition("<summary>")[2]
-    'Solution</summary>'
+    >>> fold(f'<div class="cell tag_solution">{bar}').removeprefix('<div class="cell tag_solution">')
+    '<details class="hide above-input"><summary>Solution</summary>'
     """
 
     def cell(part: str) -> str:
         found = EXERCISE.match(part)
         word = found[1].capitalize() if found else "Code"
-        return FOLD.sub(rf"\1>{word}</summary>", MARKER.sub("", part) if found else part)
+        return FOLD.sub(rf'<details class="\1"><summary>{word}</summary>', MARKER.sub("", part) if found else part)
 
     return "".join(map(cell, CELL.split(page)))
 
