@@ -340,7 +340,7 @@ assert gate_parameters(wide, 2 * wide, 5) == 5 * wide + 10 * wide + 5 + 5 + 5 + 
 
 # %% [markdown] tags=["rubric"]
 # :::{dropdown} What a good answer says
-# A point each; four of six are a good answer.
+# Four of these six make a good answer.
 #
 # - Both networks are trained with several seeds: two trainings of one network differ, too, and that is the yardstick.
 # - Everything else is the same: images, splits, epochs, and the seeds are paired.

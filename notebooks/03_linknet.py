@@ -317,7 +317,7 @@ assert abs(within - max(max(values) - min(values) for values in (one_network, ot
 
 # %% [markdown] tags=["rubric"]
 # :::{dropdown} What a good answer says
-# A point each; three of four are a good answer.
+# Three of these four make a good answer.
 #
 # - Nothing forces the number to mean anything: the convolutions before and after can undo any factor but zero.
 # - So its value alone does not say how much the network uses the skip connection.

@@ -265,7 +265,7 @@ for side, apart in ((32, 18), (16, 18), (16, 16), (17, 16), (5 + drawn(variant, 
 
 # %% [markdown] tags=["rubric"]
 # :::{dropdown} What a good answer says
-# A point each; four of six are a good answer.
+# Four of these six make a good answer.
 #
 # - On which images each number was measured: these are of training images.
 # - Whether the networks were compared on the same images, at the same time of their training; the validation sets differ, too.

@@ -371,7 +371,7 @@ assert np.isclose(published.broadcast_scores(*largest_pair(pair_size))["dice"], 
 
 # %% [markdown] tags=["rubric"]
 # :::{dropdown} What a good answer says
-# A point each; three of five are a good answer.
+# Three of these five make a good answer.
 #
 # - Accuracy is to be read beside that of a blank sheet, and the published baselines are below it.
 # - The mean IoU of the table is half the share of background, and says nothing of the networks.

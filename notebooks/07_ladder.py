@@ -284,7 +284,7 @@ for mean in (-0.06, -0.03, -0.015, 0.0, 0.015, 0.03, 0.06):
 
 # %% [markdown] tags=["rubric"]
 # :::{dropdown} What a good answer says
-# A point each; four of five are a good answer.
+# Four of these five make a good answer.
 #
 # - The two numbers are of different images: learnt from there, new patients here.
 # - They are of different labels: boxes there, borders here.

@@ -311,7 +311,7 @@ assert multiply_adds(128, 3, 64, 64) == multiply_adds(64, 3, 128, 128)
 
 # %% [markdown] tags=["rubric"]
 # :::{dropdown} What a good answer says
-# A point each; four of six are a good answer.
+# Four of these six make a good answer.
 #
 # - What the baseline is: its code is not published, and something other than the gates may differ.
 # - On which images both were measured, and that they are the same.

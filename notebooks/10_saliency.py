@@ -547,7 +547,7 @@ for option, energy in (({}, coarse_energy), ({"layer": finer_layer}, finer_energ
 
 # %% [markdown] tags=["rubric"]
 # :::{dropdown} What a good answer says
-# A point each; three of five are a good answer.
+# Three of these five make a good answer.
 #
 # - More than one image, and how they were chosen; wrong answers among them.
 # - A number for “on the tumour”, with its definition.

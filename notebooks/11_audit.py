@@ -545,7 +545,7 @@ assert row_of_mine["verdict"] == found_mine.iloc[0]["verdict"] and row_of_mine["
 
 # %% [markdown] tags=["rubric"]
 # :::{dropdown} What a good answer says
-# A point each; four of six are a good answer.
+# Four of these six make a good answer.
 #
 # - The paper is named, with its data set and the numbers that are asked about.
 # - Every section has a line; none is passed over.
