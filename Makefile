@@ -8,6 +8,7 @@ DATASET    ?=
 DATA       ?=
 SCALE      ?=
 SEED       ?=
+COURSE     ?=
 CPU        ?= Haswell
 SIZE       ?= 32
 NUMBER     ?= 20000
@@ -17,10 +18,11 @@ UV_VERSION := 0.13.9
 READY      := .venv/ready
 SNAKEMAKE   = snakemake --cores "$$CORES" --quiet rules \
 	--config "experiment=$$EXPERIMENT" $(if $(DATASET),"dataset=$$DATASET") $(if $(DATA),"data=$$DATA") \
-	$(if $(SCALE),"scale=$$SCALE") $(if $(SEED),"seed=$$SEED") --rerun-incomplete
+	$(if $(SCALE),"scale=$$SCALE") $(if $(SEED),"seed=$$SEED") \
+	$(if $(COURSE),"course=$$COURSE") --rerun-incomplete
 
 # A recipe takes what is given from its environment: as a part of its text, a quote or a space in it would be the shell's.
-export EXPERIMENT DATASET DATA SCALE SEED CPU SIZE CORES NUMBER
+export EXPERIMENT DATASET DATA SCALE SEED COURSE CPU SIZE CORES NUMBER
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
@@ -32,7 +34,7 @@ export PYTHONHASHSEED := 0
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
 
-book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, SCALE, SEED)
+book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, SCALE, SEED, COURSE)
 	$(SNAKEMAKE) book
 	@echo "The book is ready: open build/$${DATASET:-phantom}-$${SCALE:-quick}-$${SEED:-0}/book/_build/html/index.html"
 

@@ -14,6 +14,8 @@ import os
 import sys
 from pathlib import Path
 
+import yaml
+
 from brainseg.data.dataset import DATASETS, phantom_folder
 from brainseg.data.outside import shown
 from brainseg.errors import BrainsegError, known
@@ -58,6 +60,9 @@ def plain(name):
 DATASET, SCALE, SEED, DATA = settings()
 if DATASET == "tumorseg" and DATA is None:
     refused("received no folder for the data set tumorseg: add DATA=FOLDER (snakemake: data=FOLDER), or leave DATASET out")
+COURSE = str(config.get("course", ""))
+if COURSE and COURSE not in (COURSES := yaml.safe_load(Path("book/courses.yml").read_text())):
+    refused(f"received COURSE {shown(COURSE)}, expected one of {', '.join(COURSES)}")
 LOCK = "requirements.lock"
 WORK = Path(os.path.relpath(os.environ.setdefault("BRAINSEG_WORKSPACE", str(Path("build").absolute()))))
 OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
@@ -181,11 +186,13 @@ rule book:
         prepared=PREPARED,
         checks=sources("brainseg.paper.build.__main__"),
         parts=["brainseg/plotting/lab.css", "brainseg/plotting/lab.js"],
+    params:
+        course=f"--course '{COURSE}'" if COURSE else "",
     output:
         str(BOOK / "_build" / "html" / "index.html"),
     shell:
         "python -m brainseg.paper.build check {input.notebooks:q} --prepared {input.prepared:q} {PARAMETERS} && "
-        "python -m brainseg.paper.build stage {BOOK:q} --prepared {input.prepared:q} && "
+        "python -m brainseg.paper.build stage {BOOK:q} --prepared {input.prepared:q} {params.course} && "
         "jupyter-book build -W -n --keep-going --all {BOOK:q} && "
         "python -m brainseg.paper.build site {BOOK:q}/_build/html _toc.yml"
 

@@ -17,6 +17,7 @@ from brainseg.paper.build.chapters import check_executed, execute_chapter
 from brainseg.paper.build.graph import RULES, layered, rule_graph
 from brainseg.paper.build.site import broken_links, missing_pages
 from brainseg.paper.build.status import status
+from brainseg.paper.course.reading import write_reading
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -49,7 +50,11 @@ def committed() -> None:
 
 
 @app.command()
-def stage(folder: Path, prepared: PreparedData) -> None:
+def stage(
+    folder: Path,
+    prepared: PreparedData,
+    course: Annotated[str, typer.Option(help="Of book/courses.yml: its pages come first.")] = "",
+) -> None:
     """Put the book's pages and settings, its interactive parts, and the page about this copy, into FOLDER."""
     from brainseg.paper.build.lab import write_parts
 
@@ -57,6 +62,8 @@ def stage(folder: Path, prepared: PreparedData) -> None:
     shutil.copytree("book", folder / "book")
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, folder)
+    if course:
+        write_reading(folder, course)
     write_parts(folder / "book", Workspace())
     (folder / "book" / "copy.txt").write_text(prepared.stem.partition("-")[0], encoding="utf-8")
     (folder / "book" / "status-tables.txt").write_text(status(folder.parent, prepared, LOCK), encoding="utf-8")

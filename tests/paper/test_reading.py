@@ -1,0 +1,46 @@
+"""Courses: the book in another order."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+from brainseg.errors import BrainsegError
+from brainseg.paper.course.reading import write_reading
+from tests.conftest import REPOSITORY
+
+COURSES = yaml.safe_load((REPOSITORY / "book" / "courses.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Path:
+    (tmp_path / "book").mkdir()
+    for name in ("_toc.yml", "_config.yml", "book/courses.yml"):
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("course", COURSES)
+def test_a_course_has_its_pages_first_and_every_page_once(staged: Path, course: str) -> None:
+    write_reading(staged, course)
+    pages, before = list(parse_toc_yaml(staged / "_toc.yml")), list(parse_toc_yaml(REPOSITORY / "_toc.yml"))
+    assert pages[1 : 1 + len(COURSES[course]["pages"])] == COURSES[course]["pages"]
+    assert sorted(pages) == sorted(before)
+    settings, whole = (yaml.safe_load((folder / "_config.yml").read_text()) for folder in (staged, REPOSITORY))
+    assert settings == whole | {"title": COURSES[course]["title"]}
+
+
+@pytest.mark.parametrize("course", [name for name in COURSES if name != "all"])
+def test_the_teachers_page_has_the_chapters_of_a_course(course: str) -> None:
+    page = (REPOSITORY / "book" / "teaching.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{course}`,.*$", page, re.MULTILINE)
+    chapters = [name for name in COURSES[course]["pages"] if name.startswith("notebooks/")]
+    assert re.findall(r"\(/(notebooks/\w+)\)", row) == chapters
+
+
+def test_another_course_is_an_error(staged: Path) -> None:
+    with pytest.raises(BrainsegError, match="COURSE"):
+        write_reading(staged, "none")
