@@ -261,10 +261,10 @@ def slim(inputs, outputs):
 
 
 # %% tags=["hide-input", "checks"]
-assert slim(4, 1) == 17, "five parameters, ten, and two"
-### BEGIN HIDDEN TESTS
 from brainseg.backend import keras
 
+assert slim(4, 1) == 17, "five parameters, ten, and two"
+### BEGIN HIDDEN TESTS
 given_channels, wanted_channels = 4 * (1 + drawn(variant, 30, "inputs")), 1 + drawn(variant, 60, "outputs")
 block = keras.Sequential(
     [

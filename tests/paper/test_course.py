@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from pybtex.database import BibliographyData, Entry, Person  # type: ignore[import-untyped]
 
 from brainseg.errors import BrainsegError
+from brainseg.fingerprint import PACKAGE
 from brainseg.paper.build.chapters import read_chapter
 from brainseg.paper.build.prose import GLUED
 from brainseg.paper.course.editions import edition, make_empty, script_of, scripts
@@ -136,6 +137,14 @@ def test_no_cell_of_a_student_has_a_line_of_an_answer(script: Path) -> None:
     blanked(notebook)
     shown = {line.strip() for one in notebook.cells for line in one.source.split("\n")}
     assert shown & secret == set()
+
+
+@CHAPTERS
+def test_no_line_of_an_answer_is_in_the_package_that_goes_with_it(script: Path) -> None:
+    files = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".md", ".txt", ".yml", ".js", ".html"}]
+    assert len(files) > 100
+    package = {line.strip() for path in files for line in path.read_text(encoding="utf-8").split("\n")}
+    assert package & set(kept_from_students(read_chapter(script))) == set()
 
 
 def words_for(notebook: NotebookNode) -> Words:

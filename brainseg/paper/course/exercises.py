@@ -22,8 +22,8 @@ MINUTES: Final = {"five": 5, "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 3
 POINTS: Final = {"Easy": 1, "Medium": 2, "Hard": 3}
 GRADED: Final = ("checks", "rubric")
 
-SAYING: Final = re.compile(r"^(?!###).*\w\W+\w")
-"""A line with more than one word."""
+SAYING: Final = re.compile(r"^(?!###).*\w\W+\w+\W+\w")
+"""A line with more than two words: fewer, such as ``return rows``, tell nothing and stand anywhere."""
 
 CODE_STUB: Final = 'raise NotImplementedError("put your answer in place of this line")'
 TEXT_STUB: Final = "*Put your answer in place of this line.*"
