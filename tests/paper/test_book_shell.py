@@ -4,10 +4,12 @@ import re
 import runpy
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from myst_nb.sphinx_ import HideCodeCellNode, visit_HideCellInput  # type: ignore[import-untyped]
 from pybtex.database import parse_file  # type: ignore[import-untyped]
 from sphinx_external_toc.parsing import parse_toc_yaml
 
@@ -17,6 +19,7 @@ from tests.conftest import REPOSITORY
 PAGES = sorted((REPOSITORY / "book").glob("**/*.md"))
 CHAPTERS = sorted((REPOSITORY / "notebooks").glob("[0-9]*.py"))
 mathml = runpy.run_path(str(REPOSITORY / "book" / "_ext" / "mathml.py"))["mathml"]
+fold = runpy.run_path(str(REPOSITORY / "book" / "_ext" / "quiet.py"))["fold"]
 CITATION = re.compile(r"\{cite(?::\w+)?\}`([^`]+)`")
 TERM = re.compile(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`")
 
@@ -109,3 +112,13 @@ def test_a_formula_becomes_mathml() -> None:
 def test_a_formula_that_cannot_be_shown_is_refused(tex: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(tex))):
         mathml(tex)
+
+
+@pytest.mark.parametrize(("tags", "word"), [("", "Code"), (" tag_solution", "Solution"), (" tag_checks", "Checks")])
+def test_a_folded_cell_as_myst_nb_writes_it_is_one_word(tags: str, word: str) -> None:
+    written = SimpleNamespace(body=[f'<div class="cell tag_hide-input{tags} docutils container">'])
+    node = HideCodeCellNode(prompt_show="Show code cell source", prompt_hide="Hide", classes=["above-input"])
+    visit_HideCellInput(written, node)
+    folded = fold("".join([*written.body, "code", "</details></div>"]))
+    assert re.sub(r"<[^>]*>", " ", folded).split() == [word, "code"]
+    assert '<details class="hide above-input">' in folded
