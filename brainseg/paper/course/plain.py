@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pybtex.database import BibliographyData, Entry  # type: ignore[import-untyped]
+from pybtex.richtext import Text  # type: ignore[import-untyped]
 
 from brainseg.errors import BrainsegError
 from brainseg.paper.build.prose import resolved
@@ -59,26 +60,26 @@ class Words:
     def bibliography(self) -> list[str]:
         """What was cited so far, one line each, by author."""
         return sorted(
-            f"{cited_as(entry)}: {_unbraced(entry.fields['title'])}."
+            f"{cited_as(entry)}: {_unicode(entry.fields['title'])}."
             + (f" https://doi.org/{entry.fields['doi']}" if "doi" in entry.fields else "")
             for entry in self.cited.values()
         )
 
 
 def cited_as(entry: Entry) -> str:
-    """Author and year.
+    r"""Author and year.
 
     >>> from pybtex.database import Person
-    >>> cited_as(Entry("book", {"year": "1979"}, {"author": [Person("Hofstadter, Douglas")]}))
-    'Hofstadter 1979'
+    >>> cited_as(Entry("book", {"year": "1906"}, {"author": [Person('Schr{\"o}dinger, Erwin')]}))
+    'Schrödinger 1906'
     """
-    names = [_unbraced(" ".join(person.prelast_names + person.last_names)) for person in entry.persons["author"]]
+    names = [_unicode(" ".join(person.prelast_names + person.last_names)) for person in entry.persons["author"]]
     first = " and ".join(names) if len(names) <= 2 else f"{names[0]} et al."
     return f"{first} {entry.fields['year']}"
 
 
-def _unbraced(text: str) -> str:
-    return re.sub(r"[{}]", "", text)
+def _unicode(latex: str) -> str:
+    return str(Text.from_latex(latex))
 
 
 def _directive(found: re.Match[str]) -> str:
