@@ -70,7 +70,7 @@ def cited_as(entry: Entry) -> str:
     r"""Author and year.
 
     >>> from pybtex.database import Person
-    >>> cited_as(Entry("book", {"year": "1906"}, {"author": [Person('Schr{\"o}dinger, Erwin')]}))
+    >>> cited_as(Entry("book", {"year": "1906"}, {"author": [Person(r'Schr{\"o}dinger, Erwin')]}))
     'Schrödinger 1906'
     """
     names = [_unicode(" ".join(person.prelast_names + person.last_names)) for person in entry.persons["author"]]
