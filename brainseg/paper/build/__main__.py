@@ -50,7 +50,9 @@ def committed() -> None:
 
 @app.command()
 def stage(folder: Path, prepared: PreparedData) -> None:
-    """Put the book's pages and settings, its interactive parts, and the page about this copy, into FOLDER."""
+    """Put the book's pages and settings, and what is made for each build, into FOLDER."""
+    from brainseg.paper.build.api import write_pages
+    from brainseg.paper.build.citation import how_to_cite
     from brainseg.paper.build.lab import write_parts
 
     shutil.rmtree(folder / "book", ignore_errors=True)
@@ -58,6 +60,8 @@ def stage(folder: Path, prepared: PreparedData) -> None:
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(name, folder)
     write_parts(folder / "book", Workspace())
+    write_pages(folder / "book" / "api")
+    (folder / "book" / "citation.txt").write_text(how_to_cite(Path("CITATION.cff")), encoding="utf-8")
     (folder / "book" / "copy.txt").write_text(prepared.stem.partition("-")[0], encoding="utf-8")
     (folder / "book" / "status-tables.txt").write_text(status(folder.parent, prepared, LOCK), encoding="utf-8")
 
