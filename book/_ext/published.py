@@ -105,7 +105,7 @@ def surround(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
     copy = Path(app.srcdir, "book", "copy.txt")
     footer = [f"Version {brainseg.__version__}."]
     if base:
-        versions = base.removesuffix(f"{brainseg.__version__}/")
+        versions = f"{base.removesuffix(f'{brainseg.__version__}/')}versions.html"
         footer = [f'Version {brainseg.__version__} · <a href="{escape(versions)}">all versions</a>']
     if copy.is_file() and copy.read_text(encoding="utf-8") == "tumorseg":
         footer.append(attribution(Path(app.srcdir, "book", "references.bib")))
