@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -18,7 +19,7 @@ from brainseg.paper.display import source
 from tests.conftest import REPOSITORY
 
 CHAPTER = "notebooks/09_morphology"
-TOC = {
+TOC: dict[str, Any] = {
     "format": "jb-book",
     "root": "book/index",
     "chapters": [{"file": name} for name in (CHAPTER, "book/api/morphology", "book/references")],
@@ -56,7 +57,8 @@ def notebook() -> nbformat.NotebookNode:
         nbformat.v4.new_code_cell("source(opening)", outputs=[shown]),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    made: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    return made
 
 
 def build(folder: Path, dataset: str = "phantom", repository: str = "", base: str = "") -> Path:
@@ -81,7 +83,7 @@ def build(folder: Path, dataset: str = "phantom", repository: str = "", base: st
     settings = yaml.safe_load((REPOSITORY / "_config.yml").read_text(encoding="utf-8"))
     settings["repository"]["url"], settings["html"]["baseurl"] = repository, base
     (folder / "_config.yml").write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    command = [Path(sys.executable).with_name("jupyter-book"), "build", "-W", "-n", "--keep-going", folder]
+    command = [str(Path(sys.executable).with_name("jupyter-book")), *("build", "-W", "-n", "--keep-going"), str(folder)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     return folder / "_build" / "html"
