@@ -37,6 +37,26 @@ def test_the_console_is_silent_and_no_other_host_is_asked(browser: Any, site: Pa
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
+@pytest.mark.parametrize("width", [320, 390, 768, 1440])
+def test_no_page_is_wider_than_the_window(browser: Any, site: Path, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    for page_file in sorted((site / "book").rglob("*.html")):
+        page.goto(page_file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, page_file
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_is_found_by_axe(browser: Any, site: Path, axe: str, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    for name in ("book/index", "book/references", "book/api/morphology", "notebooks/09_morphology"):
+        page.goto((site / f"{name}.html").as_uri())
+        page.evaluate(axe)
+        found = page.evaluate("axe.run(document, {preload: false}).then(found => found.violations)")
+        assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == [], name
+    page.close()
+
+
 def test_icons_are_drawn(browser: Any, site: Path) -> None:
     page = browser.new_page()
     page.goto((site / "notebooks" / "09_morphology.html").as_uri())

@@ -1,4 +1,4 @@
-"""A book of four pages, built with the settings and the extensions of the real one."""
+"""A book of five pages, built with the settings and the extensions of the real one."""
 
 import base64
 import io
@@ -22,7 +22,7 @@ CHAPTER = "notebooks/09_morphology"
 TOC: dict[str, Any] = {
     "format": "jb-book",
     "root": "book/index",
-    "chapters": [{"file": name} for name in (CHAPTER, "book/api/morphology", "book/references")],
+    "chapters": [{"file": name} for name in (CHAPTER, "book/api/morphology", "book/api/app", "book/references")],
 }
 INDEX = """# A small book
 
@@ -74,6 +74,7 @@ def build(folder: Path, dataset: str = "phantom", repository: str = "", base: st
         "book/citation.txt": how_to_cite(REPOSITORY / "CITATION.cff"),
         "book/copy.txt": dataset,
         "book/api/morphology.md": page("morphology", ["brainseg.morphology"]),
+        "book/api/app.md": page("app", ["brainseg.app.weights"]),
         f"{CHAPTER}.ipynb": nbformat.writes(notebook()),
         "_toc.yml": yaml.safe_dump(TOC, sort_keys=False),
     }

@@ -156,6 +156,11 @@ def test_the_reference_has_signatures_as_they_are_written_and_chapters_lead_to_i
     assert link["href"] == "../book/api/morphology.html#brainseg.morphology.opening"
 
 
+def test_nothing_names_where_the_book_was_built(home: Path) -> None:
+    places = (str(REPOSITORY), str(home.parents[1]))
+    assert [page for page in pages(home) if any(place in page.read_text(encoding="utf-8") for place in places)] == []
+
+
 def test_the_reference_has_a_page_for_every_room() -> None:
     pages = [name for name in parse_toc_yaml(REPOSITORY / "_toc.yml") if name.startswith("book/api/")]
     assert pages == [f"book/api/{room}" for room in public()]

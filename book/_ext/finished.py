@@ -1,6 +1,6 @@
-"""A Sphinx extension that makes the built book light, without changing what is seen.
+"""A Sphinx extension that goes over the built pages once more: lighter, and with names for those who listen to them.
 
-Charts and slices become WebP without loss, and of the theme's icons only those that a page shows stay.
+Charts and slices become WebP without loss; of the theme's icons only those stay that a page shows, as a font.
 """
 
 import re
@@ -13,8 +13,17 @@ from sphinx.application import Sphinx
 
 STYLE = Path("_static", "styles", "pydata-sphinx-theme.css")
 FONTS = Path("_static", "vendor", "fontawesome", "webfonts")
-PICTURE = re.compile(r'(_images/[^"]+)\.png"')
-SCRIPT = re.compile(r"<script[^>]*/fontawesome\.js[^>]*></script>\s*")
+MENDED = {
+    r"<script[^>]*/fontawesome\.js[^>]*></script>\s*": "",  # draws the icons again, with 1.5 MB
+    r'(_images/[^"]+)\.png"': r'\1.webp"',
+    r'<summary><span class="toctree-toggle" role="presentation">': (
+        '<summary aria-label="More pages"><span class="toctree-toggle" aria-hidden="true">'
+    ),
+    r'(<button class="btn search-button-field[^>]*?)\s+aria-label="Search"': r"\1",  # it reads "Search", and its keys
+    r'<div role="list" class="citation-list">': '<div class="citation-list">',  # no item of it is one of a list
+}
+"""What is replaced in pages, as regular expressions."""
+
 ICON = re.compile(r"\bfa-[a-z0-9-]+")
 RULE = re.compile(r'(?:\.fa-[a-z0-9-]+::?before,?)+\{content:"\\[0-9a-f]+"\}')
 CHARACTER = re.compile(r'"(?:\\([ef][0-9a-f]{3})|([\ue000-\uf8ff]))"')
@@ -40,9 +49,7 @@ def characters(styles: Iterable[str]) -> set[int]:
 
 
 def reduce_icons(site: Path) -> None:
-    """Take the script that draws icons out of a site, and what no page shows out of its fonts and style sheet."""
-    for page in _pages(site):
-        page.write_text(SCRIPT.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
+    """Take out of the fonts and the style sheet of a site the icons that no page shows."""
     files = [*_pages(site), *site.glob("_static/scripts/*-theme.js")]
     used = {icon for file in files for icon in ICON.findall(file.read_text(encoding="utf-8"))}
     style = kept((site / STYLE).read_text(encoding="utf-8"), used)
@@ -63,20 +70,31 @@ def reduce_pictures(site: Path) -> None:
         with Image.open(picture) as image:
             image.save(picture.with_suffix(".webp"), lossless=True, method=4)
         picture.unlink()
-    for page in _pages(site):
-        page.write_text(PICTURE.sub(r'\1.webp"', page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def lighten(app: Sphinx, failure: Exception | None) -> None:
-    """Lighten what was built."""
+def mended(page: str) -> str:
+    """A page with everything replaced that is to be.
+
+    >>> mended('<img src="_images/a.png"><script defer src="x/fontawesome.js"></script>')
+    '<img src="_images/a.webp">'
+    """
+    for pattern, replacement in MENDED.items():
+        page = re.sub(pattern, replacement, page)
+    return page
+
+
+def finish(app: Sphinx, failure: Exception | None) -> None:
+    """Go over what was built."""
     if failure is None and app.builder.format == "html":
+        for page in _pages(Path(app.outdir)):
+            page.write_text(mended(page.read_text(encoding="utf-8")), encoding="utf-8")
         reduce_pictures(Path(app.outdir))
         reduce_icons(Path(app.outdir))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register it."""
-    app.connect("build-finished", lighten)
+    app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
