@@ -180,7 +180,8 @@ rule book:
         settings=["_config.yml", "_toc.yml"],
         prepared=PREPARED,
         checks=sources("brainseg.paper.build.__main__"),
-        parts=["brainseg/plotting/lab.css", "brainseg/plotting/lab.js"],
+        parts=["brainseg/plotting/lab.css", "brainseg/plotting/lab.js", "CITATION.cff"],
+        documented=[str(path) for path in sorted(Path("brainseg").rglob("*.py"))],
     output:
         str(BOOK / "_build" / "html" / "index.html"),
     shell:

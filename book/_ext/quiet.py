@@ -12,16 +12,16 @@ from typing import Any
 from docutils import nodes  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
 
-FOLD = re.compile(r'<details class="admonition (hide[^"]*)">\s*<summary[^>]*>.*?</summary>', re.DOTALL)
+FOLD = re.compile(r'<details class="[^"]*\bhide\b[^"]*">\s*<summary[^>]*>.*?</summary>', re.DOTALL)
 
 
 def fold(page: str) -> str:
-    r"""Replace the bar above each output, whose label is not what it shows, by one word.
+    """Replace the bar above each output, whose label is not what it shows, by one word.
 
-    >>> fold('<details class="admonition hide above-input">\n<summary aria-label="Toggle"><p>Show code</p></summary>')
-    '<details class="hide above-input"><summary>Code</summary>'
+    >>> fold('<details class="admonition hide above-input"><summary aria-label="Toggle"><p>Show code</p></summary>')
+    '<details class="hide"><summary>Code</summary>'
     """
-    return FOLD.sub(r'<details class="\1"><summary>Code</summary>', page)
+    return FOLD.sub('<details class="hide"><summary>Code</summary>', page)
 
 
 CELL = re.compile(r'(?=<div class="cell )')

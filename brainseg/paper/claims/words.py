@@ -95,7 +95,8 @@ def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
     """
     title, pairs = TITLES[model], evidence.differences().set_index("label")[["mean", "low", "high", "seeds"]]
     ahead, behind = pairs[pairs.index.str.startswith(f"{title} − ")], pairs[pairs.index.str.endswith(f" − {title}")]
-    margins = pd.concat([ahead, -behind.rename(columns={"low": "high", "high": "low"})])
+    turned = (-behind).rename(columns={"low": "high", "high": "low"}).assign(seeds=behind["seeds"])
+    margins = pd.concat([ahead, turned])
     if margins.empty:
         raise UntestableError(f"{title} and another network are not both recorded.")
     decisions, once = _of_designs(margins, claim.tolerance)
