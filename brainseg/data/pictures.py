@@ -55,8 +55,10 @@ def header(content: bytes, path: Path) -> Header:
     readers = {_PNG: _png, _JPEG: _jpeg, _BMP: _bmp}
     reader = next((readers[start] for start in readers if content.startswith(start)), None)
     if reader is None:
-        raise BrainsegError(f"{path} cannot be read: expected a JPEG, PNG, DICOM or NIfTI image")
-    with expecting(f"{path} cannot be read", "it is cut off or damaged, get it again"):
+        raise BrainsegError(
+            f"{path} cannot be read: expected a JPEG, PNG, DICOM or NIfTI image; this cannot be decoded as one"
+        )
+    with expecting(f"{path} cannot be decoded as an image", "it is cut off or damaged, get it again"):
         found = reader(content)
     require_size(path, found.height, found.width)
     return found
@@ -68,7 +70,7 @@ def decoded(content: bytes, path: Path, how: int) -> NDArray[Any]:
     Raises:
         BrainsegError: If they cannot be decoded.
     """
-    with expecting(f"{path} cannot be read", "get it again"):
+    with expecting(f"{path} cannot be decoded as an image", "get it again"):
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), how)
         if pixels is None:
             raise ValueError("damaged pixels")
