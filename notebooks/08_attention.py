@@ -189,7 +189,7 @@ table(by_seed, "Mean Dice on the same test images, by seed.", digits=3)
 # **DeepLab is the fastest**, with the fewest parameters and multiply-adds. The study's third claim is that it is fast enough for real time, too. In the study's own log each of the four networks takes about as long for one image, on its graphics card. The table counts parameters and multiply-adds from the
 # networks' graphs, at the study's size of $128 \times 128$ pixels and $64$ filters, and gives times and memory as measured on one processor.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-neither"]
 models = recorded("efficiency")["models"].assign(network=lambda costs: costs["model"].map(TITLES)).set_index("network")
 
 

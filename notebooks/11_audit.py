@@ -285,7 +285,7 @@ problems(notebook)[0][:78] + "…"
 #
 # The parameters that the study printed are those of attention gates, to the last one, and for DeepLab those of no attention at all; its README names channel attention and spatial attention. A README describes what was meant to be done. What was done is in the code, and where only its outputs are left, some of them can still be asked: every kind of attention costs another number.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-neither"]
 kinds = recorded("efficiency")["attention"].pivot(index="model", columns="attention", values="parameters")
 kinds = kinds.loc[list(MODELS)].assign(printed=pd.Series(study.PARAMETERS)).astype("Int64")
 added = kinds[["gate", "channel", "spatial", "printed"]].sub(kinds["none"], axis="index")
@@ -303,7 +303,7 @@ table(
 #
 # None of the counts of labels and patients above needs a network. For this page they were made anew, from the files at hand:
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-copy"]
 slip = report.pairing.set_index("split").loc["train"]
 found = report.findings.set_index("finding")
 leak = report.patients.set_index(["first", "second"]).loc[("train", "test")]
