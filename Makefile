@@ -12,23 +12,25 @@ COURSE     ?=
 CPU        ?= Haswell
 SIZE       ?= 32
 NUMBER     ?= 20000
+SITE       ?= build/site
 CORES      ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
 
 UV_VERSION := 0.13.9
 READY      := .venv/ready
+HTML        = build/$${DATASET:-phantom}-$${SCALE:-quick}-$${SEED:-0}/book/_build/html
 SNAKEMAKE   = snakemake --cores "$$CORES" --quiet rules \
 	--config "experiment=$$EXPERIMENT" $(if $(DATASET),"dataset=$$DATASET") $(if $(DATA),"data=$$DATA") \
 	$(if $(SCALE),"scale=$$SCALE") $(if $(SEED),"seed=$$SEED") \
 	$(if $(COURSE),"course=$$COURSE") --rerun-incomplete
 
 # A recipe takes what is given from its environment: as a part of its text, a quote or a space in it would be the shell's.
-export EXPERIMENT DATASET DATA SCALE SEED COURSE CPU SIZE CORES NUMBER
+export EXPERIMENT DATASET DATA SCALE SEED COURSE CPU SIZE CORES NUMBER SITE
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book test lint fast compare test-all fuzz hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
+.PHONY: book site pdf test lint fast compare test-all fuzz hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -36,7 +38,13 @@ help: ## What can be made
 
 book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, SCALE, SEED, COURSE)
 	$(SNAKEMAKE) book
-	@echo "The book is ready: open build/$${DATASET:-phantom}-$${SCALE:-quick}-$${SEED:-0}/book/_build/html/index.html"
+	@echo "The book is ready: open $(HTML)/index.html"
+
+site: book ## Put the book into SITE, a folder for any static host, beside the versions that are there
+	python -m brainseg.paper.build publish "$(HTML)" "$$SITE"
+
+pdf: book ## Print the whole book (needs Chromium)
+	python -m brainseg.paper.build pdf "$(HTML)" _toc.yml
 
 test: $(READY) ## Lint, types, the fast tests, and the chapters compared on the networks that come with the repository
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint fast

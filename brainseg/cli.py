@@ -257,6 +257,8 @@ def app() -> None:
             raise
         sys.stderr.write(f"Error: {printable(_line(error))}\n")
         sys.exit(2)
+    finally:
+        logging.getLogger("brainseg").handlers.remove(log)
 
 
 def _line(error: Exception) -> str:

@@ -35,12 +35,12 @@ from brainseg.experiments.recorded import recorded, recorded_runs
 from brainseg.models import TITLES
 from brainseg.paper import tables
 from brainseg.paper.display import glue, table
-from brainseg.scores.statistics import DECISIONS, MARGIN, beside_zero, smallest_p
+from brainseg.scores.statistics import MARGIN, beside_zero, smallest_p
 
 # %% [markdown]
 # ## Does attention help?
 #
-# {glue:text}`gates_answer`
+# **{glue:text}`gates_answer`**
 #
 # That attention gates improve every network in every measure is the study's first claim, as [chapter 11](11_audit) numbers them. The code of its baseline without gates was not published. Here each network with gates was also trained without
 # them, with the same corrected training, split by patient and seed, and both are scored on the same {glue:text}`gate_images` images of {glue:text}`gate_patients` patients whom they have not met. DeepLab has no skip connection that a gate could weight.
@@ -51,7 +51,6 @@ gates = tables.attention_effects(with_and_without)
 plotting.forest(gates, xlabel="Dice with gates − Dice without")
 
 # %% tags=["hide-input"]
-counts = gates["decision"].value_counts()
 glue(
     gate_images=int(gates["images"].max()),
     gate_patients=int(gates["patients"].max()),
@@ -59,7 +58,6 @@ glue(
     gate_detectable=gates["detectable"].max(),
     margin=MARGIN,
     gates_answer=tables.answer_on_gates(gates),
-    **{f"gates_{number}": int(counts.get(one, 0)) for number, one in enumerate(DECISIONS)},
 )
 shown = gates.set_index(gates["label"].str.removesuffix(", gate").rename("network"))
 table(
@@ -90,7 +88,7 @@ glue(kinds=len(effects), kinds_above=above, kinds_below=below)
 #
 # ## Does attention reduce overfitting?
 #
-# {glue:text}`gap_answer` That it does is the study's seventh claim.
+# **{glue:text}`gap_answer`** That attention does is the study's seventh claim.
 
 # %% tags=["hide-input"]
 gaps = pd.DataFrame(
@@ -191,7 +189,7 @@ table(by_seed, "Mean Dice on the same test images, by seed.", digits=3)
 # **DeepLab is the fastest**, with the fewest parameters and multiply-adds. The study's third claim is that it is fast enough for real time, too. In the study's own log each of the four networks takes about as long for one image, on its graphics card. The table counts parameters and multiply-adds from the
 # networks' graphs, at the study's size of $128 \times 128$ pixels and $64$ filters, and gives times and memory as measured on one processor.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-neither"]
 models = recorded("efficiency")["models"].assign(network=lambda costs: costs["model"].map(TITLES)).set_index("network")
 
 

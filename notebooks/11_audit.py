@@ -285,7 +285,7 @@ problems(notebook)[0][:78] + "…"
 #
 # The parameters that the study printed are those of attention gates, to the last one, and for DeepLab those of no attention at all; its README names channel attention and spatial attention. A README describes what was meant to be done. What was done is in the code, and where only its outputs are left, some of them can still be asked: every kind of attention costs another number.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-neither"]
 kinds = recorded("efficiency")["attention"].pivot(index="model", columns="attention", values="parameters")
 kinds = kinds.loc[list(MODELS)].assign(printed=pd.Series(study.PARAMETERS)).astype("Int64")
 added = kinds[["gate", "channel", "spatial", "printed"]].sub(kinds["none"], axis="index")
@@ -303,7 +303,7 @@ table(
 #
 # None of the counts of labels and patients above needs a network. For this page they were made anew, from the files at hand:
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-copy"]
 slip = report.pairing.set_index("split").loc["train"]
 found = report.findings.set_index("finding")
 leak = report.patients.set_index(["first", "second"]).loc[("train", "test")]
@@ -336,7 +336,7 @@ table(pd.DataFrame({"counted": anew}), "Labels and patients, counted anew.")
 claims = ledger.read_claims()
 verdicts = ledger.evaluate(claims, evidence.Evidence(data if dataset == "tumorseg" else None, workspace))
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-study"]
 numbers = ledger.counts(verdicts)
 numbers = numbers.loc[:, numbers.any()]
 table(
@@ -347,7 +347,7 @@ table(
 # %% [markdown]
 # Recorded runs are smaller than the study's, so a verdict on its words is one at that size.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "No entry of the study's table is reproduced, few of its claims in words are, and this book's own claims hold.", "name": "fig-verdicts"}, "image": {"alt": "Three stacked bars with the number of claims by verdict."}}
+# %% tags=["hide-input", "of-study"] mystnb={"figure": {"caption": "No entry of the study's table is reproduced, few of its claims in words are, and this book's own claims hold.", "name": "fig-verdicts"}, "image": {"alt": "Three stacked bars with the number of claims by verdict."}}
 glue(
     entries=numbers.loc["table"].sum(),
     words=numbers.loc["words"].sum(),
@@ -362,14 +362,14 @@ plotting.verdict_counts(numbers.rename(index=groups))
 # %% [markdown]
 # ### The study's table, entry by entry
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "With gates, every mean IoU and every Dice of the study's table is an artefact. Each entry has the sign and the colour of its verdict; without and with: attention gates.", "name": "fig-entries"}, "image": {"alt": "Twenty-four published numbers in a table, each coloured by its verdict."}}
+# %% tags=["hide-input", "of-study"] mystnb={"figure": {"caption": "With gates, every mean IoU and every Dice of the study's table is an artefact. Each entry has the sign and the colour of its verdict; without and with: attention gates.", "name": "fig-entries"}, "image": {"alt": "Twenty-four published numbers in a table, each coloured by its verdict."}}
 plotting.verdict_table(ledger.as_published(verdicts, "published"), ledger.as_published(verdicts, "verdict"))
 
 # %% [markdown]
 # An artefact has a mechanism, and a value to compare it with: that of a blank mask, half the background, or the validation value of the same log. (For SegNet and DeepLab the latter is itself mostly of wrong labels, as
 # [chapter 4](04_segnet) shows.)
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-study"]
 ids = ledger.as_published(verdicts.assign(name=verdicts["id"]), "name")
 names = {
     entry: f"{network}, {measure} {side} gates"
@@ -387,7 +387,7 @@ table(
 # %% [markdown]
 # What became of the others:
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-study"]
 others = entries[entries["mechanism"] == ""]
 items(f"{'; '.join(rows.index)}: {why}" for why, rows in others.groupby("why", sort=False))
 
@@ -399,7 +399,7 @@ items(f"{'; '.join(rows.index)}: {why}" for why, rows in others.groupby("why", s
 #
 # This is no verdict on ideas. Attention, saliency and morphology are good ideas, and this book's runs are few and small. It is a verdict on what the numbers show so far.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-study"]
 items(
     f"Claim {number}: “{row['quote']}” **{row['verdict'].capitalize()}.** {minus(row['why'])} "
     f"([Chapter {int(row['shown_in'][:2])}]({row['shown_in'].split(':')[0]}))"
@@ -411,7 +411,7 @@ items(
 #
 # A book that tests claims makes claims: of its own {glue:text}`own`, tested in the same way, {glue:text}`failing` fail. *Claimed* is what the sentence says, *measured* what the records say. `brainseg claims` ends with an error if one fails, and `brainseg claims --data FOLDER` measures what is claimed of the study's images anew, from the images.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-study"]
 own = verdicts[verdicts["group"] == "book"]
 glue(own=len(own), failing=len(ledger.failures(verdicts)))
 
@@ -419,13 +419,14 @@ glue(own=len(own), failing=len(ledger.failures(verdicts)))
 def sentences(rows, caption):
     rows = rows.sort_values("place", key=lambda places: places.str.split().str[-1].astype(int), kind="stable")
     shown = {
-        name: [minus(f"{float(f'{value:.6f}'):.4g}") if value is not None else None for value in rows[column]]
+        name: rows[column].map(lambda value: minus(f"{float(f'{value:.6f}'):.4g}") if value is not None else None)
         for name, column in {"claimed": "published", "measured": "measured"}.items()
     }
     quotes = "“" + rows["quote"].str.replace("*", "") + "”"
-    index = pd.MultiIndex.from_arrays([rows["place"].str.capitalize(), quotes], names=["", "this book says"])
-    frame = pd.DataFrame(shown | {"verdict": rows["verdict"].to_list()}, index=index)
-    return table(frame, caption)
+    frame = pd.DataFrame({"this book says": quotes} | shown | {"verdict": rows["verdict"]}).set_index(
+        rows["place"].str.capitalize()
+    )
+    return table(frame.rename_axis("chapter"), caption)
 
 
 by_runs = own["id"].str.startswith("live-")

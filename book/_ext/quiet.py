@@ -12,8 +12,7 @@ from typing import Any
 from docutils import nodes  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
 
-FOLD = re.compile(r'<details class="admonition (hide[^"]*)">\s*<summary[^>]*>.*?</summary>', re.DOTALL)
-"""As MyST-NB writes it."""
+FOLD = re.compile(r'<details class="[^"]*\bhide\b[^"]*">\s*<summary[^>]*>.*?</summary>', re.DOTALL)
 
 
 CELL = re.compile(r'(?=<div class="cell )')
@@ -26,15 +25,15 @@ def fold(page: str) -> str:
 
     >>> bar = '<details class="admonition hide above-input"><summary aria-label="Toggle"><p>Show code</p></summary>'
     >>> fold(bar)
-    '<details class="hide above-input"><summary>Code</summary>'
+    '<details class="hide"><summary>Code</summary>'
     >>> fold(f'<div class="cell tag_solution">{bar}').removeprefix('<div class="cell tag_solution">')
-    '<details class="hide above-input"><summary>Solution</summary>'
+    '<details class="hide"><summary>Solution</summary>'
     """
 
     def cell(part: str) -> str:
         found = EXERCISE.match(part)
         word = found[1].capitalize() if found else "Code"
-        return FOLD.sub(rf'<details class="\1"><summary>{word}</summary>', MARKER.sub("", part) if found else part)
+        return FOLD.sub(f'<details class="hide"><summary>{word}</summary>', MARKER.sub("", part) if found else part)
 
     return "".join(map(cell, CELL.split(page)))
 

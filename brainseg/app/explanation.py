@@ -16,6 +16,7 @@ from brainseg.app.pictures import MARK, png
 from brainseg.app.prediction import NOT_A_DEVICE, Network, Prediction, outlined, put_back, seen
 from brainseg.app.slices import Slice
 from brainseg.data.outside import printable, write_whole
+from brainseg.errors import BrainsegError
 from brainseg.models import TITLES, as_input
 from brainseg.models.predict import MIRRORS, predict
 from brainseg.plotting import overlay, saliency_maps
@@ -134,7 +135,11 @@ def write_report(explanation: Explanation, network: Network, dataset: str, name:
     """Write the page of :func:`html`, and beside it a PNG file with the pictures; returns the path of the latter."""
     text, drawn, picture = html(explanation, network, dataset, name), figure(explanation), page.with_suffix(".png")
     write_whole(page, text)
-    write_whole(picture, lambda path: drawn.savefig(path, dpi=200, metadata={"Software": MARK}))
+    try:
+        write_whole(picture, lambda path: drawn.savefig(path, dpi=200, metadata={"Software": MARK}))
+    except BrainsegError:
+        page.unlink()
+        raise
     return picture
 
 

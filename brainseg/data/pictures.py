@@ -55,7 +55,9 @@ def header(content: bytes, path: Path) -> Header:
     readers = {_PNG: _png, _JPEG: _jpeg, _BMP: _bmp}
     reader = next((readers[start] for start in readers if content.startswith(start)), None)
     if reader is None:
-        raise BrainsegError(f"{path} cannot be decoded as an image: expected a JPEG, PNG, DICOM or NIfTI image")
+        raise BrainsegError(
+            f"{path} cannot be read: expected a JPEG, PNG, DICOM or NIfTI image; this cannot be decoded as one"
+        )
     with expecting(f"{path} cannot be decoded as an image", "it is cut off or damaged, get it again"):
         found = reader(content)
     require_size(path, found.height, found.width)

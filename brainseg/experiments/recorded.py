@@ -190,7 +190,7 @@ def recorded_provenance(experiment: str) -> pd.DataFrame:
         BrainsegError: If there is no such experiment, or it is not recorded.
 
     >>> recorded_provenance("ladder").loc["unet-published-published-0", "run"]
-    'unet-64-8bb77eae-d92437d7'
+    'unet-64-84ed8f2f-4c7bb53b'
     """
     rows = {}
     for path in _paths(experiment):

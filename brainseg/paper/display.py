@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -54,7 +55,7 @@ class Table:
         head = "".join(f"<tr>{''.join(line)}</tr>" for line in self._head())
         body = "".join(
             f"<tr>{''.join(_cell('th', name, scope='row') for name in names)}"
-            f"{''.join(_cell('td', text) for text in texts)}</tr>"
+            f"{''.join(_cell('td', text, **aligned) for text, aligned in zip(texts, self._aligned, strict=True))}</tr>"
             for names, texts in zip(_without_repeats(self.rows), self.cells, strict=True)
         )
         return f"<table><caption>{escape(self.caption)}</caption><thead>{head}</thead><tbody>{body}</tbody></table>"
@@ -64,13 +65,21 @@ class Table:
         lines += [[*names, *texts] for names, texts in zip(self.rows, self.cells, strict=True)]
         return "\n".join([self.caption, *("\t".join(line) for line in lines)])
 
+    @cached_property
+    def _aligned(self) -> list[dict[str, str]]:
+        """Of each column, what marks it as one of words and not of numbers."""
+        wordy = (any(re.match(r"[^\W\d_]|“", text) for text in texts) for texts in zip(*self.cells, strict=True))
+        return [{"class": "words"} if found else {} for found in wordy]
+
     def _head(self) -> Iterator[list[str]]:
         last = len(self.columns[0]) - 1
         for level in range(last + 1):
             names = self.names if level == last else [""] * len(self.names)
             line = [_cell("th", name, scope="col") if name else "<td></td>" for name in names]
+            of_words = iter(self._aligned)
             for name, group in groupby(self.columns, key=lambda column: column[: level + 1]):
-                line.append(_cell("th", name[-1], scope="col", colspan=len(list(group))))
+                aligned = [next(of_words) for _ in group]
+                line.append(_cell("th", name[-1], scope="col", colspan=len(aligned), **aligned[0]))
             yield line
 
 

@@ -39,7 +39,7 @@ TOLERANCE_PX = 1.0
 
 
 def dice(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
-    """Dice coefficient of each image, 2·|P∩T| / (|P|+|T|), 0 to 1.
+    """Dice coefficient of each image, ``2·|P∩T| / (|P|+|T|)``, 0 to 1.
 
     Dice 1945, "Measures of the amount of ecologic association between species". For binary masks it is the F1 score
     of the foreground pixels. Both masks empty: NaN.
@@ -52,7 +52,7 @@ def dice(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
 
 
 def iou(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
-    """Intersection over union of each image, |P∩T| / (|P|+|T|−|P∩T|), 0 to 1; both masks empty: NaN.
+    """Intersection over union of each image, ``|P∩T| / (|P|+|T|−|P∩T|)``, 0 to 1; both masks empty: NaN.
 
     Jaccard 1912, "The distribution of the flora in the alpine zone". Always Dice / (2 − Dice).
 
@@ -64,7 +64,7 @@ def iou(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
 
 
 def precision(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
-    """Share of the predicted pixels of each image that are tumour, |P∩T| / |P|, 0 to 1; nothing predicted: NaN.
+    """Share of the predicted pixels of each image that are tumour, ``|P∩T| / |P|``, 0 to 1; nothing predicted: NaN.
 
     Also called positive predictive value.
 
@@ -76,7 +76,7 @@ def precision(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
 
 
 def recall(prediction: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
-    """Share of the tumour pixels of each image that are predicted, |P∩T| / |T|, 0 to 1; no tumour: NaN.
+    """Share of the tumour pixels of each image that are predicted, ``|P∩T| / |T|``, 0 to 1; no tumour: NaN.
 
     Also called sensitivity.
 

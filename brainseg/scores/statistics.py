@@ -20,7 +20,7 @@ folds differ as those of seeds do, and so an interval of one seed has a part of 
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import ceil, inf, nan
 from statistics import NormalDist
@@ -179,6 +179,16 @@ def decision(difference: Interval, margin: float = MARGIN) -> str:
     if difference.low > 0:
         return BETTER
     return WORSE if difference.high < 0 else UNDECIDED
+
+
+def counted(decisions: Iterable[str]) -> str:
+    """How many decisions there are of each kind, in words.
+
+    >>> counted([UNDECIDED, BETTER, UNDECIDED])
+    'better in 1, cannot tell in 2'
+    """
+    made = list(decisions)
+    return ", ".join(f"{one} in {made.count(one)}" for one in DECISIONS if one in made)
 
 
 def differences(scores: Mapping[str, pd.DataFrame], draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:

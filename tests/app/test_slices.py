@@ -90,8 +90,8 @@ def test_nifti_is_shown_as_a_radiologist_sees_it_however_it_is_stored(tmp_path: 
     ("name", "content", "message"),
     [
         ("nothing.png", None, "which is no file: expected a JPEG, PNG, DICOM or NIfTI image"),
-        ("empty.png", b"", "cannot be decoded as an image: expected a JPEG, PNG, DICOM or NIfTI image"),
-        ("text.jpg", b"hello", "cannot be decoded as an image: expected a JPEG"),
+        ("empty.png", b"", "cannot be read: expected a JPEG, PNG, DICOM or NIfTI image"),
+        ("text.jpg", b"hello", "cannot be read: expected a JPEG"),
         ("text.nii", b"hello", "cannot be read as NIfTI"),
         ("text.nii.gz", b"hello", "cannot be read as NIfTI"),
     ],

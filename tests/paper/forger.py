@@ -4,7 +4,7 @@ import copy
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +92,18 @@ def _alternative(notebook: NotebookNode) -> None:
     figure.metadata.mystnb.image.alt += " All is well."
 
 
+def _pictures(notebook: NotebookNode) -> Iterator[NotebookNode]:
+    for cell in code(notebook):
+        yield from (output.data for output in cell.outputs if "image/png" in output.get("data", {}))
+
+
 def _picture(notebook: NotebookNode) -> None:
-    pictures = [cell for cell in code(notebook) if "image/png" in cell.outputs[0].get("data", {})]
-    one, other = (cell.outputs[0].data for cell in pictures[:2])
+    one, other, *_ = _pictures(notebook)
     one["image/png"], other["image/png"] = other["image/png"], one["image/png"]
 
 
 def _figure_text(notebook: NotebookNode) -> None:
-    picture = next(cell for cell in code(notebook) if "image/png" in cell.outputs[0].get("data", {}))
-    picture.outputs[0].data["text/plain"] += " "
+    next(_pictures(notebook))["text/plain"] += " "
 
 
 def _first_count(notebook: NotebookNode) -> None:

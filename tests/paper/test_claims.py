@@ -384,7 +384,7 @@ def test_a_recorded_experiment_that_is_missing_is_an_error(name: str, monkeypatc
 
 def effects(**intervals: tuple[float, float]) -> pd.DataFrame:
     rows = [{"label": label, "low": low, "high": high} for label, (low, high) in intervals.items()]
-    about = {"images": 50, "patients": 30, "detectable": 0.03}
+    about = {"images": 50, "patients": 30, "seeds": 3, "detectable": 0.03}
     return pd.DataFrame(rows).assign(mean=lambda table: (table["low"] + table["high"]) / 2, **about)
 
 
@@ -407,6 +407,15 @@ def test_gates_improve_if_they_do_so_in_every_network(
 ) -> None:
     evidence = MadeUp(gate_effects=effects(**{"U-Net, gate": one, "SegNet, gate": other}))
     assert outcome(claim("gates_improve", tolerance=0.02), evidence).verdict == verdict
+
+
+def test_one_training_of_each_says_nothing_of_designs() -> None:
+    once = effects(**{"U-Net, gate": LOSS, "SegNet, gate": LOSS}).assign(seeds=1)
+    found = outcome(claim("gates_improve", tolerance=0.02), MadeUp(gate_effects=once))
+    assert found.verdict == CANNOT_TELL
+    assert "trained once" in found.why
+    pair = effects(**{"U-Net − Modified DeepLab": (-0.3, -0.1)}).assign(seeds=1)
+    assert outcome(claim("best_network", model="deeplab"), MadeUp(differences=pair)).verdict == CANNOT_TELL
 
 
 def test_a_claim_about_what_is_not_recorded_cannot_be_tested() -> None:

@@ -129,7 +129,10 @@ def shipped(model: str, folder: Path = SHIPPED) -> Weights:
 
 
 def _undamaged(path: Path) -> AbstractContextManager[None]:
-    return expecting(f"{path} cannot be read", "install brainseg again, or export the run again")
+    return expecting(
+        f"{path} cannot be read, expected what brainseg export writes",
+        "install brainseg again, or export the run again",
+    )
 
 
 def _record(path: Path) -> str:

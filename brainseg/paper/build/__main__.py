@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
+from brainseg import __version__
 from brainseg.errors import BrainsegError
 from brainseg.experiments.stored import FOLDER, keep
 from brainseg.experiments.workspace import Workspace
@@ -55,7 +57,9 @@ def stage(
     prepared: PreparedData,
     course: Annotated[str, typer.Option(help="Of book/courses.yml: its pages come first.")] = "",
 ) -> None:
-    """Put the book's pages and settings, its interactive parts, and the page about this copy, into FOLDER."""
+    """Put the book's pages and settings, and what is made for each build, into FOLDER."""
+    from brainseg.paper.build.api import write_pages
+    from brainseg.paper.build.citation import how_to_cite
     from brainseg.paper.build.lab import write_parts
 
     shutil.rmtree(folder / "book", ignore_errors=True)
@@ -65,6 +69,8 @@ def stage(
     if course:
         write_reading(folder, course)
     write_parts(folder / "book", Workspace())
+    write_pages(folder / "book" / "api")
+    (folder / "book" / "citation.txt").write_text(how_to_cite(Path("CITATION.cff")), encoding="utf-8")
     (folder / "book" / "copy.txt").write_text(prepared.stem.partition("-")[0], encoding="utf-8")
     (folder / "book" / "status-tables.txt").write_text(status(folder.parent, prepared, LOCK), encoding="utf-8")
 
@@ -100,6 +106,27 @@ def site(folder: Path, toc: Path) -> None:
     found += [f"broken link: {link}" for link in broken_links(folder)]
     if found:
         raise BrainsegError("\n".join([f"{folder} is not complete:", *found]))
+
+
+@app.command()
+def pdf(folder: Path, toc: Path) -> None:
+    """Print the whole of a built book, into a file beside its folder."""
+    from brainseg.paper.build.printed import print_pdf, whole
+
+    page, target = folder.with_name("whole.html"), folder.with_name(f"brainseg-{__version__}.pdf")
+    page.write_text(whole(folder, toc), encoding="utf-8")
+    print_pdf(page, target)
+    print(f"The PDF is ready: open {target}")
+
+
+@app.command()
+def publish(folder: Path, site: Path) -> None:
+    """Put a built book into the folder SITE of a static host, as the version that it is."""
+    from brainseg.paper.build.publish import add_version
+
+    settings = yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8"))
+    add_version(folder, site, __version__, settings["title"])
+    print(f"Version {__version__} is ready to be uploaded: {site}")
 
 
 @app.command()

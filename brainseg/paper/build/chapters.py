@@ -105,7 +105,7 @@ def _numbered(notebook: NotebookNode) -> Iterator[NotebookNode]:
 def clean(notebook: NotebookNode, chapter: str) -> None:
     """Take out what differs between two equal runs, hide the cells that only carry parameters, and mark the others.
 
-    A tag says which images a cell is about, and a picture in its file, as the text ``Source``, which chapter and cell
+    A tag says which images a cell is about, unless the script does, and a picture in its file, as the text ``Source``, which chapter and cell
     it is from.
     """
     notebook.metadata.pop("papermill", None)
@@ -116,7 +116,7 @@ def clean(notebook: NotebookNode, chapter: str) -> None:
         tags = set(cell.metadata.get("tags", []))
         if tags & HIDDEN_TAGS:
             tags.add("remove-cell")
-        if of := about.get(id(cell)):
+        if (of := about.get(id(cell))) and not any(tag.startswith("of-") for tag in tags):
             tags.add(f"of-{of}")
         kept = {"tags": sorted(tags), "mystnb": cell.metadata.get("mystnb")}
         cell.metadata = NotebookNode({key: value for key, value in kept.items() if value})

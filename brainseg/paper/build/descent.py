@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 ANSWERING = frozenset({"workspace.run", "workspace.result"})
 """Calls that give the answers of a network of this copy of the book."""
 
-COPY = frozenset({"Workspace"})
+COPY = frozenset({"Workspace", "open_dataset"})
 """What gives the images of this copy of the book, and everything that is computed from them."""
 
 RECORDED = frozenset({"recorded", "recorded_runs", "recorded_at_every_scale", "recorded_saliency", "recorded_labels"})

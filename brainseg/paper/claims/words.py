@@ -27,12 +27,12 @@ from brainseg.paper.saliency_tables import SIZES, sizes
 from brainseg.paper.study import PARAMETERS
 from brainseg.scores.statistics import (
     BETTER,
-    DECISIONS,
     SAME,
     UNDECIDED,
     WORSE,
     Interval,
     bootstrap_mean,
+    counted,
     decision,
     paired_difference,
 )
@@ -64,19 +64,25 @@ def _decided(effects: pd.DataFrame, margin: float) -> list[str]:
     return [decision(Interval(*ends), margin) for ends in effects[["mean", "low", "high"]].to_numpy()]
 
 
-def _counted(decisions: list[str]) -> str:
-    return ", ".join(f"{one} in {decisions.count(one)}" for one in DECISIONS if one in decisions)
+def _of_designs(effects: pd.DataFrame, margin: float) -> tuple[list[str], str]:
+    """As :func:`_decided`, and what is to be said where each side was trained once.
+
+    An interval over patients is then about two trained networks. Of their designs it cannot tell.
+    """
+    if effects["seeds"].max() > 1:
+        return _decided(effects, margin), ""
+    return [UNDECIDED] * len(effects), " Each was trained once, and another seed can change as much."
 
 
 @judgement
 def gates_improve(claim: Claim, evidence: Evidence) -> Outcome:
     """Reproduced if gates raise the Dice of every network that has them; the tolerance is what does not matter."""
     effects = evidence.gate_effects()
-    decisions = _decided(effects, claim.tolerance)
+    decisions, once = _of_designs(effects, claim.tolerance)
     why = (
         f"Dice with gates minus Dice without, of {len(effects)} networks, on {effects['images'].max()} images of "
-        f"{effects['patients'].max()} patients: {_counted(decisions)}; the mean is {effects['mean'].mean():+.3f}, and "
-        f"{effects['detectable'].max():.3f} could have been seen in every network."
+        f"{effects['patients'].max()} patients: {counted(decisions)}; the mean is {effects['mean'].mean():+.3f}, and "
+        f"{effects['detectable'].max():.3f} could have been seen in every network.{once}"
     )
     return Outcome(_of_each(decisions), float(effects["mean"].mean()), why)
 
@@ -87,16 +93,17 @@ def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
 
     Refuted if another one is better, or if there is no difference that matters.
     """
-    title, pairs = TITLES[model], evidence.differences().set_index("label")[["mean", "low", "high"]]
+    title, pairs = TITLES[model], evidence.differences().set_index("label")[["mean", "low", "high", "seeds"]]
     ahead, behind = pairs[pairs.index.str.startswith(f"{title} − ")], pairs[pairs.index.str.endswith(f" − {title}")]
-    margins = pd.concat([ahead, -behind.rename(columns={"low": "high", "high": "low"})])
+    turned = (-behind).rename(columns={"low": "high", "high": "low"}).assign(seeds=behind["seeds"])
+    margins = pd.concat([ahead, turned])
     if margins.empty:
         raise UntestableError(f"{title} and another network are not both recorded.")
-    decisions = _decided(margins, claim.tolerance)
+    decisions, once = _of_designs(margins, claim.tolerance)
     lead = float(margins["mean"].min())
     why = (
         f"Its mean Dice minus that of the best other network is {lead:+.3f}. Against {len(margins)} other networks it "
-        f"is: {_counted(decisions)}."
+        f"is: {counted(decisions)}.{once}"
     )
     if {SAME, WORSE} & set(decisions):
         return Outcome(REFUTED, lead, why)
@@ -127,7 +134,7 @@ def postprocessing_improves(claim: Claim, evidence: Evidence) -> Outcome:
     closed = evidence.finding("labels that the published closing changes")
     why = (
         f"Chosen on validation images, it changes the mean Dice of {len(effects)} networks by "
-        f"{effects['mean'].min():+.3f} to {effects['mean'].max():+.3f}: {_counted(decisions)}. The study's own step "
+        f"{effects['mean'].min():+.3f} to {effects['mean'].max():+.3f}: {counted(decisions)}. The study's own step "
         f"changes {closed['count']} of {closed['total']} labels, and no prediction."
     )
     return Outcome(_of_each(decisions), float(effects["mean"].mean()), why)

@@ -33,5 +33,6 @@ def write_reading(folder: Path, course: str) -> None:
     toc, config = folder / "_toc.yml", folder / "_config.yml"
     contents = yaml.safe_load(toc.read_text(encoding="utf-8"))
     toc.write_text(yaml.safe_dump(ordered(contents, about["title"], about["pages"]), sort_keys=False), encoding="utf-8")
-    settings = yaml.safe_load(config.read_text(encoding="utf-8")) | {"title": about["title"]}
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    settings["title"] = settings["sphinx"]["config"]["html_theme_options"]["logo"]["text"] = about["title"]
     config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
