@@ -21,7 +21,7 @@
 # **You need** the parts of a network, from [chapter 2](02_unet), and what [chapter 1](01_data) says of the pairing of images and labels.
 #
 # **The answer**: of the {glue:text}`held` images that the study validated SegNet on, {glue:text}`wrong` carry the label of another image, and the published validation accuracy, {glue:text}`log_accuracy:.4f`, is that of
-# a mask without any tumour. The network is better than its log: trained with care on the study's images, it reaches a Dice of {glue:text}`corrected_dice` against the tumours' borders.
+# a mask without any tumour. Trained with care on the study's images, a smaller one reaches a Dice of {glue:text}`corrected_dice` against the tumours' borders.
 # ```
 
 # %% tags=["parameters"]
@@ -53,7 +53,7 @@ glue(shown=narrate.SHOWN[dataset])
 # puts values back there when it enlarges the image. That is cheap and keeps edges where they were. No features are handed across from {term}`encoder to decoder <encoder and decoder>`.
 #
 # In the study, {term}`transposed convolutions <transposed convolution>` enlarge, and gated {term}`skip connections <skip connection>` carry features across, which
-# makes this SegNet a relative of the U-Net. Three differences to that remain: each decoder step has a single {term}`convolution`, where the paper's decoder mirrors its encoder; batch normalisation
+# makes this SegNet a relative of the U-Net. Four differences to that remain: its gates are twice as wide; each decoder step has a single {term}`convolution`, where the paper's decoder mirrors its encoder; batch normalisation
 # follows it {cite:p}`ioffe2015`; and there is no {term}`dropout`. At the published size it has {glue:text}`parameters:,.0f` parameters, and the study printed {glue:text}`printed:,.0f`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's SegNet is a U-Net with half the convolutions in its decoder: each decoder block holds one, and a batch normalisation. Drawn at the published size from the graph that is trained.", "name": "fig-segnet"}, "image": {"alt": "Diagram of SegNet: four encoder blocks, a bottleneck, four decoder blocks, gates on the connections between them."}}
@@ -185,7 +185,7 @@ figure
 #
 # The Dice in the study's table, {glue:text}`log_training:.4f`, equals that of its training images in the last epoch, to the last digit. On validation images the same log has {glue:text}`log_dice:.4f`.
 #
-# Trained again on the study's images ({ref}`recorded <recorded-results>`), a smaller SegNet ends like the study's log: validation Dice, {glue:text}`again_valid:.2f`, is far below training Dice, {glue:text}`again_training:.2f`. Validation accuracy,
+# Trained again on the study's images ({ref}`recorded <recorded-results>`), a smaller SegNet ends with a validation Dice, {glue:text}`again_valid:.2f`, far below training Dice, {glue:text}`again_training:.2f`, as in the study's log. (That the log's is near zero, the labels alone do not explain.) Validation accuracy,
 # {glue:text}`again_accuracy:.4f`, is even below that of a blank sheet, because what a network finds is counted as wrong where the label is of another image.
 
 # %% tags=["hide-input"]

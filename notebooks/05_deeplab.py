@@ -21,7 +21,7 @@
 # **You need** the parts of a network, from [chapter 2](02_unet), and the validation set of [chapter 4](04_segnet).
 #
 # **The answer**: DeepLab has the best published scores, an eighth of U-Net's parameters and no attention gates, so attention cannot be why. Its published Dice, {glue:text}`table_dice:.4f`, is of training images;
-# on validation images the same log has {glue:text}`log_dice:.4f`. Trained with care on the study's images, it reaches {glue:text}`corrected_dice` against the tumours' borders.
+# on validation images the same log has {glue:text}`log_dice:.4f`. Trained with care on the study's images, a smaller one reaches {glue:text}`corrected_dice` against the tumours' borders.
 # ```
 
 # %% tags=["parameters"]

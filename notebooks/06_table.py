@@ -22,7 +22,7 @@
 # [2](02_unet) to [5](05_deeplab), helps but can wait.
 #
 # **The answer**: none of the table's three measures says how well a network finds tumours on new images. A blank sheet has an accuracy of {glue:text}`blank:.4f`, more than any of the published baselines. The
-# mean IoU is half the share of background, about {glue:text}`half:.2f`, whatever the network does. The Dice is of the images that the network learnt from.
+# mean IoU, with gates, is half the share of background, about {glue:text}`half:.2f`, whatever the network does. The Dice is of the images that the network learnt from.
 # ```
 
 # %% tags=["parameters"]
@@ -50,7 +50,7 @@ runs = {name: workspace.run(workspace.recipe(name)) for name in MODELS}
 # %% [markdown]
 # ## The published table
 #
-# In the table of the study's README, every score is higher with attention gates than without. *Baseline* is the network without gates; no code is published for it.
+# In the table of the study's README, every score is higher with attention gates than without. (DeepLab has none: [chapter 5](05_deeplab).) *Baseline* is the network without gates; no code is published for it.
 
 # %% tags=["hide-input"]
 printed = study.published_table()
@@ -208,7 +208,7 @@ table(
 # The three columns agree to the last digit that was published. The third is of smaller networks with other weights, and the values are the same four. This mean IoU says how much of the images is
 # background. It says nothing about the networks. This is a trap that the library sets, not a fault that one sees in the code: there is no error, no warning, and the value looks like a score.
 #
-# The mean IoU values of the published table are in no log, but with gates they, too, lie close to half the background, here of the training images: {glue:text}`half:.4f`. So does one of the
+# But for SegNet's, the mean IoU values of the published table are in no last line of a log; with gates they, too, lie close to half the background, here of the training images: {glue:text}`half:.4f`. So does one of the
 # baselines. The other three are lower, and since their code was not published, nobody can say why.
 
 # %% tags=["hide-input"]

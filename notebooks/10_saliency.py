@@ -19,7 +19,7 @@
 # :class: before
 # **You will be able to** say which question a saliency map answers; measure whether it points at the tumour and whether it is true of the network; recognise a map that does not need the network.
 # **You need** the four networks ([chapters 2](02_unet) [to 5](05_deeplab)), their corrected training ([chapter 7](07_ladder)), and the idea of a {term}`gradient`.
-# **The answer**: no map lies on the tumour as well as the mask that the network predicts: that has {glue:text}`mask_energy:.2f` of its energy inside the border, the best map, {glue:text}`best_map`, {glue:text}`best_energy:.2f`. And maps can stay much the same when all that the network has learned is destroyed (rank correlation {glue:text}`stays_most:.2f` for {glue:text}`stays_map`).
+# **The answer**: in energy, no map lies on the tumour as well as the mask that the network predicts: that has {glue:text}`mask_energy:.2f` of its energy inside the border, the best map, {glue:text}`best_map`, {glue:text}`best_energy:.2f`. And maps can stay much the same when all that the network has learned is destroyed (rank correlation {glue:text}`stays_most:.2f` for {glue:text}`stays_map`).
 # ```
 
 # %% tags=["parameters"]
@@ -172,7 +172,7 @@ plotting.saliency_maps(
 # %% [markdown]
 # ## The scores, on the study's images
 #
-# **No saliency map lies on the tumour as well as the predicted mask.** Of {glue:text}`pairs` pairs of network and method, {glue:text}`energy_better` have more energy inside the border than the best control, and {glue:text}`energy_worse` have less. Scored are {glue:text}`explained` test images of each network in which it marks something, with a mean Dice of {glue:text}`explained_dice:.2f`.
+# **By energy, no saliency map lies on the tumour as well as the predicted mask.** Of {glue:text}`pairs` pairs of network and method, {glue:text}`energy_better` have more energy inside the border than the best control, and {glue:text}`energy_worse` have less. Scored are {glue:text}`explained` test images of each network in which it marks something, with a mean Dice of {glue:text}`explained_dice:.2f`.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The predicted mask, a control, has more energy inside the border than any saliency map. In deletion, where less is better, gradients, occlusion and RISE are ahead of the class activation maps. One mark a network, means over test images of the study; grey: the controls.", "name": "fig-map-scores"}, "image": {"alt": "Dot plot of energy inside the border, deletion and insertion for thirteen methods and four controls. The predicted mask is far to the right in the first panel."}}
 record = recorded_saliency("saliency")

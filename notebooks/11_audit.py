@@ -84,7 +84,7 @@ glue(
 #
 # ### Numbers that cannot belong together
 #
-# No column of the table implies a mean IoU below {glue:text}`least_implied:.2f`, and none prints one above {glue:text}`most_printed:.4f`. For pooled pixels, accuracy and {term}`Dice` of the same answer leave no choice for its mean IoU: the first says how many pixels are wrong, the second how many are rightly called tumour, and the rest is arithmetic.
+# No entry of the table implies a mean IoU below {glue:text}`least_implied:.2f`, and none prints one above {glue:text}`most_printed:.4f`. For pooled pixels, accuracy and {term}`Dice` of the same answer leave no choice for its mean IoU: the first says how many pixels are wrong, the second how many are rightly called tumour, and the rest is arithmetic.
 
 # %% tags=["hide-input"]
 source(consistency.implied_mean_iou)
@@ -193,7 +193,7 @@ glue(
 )
 
 # %% [markdown]
-# What the study printed for single images is computed from such products. Compare each of {glue:text}`perfect` labels with itself, so that every answer is perfect: {glue:text}`above_one` score more than one, and {glue:text}`at_zero` score zero. Each column of the answer is multiplied with the row of the same number of the label, and a box far from the image's diagonal
+# What the study printed for single images is computed from such products. Compare each of {glue:text}`perfect` labels of this page's test images with itself, so that every answer is perfect: {glue:text}`above_one` score more than one, and {glue:text}`at_zero` score zero. Each column of the answer is multiplied with the row of the same number of the label, and a box far from the image's diagonal
 # shares no number between its columns and its rows.
 #
 # **How to spot it.** Dice and IoU never exceed one, and the Dice of an image is between its IoU and twice that. In code: `assert answer.shape == truth.shape` before any product.
@@ -392,7 +392,7 @@ others = entries[entries["mechanism"] == ""]
 items(f"{'; '.join(rows.index)}: {why}" for why, rows in others.groupby("why", sort=False))
 
 # %% [markdown]
-# For these there is one test: the network as published, at the study's size, with several seeds. `make results EXPERIMENT=full DATA=data/real` runs it, on a graphics processor. Once it is recorded, the same code compares
+# For the entries with gates there is one test: the network as published, at the study's size, with several seeds. `make results EXPERIMENT=full DATA=data/real` runs it, on a graphics processor. Once it is recorded, the same code compares
 # it with the table, and the verdicts change by themselves.
 #
 # ### What the study says in words
@@ -422,7 +422,7 @@ def sentences(rows, caption):
         name: rows[column].map(lambda value: minus(f"{float(f'{value:.6f}'):.4g}") if value is not None else None)
         for name, column in {"claimed": "published", "measured": "measured"}.items()
     }
-    quotes = "“" + rows["quote"].str.replace("*", "") + "”"
+    quotes = "“" + rows["quote"].str.replace(r"[*$]", "", regex=True).str.replace(r"\times", "×") + "”"
     frame = pd.DataFrame({"this book says": quotes} | shown | {"verdict": rows["verdict"]}).set_index(
         rows["place"].str.capitalize()
     )

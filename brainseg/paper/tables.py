@@ -252,8 +252,13 @@ def attention_effects(results: Kinds) -> pd.DataFrame:
 def answer_on_gates(effects: pd.DataFrame) -> str:
     """Whether attention helps, in one sentence, of a table by :func:`attention_effects`.
 
-    >>> answer_on_gates(pd.DataFrame({"label": ["U-Net, gate", "SegNet, gate"], "decision": ["worse", "cannot tell"]}))
+    Of networks that were trained once, it says what was seen, and that this is not about the design.
+
+    >>> effects = pd.DataFrame({"label": ["U-Net, gate", "SegNet, gate"], "decision": ["worse", "cannot tell"]})
+    >>> answer_on_gates(effects.assign(seeds=3))
     'Attention gates help no network: worse in U-Net, cannot tell in SegNet.'
+    >>> answer_on_gates(effects.assign(seeds=1))
+    'Whether attention gates help cannot be told from one training each; in these, no network gained.'
     """
     helped = (effects["decision"] == BETTER).sum()
     networks = effects["label"].str.removesuffix(", gate").groupby(effects["decision"], sort=False).agg(" and ".join)
@@ -265,6 +270,8 @@ def answer_on_gates(effects: pd.DataFrame) -> str:
         if helped
         else "no network"
     )
+    if effects["seeds"].max() == 1:
+        return f"Whether attention gates help cannot be told from one training each; in these, {start} gained."
     return f"Attention gates help {start}: {found}."
 
 

@@ -135,7 +135,7 @@ def postprocessing_improves(claim: Claim, evidence: Evidence) -> Outcome:
     why = (
         f"Chosen on validation images, it changes the mean Dice of {len(effects)} networks by "
         f"{effects['mean'].min():+.3f} to {effects['mean'].max():+.3f}: {counted(decisions)}. The study's own step "
-        f"changes {closed['count']} of {closed['total']} labels, and no prediction."
+        f"changes {closed['count']} of {closed['total']} labels, and no prediction. Smoother edges were not tested."
     )
     return Outcome(_of_each(decisions), float(effects["mean"].mean()), why)
 
