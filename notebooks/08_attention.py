@@ -189,7 +189,7 @@ glue(
 table(by_seed, "Mean Dice on the same test images, by seed.", digits=3)
 
 # %% [markdown]
-# Seed 0 of this table trains the networks of the first section once more, with the same recipe, on another computer and by a later version of the code: {glue:text}`moved_network` has a mean Dice of {glue:text}`moved_to:.3f`, and had {glue:text}`moved_from:.3f` there. Other last bits of a sum are enough for that; a training magnifies them as it magnifies a seed.
+# The first seed of this table trains the networks of the first section once more, with the same recipe, on another computer and by a later version of the code: {glue:text}`moved_network` has a mean Dice of {glue:text}`moved_to:.3f`, and had {glue:text}`moved_from:.3f` there. Other last bits of a sum are enough for that; a training magnifies them as it magnifies a seed.
 # No difference between gates and none in the first section is safe from that.
 #
 # Networks, each averaged over its seeds, lie {glue:text}`networks_nearest:.3f` to {glue:text}`networks_farthest:.3f` apart. To say that one *design* is better than another, and not one trained network than another, several seeds of each are needed; the bootstrap then draws these as well.
