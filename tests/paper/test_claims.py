@@ -45,6 +45,8 @@ from brainseg.paper.study import MEASURES, PARAMETERS, published_last_epoch, pub
 from brainseg.scores.metrics import dice as dice_of_images
 from brainseg.scores.published import broadcast_scores
 from tests.conftest import REPOSITORY
+from tests.paper import quotations
+from tests.paper.quotations import plain
 
 BLANK: dict[str, Any] = {
     "table": "areas",
@@ -157,12 +159,6 @@ def ledger() -> list[Claim]:
     return read_claims()
 
 
-def plain(text: str) -> str:
-    """Text as a reader sees it: without roles, emphasis and line ends."""
-    text = re.sub(r"\{[\w:]+\}`([^`<]*?)(?:\s*<[^`]*>)?`", r"\1", re.sub(r"\n#? ?", " ", text))
-    return re.sub(r"\s+", " ", text.replace("**", ""))
-
-
 def test_the_table_is_there_entry_by_entry(ledger: list[Claim]) -> None:
     entries = {claim.id: claim for claim in ledger if claim.group == "table"}
     assert len(entries) == 24
@@ -188,14 +184,23 @@ def test_every_test_is_used(ledger: list[Claim]) -> None:
 
 
 def test_quotations_of_the_study_are_verbatim(ledger: list[Claim]) -> None:
-    if not STUDY.is_dir():
-        pytest.skip(f"the study's texts are not at {STUDY}")
-    readme, pipeline = (
-        plain((STUDY / name).read_text(encoding="utf-8")) for name in ("original-readme.md", "published-pipeline.md")
-    )
     for claim in ledger:
         if claim.maker == "study":
-            assert plain(claim.quote) in (readme if claim.place.startswith("README") else pipeline), claim.id
+            assert quotations.is_known(claim.quote, quotations.TEXTS[not claim.place.startswith("README")]), claim.id
+
+
+def test_words_that_the_study_did_not_write_are_not_known() -> None:
+    quote = "the modified DeepLab model gave the highest and best performance"
+    assert quotations.is_known(quote, quotations.TEXTS[0])
+    assert not quotations.is_known(quote.replace("highest", "lowest"), quotations.TEXTS[0])
+    assert not quotations.is_known("", quotations.TEXTS[0])
+
+
+def test_the_hashes_are_those_of_the_texts() -> None:
+    if not STUDY.is_dir():
+        pytest.skip(f"the study's texts are not at {STUDY}; their hashes are compared with the quotations")
+    texts = {name: quotations.hashed((STUDY / name).read_text(encoding="utf-8")) for name in quotations.TEXTS}
+    assert json.loads(quotations.KNOWN.read_text(encoding="utf-8")) == texts
 
 
 def test_quotations_of_the_book_are_verbatim(ledger: list[Claim]) -> None:
