@@ -27,11 +27,12 @@ DICE = {"published": 0.25, "corrected": 0.45}
 
 
 def run(workspace: Path, *command: object, **environment: str) -> None:
-    """Run a command in a workspace that has the phantom."""
+    """Run a command in a workspace that has the phantom and its arrays."""
     phantom = open_dataset("phantom").root
     if not (workspace / "data").is_dir():
         (workspace / "data").mkdir(parents=True)
         (workspace / "data" / phantom.name).symlink_to(phantom)
+        (workspace / "prepared").symlink_to(default_store() / "prepared")
     variables = os.environ | {"BRAINSEG_WORKSPACE": str(workspace), "TF_NUM_INTEROP_THREADS": "1"} | environment
     subprocess.run([*map(str, command)], cwd=REPOSITORY, env=variables, check=True)
 
