@@ -49,7 +49,7 @@ def test_the_installed_package_is_the_one_that_runs(installed: Path, tmp_path: P
 def test_a_chapter_runs_outside_the_repository(installed: Path, tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / "notebooks" / "01_data.py", tmp_path / "chapter.py")
     away(installed, tmp_path, "-c", EXECUTE)
-    assert "of 2,146<" in (tmp_path / "executed.ipynb").read_text(encoding="utf-8")
+    assert "<td>2,146<" in (tmp_path / "executed.ipynb").read_text(encoding="utf-8")
 
 
 def test_claims_are_judged_and_networks_answer_outside_the_repository(installed: Path, tmp_path: Path) -> None:

