@@ -128,8 +128,8 @@ def _about(folder: Path) -> tuple[Recipe, dict[str, Any]]:
         if not folder.name.startswith(f"{recipe.model}-{recipe.size}-{recipe.id}-"):
             raise ValueError(f"{ABOUT} is of another run")
         for name, expected in content.get("files", {}).items():  # runs of earlier versions have none
-            if sha256(folder / name) != expected:
-                raise ValueError(f"{name} has changed")
+            if not (folder / name).is_file() or sha256(folder / name) != expected:
+                raise ValueError(f"{name} is missing or has changed")
         return recipe, dict(content["provenance"])
 
 
