@@ -12,6 +12,8 @@ from typing import Any
 from docutils import nodes  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
 
+from brainseg.paper.build.prose import minutes_to_read
+
 FOLD = re.compile(r'<details class="[^"]*\bhide\b[^"]*">\s*<summary[^>]*>.*?</summary>', re.DOTALL)
 
 
@@ -62,19 +64,15 @@ def badged(page: str, copy: str) -> str:
     return "".join(map(cell, CELL.split(page)))
 
 
-WORDS = 200
-"""That are read in a minute."""
-
-
 def facts(words: int, seconds: float) -> str:
     """How long a chapter takes.
 
     >>> facts(2650, 41.3)
     '<p class="facts">About 15 minutes to read; its code runs in 1 minute.</p>'
     """
-    reading, running = 5 * max(1, round(words / WORDS / 5)), max(1, round(seconds / 60))
+    running = max(1, round(seconds / 60))
     return (
-        f'<p class="facts">About {reading} minutes to read; its code runs in {running} '
+        f'<p class="facts">About {minutes_to_read(words)} minutes to read; its code runs in {running} '
         f"minute{'s' if running > 1 else ''}.</p>"
     )
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from nbformat import NotebookNode
 
@@ -50,6 +51,19 @@ def resolved(text: str, values: Mapping[str, str]) -> str:
             raise BrainsegError(f"{found[0]} formats {values[name]!r}: {error}") from error
 
     return GLUED.sub(value, text)
+
+
+WORDS: Final = 200
+"""That are read in a minute."""
+
+
+def minutes_to_read(words: int) -> int:
+    """How long a text takes, in steps of five minutes.
+
+    >>> minutes_to_read(2650), minutes_to_read(10)
+    (15, 5)
+    """
+    return 5 * max(1, round(words / WORDS / 5))
 
 
 def typed_numbers(text: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from brainseg.errors import BrainsegError
 from brainseg.fingerprint import PACKAGE
 from brainseg.paper.build.chapters import read_chapter
 from brainseg.paper.build.markdown import table
-from brainseg.paper.build.prose import glued
+from brainseg.paper.build.prose import glued, minutes_to_read
 from brainseg.paper.course.exercises import CODE_STUB, TEXT_STUB, blanked, exercises, graded
 from brainseg.paper.course.plain import Words, captioned
 from brainseg.paper.course.requirements import pinned
@@ -39,9 +39,6 @@ if find_spec("brainseg") is None:
 BEFORE: Final = re.compile(
     r"\*\*You will be able to\*\* (?P<objectives>.*?) \*\*You need\*\* (?P<prerequisites>.*?) \*\*The answer\*\*"
 )
-WORDS: Final = 200
-"""That are read in a minute."""
-
 CHAPTERS_NEED: Final = ("ipykernel", "jupytext", "papermill", "pillow")
 """Beside what the package needs; the last three are what :mod:`brainseg.paper.build.chapters` imports."""
 
@@ -151,7 +148,7 @@ def _facts(notebook: NotebookNode, script: Path) -> dict[str, object]:
         "title": texts[0].partition("\n")[0].removeprefix("# "),
         "objectives": before["objectives"],
         "prerequisites": before["prerequisites"],
-        "reading": 5 * max(1, round(sum(len(text.split()) for text in texts) / WORDS / 5)),
+        "reading": minutes_to_read(sum(len(text.split()) for text in texts)),
         "solving": sum(each.minutes for each in found),
         "exercises": table(["exercise", "effort", "minutes", "points"], rows),
     }
