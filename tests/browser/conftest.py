@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import io
-import os
 import shutil
 import subprocess
 import tarfile
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 
 from brainseg.paper.build import lab
+from brainseg.paper.build.printed import find_browser
 from brainseg.plotting.viewer import viewer
 from tests.conftest import REPOSITORY
 
@@ -32,9 +32,7 @@ THEMES: Final = {
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Debian's Chromium, or the browser that BRAINSEG_BROWSER names."""
-    names = (os.environ.get("BRAINSEG_BROWSER"), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for path in (shutil.which(name) for name in names if name) if path), None)
-    if not found:
+    if not (found := find_browser()):
         pytest.skip("there is no browser: install chromium, or name one in BRAINSEG_BROWSER")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with api.sync_playwright() as playwright:

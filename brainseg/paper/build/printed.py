@@ -41,15 +41,19 @@ def whole(site: Path, toc: Path) -> str:
     )
 
 
+def find_browser() -> str | None:
+    """The browser that BRAINSEG_BROWSER names, or Chromium; None where there is neither."""
+    names = [os.environ.get("BRAINSEG_BROWSER"), *BROWSERS]
+    return next((path for path in (shutil.which(name) for name in names if name) if path), None)
+
+
 def print_pdf(page: Path, target: Path) -> None:
     """Print a page of HTML with the browser that BRAINSEG_BROWSER names, or with Chromium.
 
     Raises:
         BrainsegError: If there is no browser, or it prints nothing.
     """
-    names = [os.environ.get("BRAINSEG_BROWSER"), *BROWSERS]
-    browser = next((path for path in (shutil.which(name) for name in names if name) if path), None)
-    if browser is None:
+    if (browser := find_browser()) is None:
         raise BrainsegError(f"found none of {', '.join(BROWSERS)}: install Chromium, or name it in BRAINSEG_BROWSER")
     target.unlink(missing_ok=True)
     alone = ["--no-sandbox"] if os.geteuid() == 0 else []  # root has no sandbox, and the page is our own
