@@ -192,8 +192,7 @@ table(
 
 # %% tags=["hide-input"]
 recorded_outlines = tables.outlines("unet", records)
-scores = recorded_outlines["test [95 % interval]"].groupby("trained").last()
-glue(published_borders=scores["as published"], corrected_borders=scores["corrected"])
+glue(**tables.at_largest(recorded_outlines))
 table(
     recorded_outlines,
     "U-Net on the study's images: mean Dice against the tumours' borders, of each run on its own training and test images.",

@@ -17,7 +17,7 @@
 # :class: before
 # **You will be able to** follow a score from published to corrected, one change at a time, and say what each change did; read an {term}`interval <confidence interval>` of a difference between networks, and tell
 # *no difference* from *cannot tell*. **You need** [chapter 6](06_table), and the split of [chapter 1](01_data). **The answer**: six corrections take the reported Dice from {glue:text}`first_reported:.2f` to {glue:text}`last_reported:.2f`, while
-# the networks get better, from {glue:text}`first_borders:.2f` to {glue:text}`last_borders:.2f` against the tumours' borders; and {glue:text}`best_sentence`.
+# the networks get better, from {glue:text}`first_borders:.2f` to {glue:text}`last_borders:.2f` against the tumours' borders. {glue:text}`best_answer`
 # ```
 
 # %% tags=["parameters"]
@@ -27,6 +27,8 @@ scale = "quick"
 seed = 0
 
 # %% tags=["hide-input"]
+import pandas as pd
+
 from brainseg import plotting
 from brainseg.experiments import select
 from brainseg.experiments.ladder import STEPS
@@ -60,11 +62,12 @@ workspace = Workspace(dataset, scale, seed, data)
 study = select.by_step(recorded_runs("ladder"))
 by_network = tables.ladder_table(study)
 means = by_network.T.groupby(level=1).mean().T[["reported", "on borders"]]
-changes = means.diff().rename(columns=lambda name: "change" if name == "reported" else "change ")
-steps = means.join(changes)[["reported", "change", "on borders", "change "]]
+changes = means.diff()
+steps = pd.concat({"Dice": means, "change": changes}, axis="columns").swaplevel(axis="columns")
+steps = steps[[(number, what) for number in means for what in ("Dice", "change")]]
 glue(
-    scoring_takes=-changes.loc[STEPS["scored"], "change"],
-    knowing_was_worth=-changes.loc[STEPS["patients"], "change "],
+    scoring_takes=-changes.loc[STEPS["scored"], "reported"],
+    knowing_was_worth=-changes.loc[STEPS["patients"], "on borders"],
     first_reported=means["reported"].iloc[0],
     last_reported=means["reported"].iloc[-1],
     first_borders=means["on borders"].iloc[0],
@@ -73,7 +76,7 @@ glue(
 glue(
     **{
         f"{column}_{step}": changes.loc[STEPS[step], name]
-        for column, name in (("reported", "change"), ("borders", "change "))
+        for column, name in (("reported", "reported"), ("borders", "on borders"))
         for step in list(STEPS)[1:]
     }
 )
@@ -126,11 +129,11 @@ ahead = tables.ahead_of_all(pairs)
 dice = {model: bootstrap_mean(select.collect(steps["corrected"], "border_dice")) for model, steps in study.items()}
 best = max(dice, key=lambda model: dice[model].mean)
 if ahead:
-    best_said = f"{ahead} is better than the three others"
+    best_answer = f"{ahead} is better than the three others."
 elif set(pairs["decision"]) == {UNDECIDED}:
-    best_said = "Which network is best cannot be told"
+    best_answer = "Which network is best cannot be told."
 else:
-    best_said = "No network is better than all others"
+    best_answer = "No network is better than all others."
 glue(
     reached=f"{dice[best].mean:.2f} ({TITLES[best]}; {dice[best].low:.2f} to {dice[best].high:.2f})",
     compared_images=int(pairs["images"].max()),
@@ -138,8 +141,7 @@ glue(
     margin=MARGIN,
     detectable=pairs["detectable"].max(),
     pairs=len(pairs),
-    best_sentence=best_said[0].lower() + best_said[1:] if not ahead else best_said,
-    best_answer=f"{best_said}.",
+    best_answer=best_answer,
     pairs_counted=counted(pairs["decision"]),
 )
 table(
@@ -195,7 +197,7 @@ table(
 #
 # - Six corrections, one at a time, take the reported Dice from {glue:text}`first_reported:.2f` to {glue:text}`last_reported:.2f`. One of them lowers it by {glue:text}`scoring_takes:.2f` without changing the network.
 # - The networks themselves get better on the way, from {glue:text}`first_borders:.2f` to {glue:text}`last_borders:.2f` on borders, although keeping patients apart costs {glue:text}`knowing_was_worth:.2f`.
-# - Compared on patients whom they have not met, {glue:text}`best_sentence`: a difference of {glue:text}`detectable:.3f` would be found four times in five.
+# - {glue:text}`best_answer` Between such trained networks, on patients whom they have not met, a difference of {glue:text}`detectable:.3f` would be found four times in five.
 #
 # ## Exercises
 #
@@ -238,11 +240,11 @@ assert abs(without_patients / (alone.high - alone.low) - 1) < 0.1  # the order o
 # %% [markdown]
 # ### More honest, not worse
 #
-# *Easy, ten minutes.* `changes` has, for each step of the ladder, by how much the reported Dice changes, column `change`, and by how much the Dice on borders does, column `change` with a blank behind it. Put into `more_honest` the list of the steps, as the index of `changes` names them, in which the first falls and the second does not.
+# *Easy, ten minutes.* `changes` has, for each step of the ladder, by how much the reported Dice changes, column `reported`, and by how much the Dice on borders does, column `on borders`. Put into `more_honest` the list of the steps, as the index of `changes` names them, in which the first falls and the second does not.
 
 # %% tags=["hide-input", "solution"]
 ### BEGIN SOLUTION
-more_honest = list(changes.index[(changes["change"] < 0) & (changes["change "] >= 0)])
+more_honest = list(changes.index[(changes["reported"] < 0) & (changes["on borders"] >= 0)])
 ### END SOLUTION
 
 # %% tags=["hide-input", "checks"]

@@ -49,10 +49,13 @@ from brainseg.scores.statistics import MARGIN, beside_zero, smallest_p
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "What gates change in Dice on test images, by network, with intervals over patients and images. Right of the line, gates help. A filled point: the interval excludes zero.", "name": "fig-gates"}, "image": {"alt": "Forest plot of differences in Dice between three networks with attention gates and the same networks without."}}
 with_and_without = select.with_and_without_gates(recorded_runs("attention"))
 gates = tables.attention_effects(with_and_without)
+short = with_and_without["unet"]["gate"][0].recipe
 plotting.forest(gates, xlabel="Dice with gates − Dice without")
 
 # %% tags=["hide-input"]
 glue(
+    short_epochs=short.epochs,
+    short_images=short.images_per_epoch,
     gate_images=int(gates["images"].max()),
     gate_patients=int(gates["patients"].max()),
     gate_mean=gates["mean"].mean(),
@@ -73,7 +76,7 @@ table(
 # The mean over networks is {glue:text}`gate_mean:+.3f`; a difference of {glue:text}`gate_detectable:.3f` between such trained networks would be found four times in five. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of
 # a pixel loses as much.
 #
-# The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well. Each training was done once, and was short: twelve epochs of four hundred images. So all intervals of this section are about these trained networks, and
+# The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well. Each training was done once, and was short: {glue:text}`short_epochs` epochs of {glue:text}`short_images` images. So all intervals of this section are about these trained networks, and
 # not about the designs.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "No kind of attention raises the Dice of any network: differences from the same network without attention on the test images of one split, with intervals over patients and images.", "name": "fig-attention"}, "image": {"alt": "Forest plot of differences in Dice between networks with a kind of attention and the same network without."}}
@@ -121,14 +124,16 @@ table(
 #
 # **Every network gains**: mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test images.
 #
-# At the larger scale the images have twice the height and width, the networks twice the filters, and the training forty epochs in place of twenty. All of this changed together, so the table does not say which of it helped. One split by patient and one training of each
+# At the larger scale the images have twice the height and width, the networks twice the filters, and the training {glue:text}`larger_epochs` epochs in place of {glue:text}`smaller_epochs`. All of this changed together, so the table does not say which of it helped. One split by patient and one training of each
 # network are compared.
 
 # %% tags=["hide-input"]
-larger = select.by_step(recorded_runs("corrected"))
-scale_effects = tables.scale_effects(larger, select.by_step(recorded_runs("ladder")), "corrected")
+larger, ladder = (select.by_step(recorded_runs(name)) for name in ("corrected", "ladder"))
+scale_effects = tables.scale_effects(larger, ladder, "corrected")
 above, below = beside_zero(scale_effects["low"], scale_effects["high"])
 glue(
+    larger_epochs=larger["unet"]["corrected"][0].recipe.epochs,
+    smaller_epochs=ladder["unet"]["corrected"][0].recipe.epochs,
     smaller=scale_effects["smaller"].mean(),
     larger=scale_effects["larger"].mean(),
     sizes=len(scale_effects),
@@ -164,7 +169,7 @@ table(tables.type_table(larger, "corrected"), "The larger scale: mean Dice by ty
 #
 # ## What a seed does
 #
-# **A seed moves a network about as far as one network lies from another.** Train a network again with another seed and its scores change by up to {glue:text}`seed_range:.3f` in Dice. Each network was trained three times, as shortly as in the first section; nothing but the seed
+# **A seed moves a network about as far as one network lies from another.** Train a network again with another seed and its scores change by up to {glue:text}`seed_range:.3f` in Dice. Each network was trained {glue:text}`seed_count` times, as shortly as in the first section; nothing but the seed
 # differs.
 
 # %% tags=["hide-input"]

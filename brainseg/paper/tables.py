@@ -200,17 +200,6 @@ def seed_table(results: Steps, step: str) -> pd.DataFrame:
     return table.assign(range=table.max(axis="columns") - table.min(axis="columns"))
 
 
-def fold_table(results: Steps, step: str) -> pd.DataFrame:
-    """Mean Dice on the test images of every fold at one step, over all seeds, and on those of all folds together.
-
-    Returns:
-        One row per model. Columns: ``fold 0`` and so on, and ``all``, the mean over all images.
-    """
-    table = _means(results, step, lambda recipe: recipe.fold).add_prefix("fold ")
-    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
-    return table.assign(all=pd.Series({title: of_model["value"].mean() for title, of_model in scores.items()}))
-
-
 def _means(results: Steps, step: str, of: Callable[[Recipe], int | None]) -> pd.DataFrame:
     """Mean Dice on test images, one row per model, one column per value of a field of the recipe."""
     tables = {
@@ -340,6 +329,16 @@ def outlines(model: str, records: Iterable[Record]) -> pd.DataFrame:
     }
     table = pd.DataFrame.from_dict(rows, orient="index")
     return table.set_axis(pd.MultiIndex.from_tuples(rows, names=["trained", "size"]))
+
+
+def at_largest(outlines: pd.DataFrame) -> dict[str, str]:
+    """Of a table by :func:`outlines`, what the networks of the largest size score on test images, for sentences.
+
+    Returns:
+        ``published_borders`` and ``corrected_borders``, with their intervals.
+    """
+    scores = outlines["test [95 % interval]"].groupby("trained").last()
+    return {"published_borders": scores["as published"], "corrected_borders": scores["corrected"]}
 
 
 def _reported(recipe: Recipe, record: Record) -> float:

@@ -159,3 +159,5 @@ def test_outlines_are_scored_on_the_own_images_of_a_run() -> None:
         train, test = (np.mean([dice for side, dice in pairs if side == split]) for split in ("train", "test"))
         assert row["training"] == pytest.approx(train)
         assert row["test [95 % interval]"].startswith(f"{test:.2f} [")
+        name = {"published": "published_borders", "corrected": "corrected_borders"}[step]
+        assert tables.at_largest(table)[name] == row["test [95 % interval]"]
