@@ -381,7 +381,14 @@ def predict(
 ) -> None:
     """Mark tumours in images: a mask and an outline as PNG, and a line of JSON for each; not a medical device."""
     from brainseg.app.pictures import refuse_to_overwrite
-    from brainseg.app.prediction import NOT_A_DEVICE, answer_files, names, predict_slices, write_prediction
+    from brainseg.app.prediction import (
+        NOT_A_DEVICE,
+        answer_files,
+        names,
+        of_known_patients,
+        predict_slices,
+        write_prediction,
+    )
     from brainseg.app.progress import Progress
 
     files, upright, read = asked.files(images)
@@ -396,7 +403,7 @@ def predict(
         paths = {kind: str(path) for kind, path in write_prediction(prediction, output, name).items()}
         about = {"image": str(file), "upright": turned, "network": network.name}
         progress.print(printable(json.dumps(about | prediction.to_dict() | paths, ensure_ascii=False)))
-    typer.echo(NOT_A_DEVICE, err=True)
+    typer.echo("\n".join([*of_known_patients(network, files), NOT_A_DEVICE]), err=True)
 
 
 @commands.command()
@@ -420,11 +427,12 @@ def explain(
     network, trained_on = asked.network()
     make_folder(output.parent)
     from brainseg.app.explanation import explain_slice, write_report
-    from brainseg.app.prediction import NOT_A_DEVICE
+    from brainseg.app.prediction import NOT_A_DEVICE, of_known_patients
 
     explanation = explain_slice(network, picture, is_upright(image) if asked.upright is None else asked.upright)
     drawn = write_report(explanation, network, trained_on, image.name, output)
-    typer.echo("\n".join([*explanation.sentences(), NOT_A_DEVICE, f"The report is {output}, its pictures {drawn}"]))
+    typer.echo("\n".join([*explanation.sentences(), *of_known_patients(network, [image]), NOT_A_DEVICE]))
+    typer.echo(f"The report is {output}, its pictures {drawn}")
 
 
 @commands.command()

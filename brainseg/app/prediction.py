@@ -5,6 +5,7 @@ the crown is on the left. A slice in which it stands upright is transposed befor
 transposed back.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ Network: TypeAlias = Union["Run", Weights]
 
 OUTLINE = (240, 53, 155)
 """Colour of an outline, red first: that of predictions in the book."""
+
+STUDY_NAME = re.compile(r"(\d{1,9})_jpg\.rf\.")
+"""How the names of the study's images begin; the number is that of the slice."""
 
 NOT_A_DEVICE = "This is not a medical device. It must not be used to diagnose, or to decide on a treatment."
 
@@ -155,6 +159,23 @@ def write_prediction(prediction: Prediction, folder: Path, name: str) -> dict[st
     for kind, picture in pictures.items():
         write_whole(paths[kind], png(picture))
     return paths
+
+
+def of_known_patients(network: Network, images: Sequence[Path]) -> Iterator[str]:
+    """Say of how many images a shipped network has learnt from the patient, by their names, which the study gave them.
+
+    >>> from brainseg.app.weights import shipped
+    >>> list(of_known_patients(shipped("deeplab"), [Path("16_jpg.rf.0f.jpg"), Path("head.png")]))
+    ['1 of 2 images is named like those of patients whom this network has learnt from: there, it answers too well.']
+    >>> list(of_known_patients(shipped("deeplab"), [Path("head.png")]))
+    []
+    """
+    numbers = [int(match.group(1)) for path in images if (match := STUDY_NAME.match(path.name))]
+    if isinstance(network, Weights) and (known := len(network.known.intersection(numbers))):
+        yield (
+            f"{known} of {len(images)} images {'is' if known == 1 else 'are'} named like those of patients whom this "
+            "network has learnt from: there, it answers too well."
+        )
 
 
 def names(images: Sequence[Path]) -> list[str]:

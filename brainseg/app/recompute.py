@@ -8,16 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainseg.app.weights import SHIPPED, SUFFIX, Weights, shipped
+from brainseg.app.weights import LEARNT, SHIPPED, SUFFIX, Weights, shipped
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.experiments.run import DECIMALS, Record
 from brainseg.experiments.scoring import score
 from brainseg.models.predict import predict
 from brainseg.scores import THRESHOLD
-
-LEARNT = ("train", "valid")
-"""Splits of a record that decide its weights."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ from brainseg.app.prediction import (
     put_back,
     seen,
 )
+from brainseg.app.recompute import unseen
 from brainseg.app.slices import AT_ONCE, Slice, read_slice
 from brainseg.app.weights import SHIPPED, Weights, shipped
 from brainseg.data.cheng import read_borders
@@ -203,6 +204,27 @@ def test_the_command_answers_files_of_every_kind(
         assert outline is not None
         assert outline.shape == (100, 160, 3)
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("model", AVAILABLE)
+def test_known_patients_are_those_that_a_record_is_not_checked_on(model: str) -> None:
+    network = shipped(model)
+    foreign = set(network.scores["number"].iloc[unseen(network.scores)])
+    assert network.known == set(network.scores["number"]) - foreign
+
+
+def test_an_answer_to_an_image_of_a_known_patient_is_said_to_be_too_good(
+    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
+) -> None:
+    network = shipped("deeplab")
+    known, foreign = min(network.known), min(set(network.scores["number"]) - network.known)
+    files = [tmp_path / f"{number}_jpg.rf.0f.jpg" for number in (known, foreign)]
+    for file in files:
+        cv2.imwrite(str(file), picture)
+    assert brainseg(*files, "-o", tmp_path / "both") == 0
+    assert "1 of 2 images is named like those of patients" in capsys.readouterr().err
+    assert brainseg(files[1], "-o", tmp_path / "one") == 0
+    assert capsys.readouterr().err.endswith(NOT_A_DEVICE + "\n")
 
 
 def test_what_is_said_of_the_head_comes_before_the_format(

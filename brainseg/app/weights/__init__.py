@@ -34,6 +34,9 @@ SHIPPED = Path(__file__).parent
 SUFFIX = ".json.gz"
 """Of a record's file."""
 
+LEARNT = ("train", "valid")
+"""Splits of a record that decide its weights."""
+
 
 @dataclass(frozen=True, eq=False)
 class Weights:
@@ -90,6 +93,16 @@ class Weights:
     def scores(self) -> "pd.DataFrame":
         """One row for each image of the data set, see :func:`brainseg.experiments.scoring.score`."""
         return self.record.scores
+
+    @cached_property
+    def known(self) -> frozenset[int]:
+        """Numbers of the data set's images whose patient has an image that decided the weights."""
+        path = self.file.with_suffix(SUFFIX)
+        with _undamaged(path):  # without pandas, for which an answer would wait
+            scores = json.loads(_record(path))["scores"]
+            rows = list(zip(scores["number"], scores["patient"], scores["split"], strict=True))
+            learnt = {patient for _, patient, split in rows if split in LEARNT}
+            return frozenset(number for number, patient, _ in rows if patient in learnt)
 
     @property
     def _content(self) -> bytes:
