@@ -121,7 +121,7 @@ plotting.predictions(prepared.images[test], prepared.masks[recipe.mask][test], r
 # accuracy and mean IoU, {glue:text}`table_accuracy:.4f` and {glue:text}`table_mean_iou:.4f`, are a little above the {glue:text}`log_accuracy:.4f` and {glue:text}`log_mean_iou:.4f` that this log ends with; they may come from
 # another run of the notebook.
 #
-# Trained again on the study's images ({ref}`recorded <recorded-results>`), smaller networks repeat its log closely: validation Dice is {glue:text}`small_valid:.2f` and {glue:text}`large_valid:.2f`, far below training Dice, and at the study's number of pixels
+# Trained again on the study's images ({ref}`recorded <recorded-results>`), a smaller network and one of the study's size do as its log does: validation Dice is {glue:text}`small_valid:.2f` and {glue:text}`large_valid:.2f`, far below training Dice, and at the study's size
 # the validation mean IoU is the same to the last digit, {glue:text}`large_mean_iou:.4f`.
 
 # %% tags=["hide-input"]

@@ -16,7 +16,7 @@
 # ```{admonition} Before you start
 # :class: before
 # **You will be able to** say what larger images and wider networks add; tell an effect of attention from the difference between two trainings; say what a network costs. **You need** [chapter 7](07_ladder), which compares four networks
-# at one size with the attention that the study gave them. **The answer**: {glue:text}`gates_answer` Size helps every network: mean Dice rises from {glue:text}`smaller:.2f` to {glue:text}`larger:.2f`. Training again moves a network by up to
+# at one size with the attention that the study gave them. **The answer**: {glue:text}`gates_answer` At the study's own size, on patients whom it has not met, DeepLab reaches a mean Dice of {glue:text}`full_dice:.2f`. Training again moves a network by up to
 # {glue:text}`moved:.3f`. DeepLab is the fastest of the four.
 # ```
 
@@ -36,7 +36,7 @@ from brainseg.models import TITLES
 from brainseg.paper import tables
 from brainseg.paper.claims.order import STEP_MS
 from brainseg.paper.display import glue, table
-from brainseg.scores.statistics import MARGIN, beside_zero, smallest_p
+from brainseg.scores.statistics import MARGIN, beside_zero, counted, smallest_p
 
 # %% [markdown]
 # ## Does attention help?
@@ -44,18 +44,15 @@ from brainseg.scores.statistics import MARGIN, beside_zero, smallest_p
 # **{glue:text}`gates_answer`**
 #
 # That attention layers improved segmentation is the study's first claim in words, as [chapter 11](11_audit) numbers them, and in its table every score is higher with gates. The code of its baseline without gates was not published. Here each network with gates was also trained without
-# them, with the same corrected training, split by patient and seed, and both are scored on the same {glue:text}`gate_images` images of {glue:text}`gate_patients` patients whom they have not met. DeepLab has no skip connection that a gate could weight.
+# them, with the same corrected training, the same five folds by patient and the same seed; each of {glue:text}`gate_images:,d` images of {glue:text}`gate_patients` patients is scored by networks that have not met its patient. DeepLab has no skip connection that a gate could weight.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "What gates change in Dice on test images, by network, with intervals over patients and images. Right of the line, gates help. A filled point: the interval excludes zero.", "name": "fig-gates"}, "image": {"alt": "Forest plot of differences in Dice between three networks with attention gates and the same networks without."}}
-with_and_without = select.with_and_without_gates(recorded_runs("attention"))
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "What gates change in Dice on the test images of all folds, by network, with intervals over patients and images. Right of the line, gates help. A filled point: the interval excludes zero.", "name": "fig-gates"}, "image": {"alt": "Forest plot of differences in Dice between three networks with attention gates and the same networks without."}}
+with_and_without = select.with_and_without_gates([*recorded_runs("folds"), *recorded_runs("gates")])
 gates = tables.attention_effects(with_and_without)
-short = with_and_without["unet"]["gate"][0].recipe
 plotting.forest(gates, xlabel="Dice with gates − Dice without")
 
 # %% tags=["hide-input"]
 glue(
-    short_epochs=short.epochs,
-    short_images=short.images_per_epoch,
     gate_images=int(gates["images"].max()),
     gate_patients=int(gates["patients"].max()),
     gate_mean=gates["mean"].mean(),
@@ -76,16 +73,24 @@ table(
 # The mean over networks is {glue:text}`gate_mean:+.3f`; a difference of {glue:text}`gate_detectable:.3f` between such trained networks would be found four times in five. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of
 # a pixel loses as much.
 #
-# The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well. Each training was done once, and was short: {glue:text}`short_epochs` epochs of {glue:text}`short_images` images. So all intervals of this section are about these trained networks, and
+# The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well, once each, for one split by patient and shortly: {glue:text}`short_epochs` epochs of {glue:text}`short_images` images. So the intervals below are about these trained networks, and
 # not about the designs.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "No kind of attention raises the Dice of any network: differences from the same network without attention on the test images of one split, with intervals over patients and images.", "name": "fig-attention"}, "image": {"alt": "Forest plot of differences in Dice between networks with a kind of attention and the same network without."}}
-effects = tables.attention_effects(select.by_attention(recorded_runs("attention")))
+kinds = select.by_attention(recorded_runs("attention"))
+effects = tables.attention_effects(kinds)
+short = kinds["unet"]["gate"][0].recipe
 plotting.forest(effects, xlabel="Dice with attention − Dice without")
 
 # %% tags=["hide-input"]
 above, below = beside_zero(effects["low"], effects["high"])
-glue(kinds=len(effects), kinds_above=above, kinds_below=below)
+glue(
+    kinds=len(effects),
+    kinds_above=above,
+    kinds_below=below,
+    short_epochs=short.epochs,
+    short_images=short.images_per_epoch,
+)
 
 # %% [markdown]
 # Of {glue:text}`kinds` differences from no attention, the intervals of {glue:text}`kinds_above` lie above zero, and those of {glue:text}`kinds_below` below.
@@ -103,65 +108,88 @@ gaps = pd.DataFrame(
     }
 ).T
 gaps.index.names = ["network", "attention"]
-plain = gaps.xs("without", level="attention")["gap"]
+gap = gaps["gap"].unstack()
+narrowed = tables.gap_effects(with_and_without)
 glue(
-    gap_largest=plain.max(),
-    gap_answer="No overfitting is seen that attention could reduce."
-    if (plain <= 0).all()
-    else "There is little overfitting either way.",
+    gap_without=gap["without"].mean(),
+    gap_with=gap["with gates"].mean(),
+    gap_answer=f"In these trainings the gap between training and test images is {abs(narrowed['mean'].mean()):.3f} "
+    f"{'smaller' if narrowed['mean'].mean() > 0 else 'larger'} with gates, on average: {counted(narrowed['decision'])}.",
 )
 table(
     gaps,
-    "Mean Dice on images that were learnt from and on test images, and the gap between them.",
+    "Mean Dice on images that were learnt from and on test images, over all folds, and the gap between them.",
     digits=3,
 )
 
 # %% [markdown]
-# The gap between training and test images is at most {glue:text}`gap_largest:.3f` without gates. These networks have not learnt their training images by heart; they have not learnt them well enough. But the test patients are easier than most, so a gap to them
-# cannot show that there is no {term}`overfitting`.
+# On average the gap is {glue:text}`gap_without:.3f` without gates and {glue:text}`gap_with:.3f` with them. It is what is lost on new patients: every image is a test image here once, and is learnt from in three other trainings.
 #
 # ## What size brings
 #
-# **Every network gains**: mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test images.
+# **Size helps, and gliomas stay hard.** At the study's own size, DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on {glue:text}`full_images:,d` images, each scored by a network that has not met its patient; at the small size of the sections above
+# it has {glue:text}`small_dice:.2f`. The other networks were trained at the study's size for one fold, and {glue:text}`full_others` of {glue:text}`full_networks` gain there.
 #
-# At the larger scale the images have twice the height and width, the networks twice the filters, and the training {glue:text}`larger_epochs` epochs in place of {glue:text}`smaller_epochs`. All of this changed together, so the table does not say which of it helped. One split by patient and one training of each
-# network are compared.
+# At the study's size the images have twice the height and width, the networks {glue:text}`full_wider:.0f` times the filters, a batch {glue:text}`full_batches:.0f` times the images, and the training {glue:text}`full_epochs` epochs in place of {glue:text}`small_epochs`. All of this changed
+# together, so the table does not say which of it helped.
+
+# %% tags=["hide-input"]
+folds = select.by_step(recorded_runs("folds"))
+full = select.by_step([*recorded_runs("full"), *recorded_runs("full-folds")])
+sizes = tables.scale_effects(full, folds, "corrected").set_index("label").rename_axis("network")
+one, other = (runs["deeplab"]["corrected"] for runs in (full, folds))
+large, small = one[0].recipe, other[0].recipe
+others = sizes.drop(index=TITLES["deeplab"])
+gap_full, gap_small = (select.generalisation(runs) for runs in (one, other))
+glue(
+    full_dice=sizes.loc[TITLES["deeplab"], "larger"],
+    small_dice=sizes.loc[TITLES["deeplab"], "smaller"],
+    full_images=int(sizes.loc[TITLES["deeplab"], "images"]),
+    full_others=beside_zero(others["low"], others["high"])[0],
+    full_networks=len(others),
+    full_wider=large.width / small.width,
+    full_batches=large.batch_size / small.batch_size,
+    full_epochs=large.epochs,
+    small_epochs=small.epochs,
+    full_training=gap_full["training"],
+    gap_full=gap_full["gap"],
+    gap_small=gap_small["gap"],
+)
+table(
+    sizes[["images", "smaller", "larger", "mean", "low", "high"]].rename(columns={"mean": "difference"}),
+    "Mean Dice at the small size and at the study's, on the same test images, and the difference with its interval.",
+    digits=3,
+)
+
+# %% tags=["hide-input"]
+of_types = tables.type_table({"deeplab": full["deeplab"]}, "corrected")
+glue(full_glioma=of_types.xs("test", level="images")["glioma"].item())
+table(of_types, "DeepLab at the study's size, all folds: mean Dice by type of tumour.")
+
+# %% [markdown]
+# Each answer is scored at its own resolution, against the border drawn at that resolution: at the smaller one a small tumour is a few pixels, and its Dice is coarse. Gliomas reach {glue:text}`full_glioma:.2f`. The larger network learns its training
+# images better, to {glue:text}`full_training:.2f`, and loses more on new patients: the gap grows from {glue:text}`gap_small:.2f` to {glue:text}`gap_full:.2f`.
+#
+# **The networks that come with this book** lie between the two in size, and were trained before there were folds, on another split by patient. There mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
+# images, which are easier than most.
 
 # %% tags=["hide-input"]
 larger, ladder = (select.by_step(recorded_runs(name)) for name in ("corrected", "ladder"))
 scale_effects = tables.scale_effects(larger, ladder, "corrected")
 above, below = beside_zero(scale_effects["low"], scale_effects["high"])
 glue(
-    larger_epochs=larger["unet"]["corrected"][0].recipe.epochs,
-    smaller_epochs=ladder["unet"]["corrected"][0].recipe.epochs,
     smaller=scale_effects["smaller"].mean(),
     larger=scale_effects["larger"].mean(),
     sizes=len(scale_effects),
     sizes_above=above,
 )
-shown = scale_effects.set_index("label")[["smaller", "larger", "mean", "low", "high"]].rename_axis("network")
-table(
-    shown.rename(columns={"mean": "difference"}),
-    "Mean Dice at both scales on the same test images, and the difference with its interval.",
-    digits=3,
-)
-
-# %% [markdown]
-# Of {glue:text}`sizes` differences, the intervals of {glue:text}`sizes_above` lie above zero. Each answer is scored at its own resolution, against the border drawn at that resolution: at the smaller one a small tumour is a few pixels, and its Dice is coarse.
-
-# %% tags=["hide-input"]
 table(
     tables.scoreboard(larger, "corrected"),
-    "The larger scale: mean score of single test images against the borders, with its interval.",
+    "The networks of this book: mean score of single test images against the borders, with its interval.",
 )
 
-# %% tags=["hide-input"]
-between = tables.model_differences(larger, "corrected")
-glue(larger_pairs=len(between), larger_apart=sum(beside_zero(between["low"], between["high"])))
-table(tables.type_table(larger, "corrected"), "The larger scale: mean Dice by type of tumour.")
-
 # %% [markdown]
-# The networks lie closer together than at the smaller scale: of {glue:text}`larger_pairs` intervals of their differences, {glue:text}`larger_apart` exclude zero. Gliomas stay hard for all of them.
+# Of {glue:text}`sizes` differences, the intervals of {glue:text}`sizes_above` lie above zero.
 #
 # Others have outlined the tumours in Cheng's slices, too. A small autoencoder reached a mean Dice of “0.72” in five-fold cross-validation by slice, so that slices of one person could be on both sides
 # {cite:p}`badza2021`; for a network that looks at three scales, “0.83” is reported {cite:p}`diazpernas2021`. Both had all of Cheng's slices, and ways of dividing and averaging differ. So these numbers show what
@@ -169,7 +197,7 @@ table(tables.type_table(larger, "corrected"), "The larger scale: mean Dice by ty
 #
 # ## What a seed does
 #
-# **A seed moves a network about as far as one network lies from another.** Train a network again with another seed and its scores change by up to {glue:text}`seed_range:.3f` in Dice. Each network was trained {glue:text}`seed_count` times, as shortly as in the first section; nothing but the seed
+# **A seed moves a network about as far as one network lies from another.** Train a network again with another seed and its scores change by up to {glue:text}`seed_range:.3f` in Dice. Each network was trained {glue:text}`seed_count` times, as shortly as for the kinds of attention above; nothing but the seed
 # differs.
 
 # %% tags=["hide-input"]
@@ -177,7 +205,9 @@ seeds = select.by_step(recorded_runs("seeds"))
 by_seed = tables.seed_table(seeds, "corrected")
 between = tables.model_differences(seeds, "corrected")
 apart = between["mean"].abs()
-first = gaps.xs("with gates", level="attention")["test"]
+first = pd.Series(
+    {TITLES[model]: select.generalisation(of["gate"])["test"] for model, of in kinds.items() if "gate" in of}
+)
 moved = (by_seed.loc[first.index, "seed 0"] - first).abs()
 glue(
     seed_range=by_seed["range"].max(),
@@ -194,8 +224,8 @@ glue(
 table(by_seed, "Mean Dice on the same test images, by seed.", digits=3)
 
 # %% [markdown]
-# The first seed of this table trains the networks of the first section once more, with the same recipe, on another computer and by a later version of the code: {glue:text}`moved_network` has a mean Dice of {glue:text}`moved_to:.3f`, and had {glue:text}`moved_from:.3f` there. Other last bits of a sum are enough for that; a training magnifies them as it magnifies a seed.
-# No difference between gates and none in the first section is safe from that.
+# The first seed of this table trains the networks with gates of the last figure once more, with the same recipe, on another computer and by a later version of the code: {glue:text}`moved_network` has a mean Dice of {glue:text}`moved_to:.3f`, and had {glue:text}`moved_from:.3f` there. Other last bits of a sum are enough for that; a training magnifies them as it magnifies a seed.
+# No difference between two trainings is safe from that; five pairs of trainings, one for each fold, average some of it out.
 #
 # Networks, each averaged over its seeds, lie {glue:text}`networks_nearest:.3f` to {glue:text}`networks_farthest:.3f` apart. To say that one *design* is better than another, and not one trained network than another, several seeds of each are needed; the bootstrap then draws these as well.
 # A test that uses only the signs or ranks of paired differences, and so assumes nothing of their distribution, cannot go below a p value of {glue:text}`five_seeds:.4f` with five seeds, or {glue:text}`six_seeds:.4f` with six.
@@ -233,7 +263,7 @@ table(pd.DataFrame(costs), "What each network costs at the study's size; times a
 #
 # - {glue:text}`gates_answer`
 # - {glue:text}`gap_answer`
-# - At the larger scale every network scores higher: {glue:text}`larger:.2f` in place of {glue:text}`smaller:.2f`.
+# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas.
 # - Another seed moves one network by up to {glue:text}`seed_range:.3f`, and training again on another computer by up to {glue:text}`moved:.3f`, about as far as one network lies from another: a difference counts only with its interval, over patients and over seeds.
 # - The modified DeepLab is the fastest of the four for one image, with the fewest parameters and multiply-adds.
 #

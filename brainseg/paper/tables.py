@@ -14,7 +14,7 @@ from brainseg.data.prepared import Prepared
 from brainseg.experiments.ladder import STEPS, ladder
 from brainseg.experiments.recipe import SCALES, Recipe
 from brainseg.experiments.run import Record, Run
-from brainseg.experiments.select import by_step, change, collect
+from brainseg.experiments.select import by_step, change, collect, image_gaps
 from brainseg.experiments.train import split_rows
 from brainseg.models import TITLES
 from brainseg.paper.display import ABSENT
@@ -200,6 +200,17 @@ def seed_table(results: Steps, step: str) -> pd.DataFrame:
     return table.assign(range=table.max(axis="columns") - table.min(axis="columns"))
 
 
+def fold_table(results: Steps, step: str) -> pd.DataFrame:
+    """Mean Dice on the test images of every fold at one step, over all seeds, and on those of all folds together.
+
+    Returns:
+        One row per model. Columns: ``fold 0`` and so on, and ``all``, the mean over all images.
+    """
+    table = _means(results, step, lambda recipe: recipe.fold).add_prefix("fold ")
+    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
+    return table.assign(all=pd.Series({title: of_model["value"].mean() for title, of_model in scores.items()}))
+
+
 def _means(results: Steps, step: str, of: Callable[[Recipe], int | None]) -> pd.DataFrame:
     """Mean Dice on test images, one row per model, one column per value of a field of the recipe."""
     tables = {
@@ -216,14 +227,15 @@ def scale_effects(larger: Steps, smaller: Steps, step: str) -> pd.DataFrame:
 
     Returns:
         One row per model that has the step at both scales, with the columns of :func:`model_differences` and ``larger``
-        and ``smaller``, the mean Dice at each.
+        and ``smaller``, the mean Dice at each, on the images that are test images at both.
     """
     pairs = {
         TITLES[model]: (collect(larger[model][step], "border_dice"), collect(smaller[model][step], "border_dice"))
         for model in larger
         if step in larger[model] and step in smaller.get(model, {})
     }
-    means = [{"larger": after["value"].mean(), "smaller": before["value"].mean()} for after, before in pairs.values()]
+    common = [after.merge(before, on="number") for after, before in pairs.values()]
+    means = [{"larger": both["value_x"].mean(), "smaller": both["value_y"].mean()} for both in common]
     return labelled_differences(pairs).join(pd.DataFrame(means))
 
 
@@ -238,16 +250,23 @@ def attention_effects(results: Kinds) -> pd.DataFrame:
     )
 
 
+def gap_effects(results: Kinds) -> pd.DataFrame:
+    """By how much gates narrow the gap of :func:`brainseg.experiments.select.image_gaps`, labelled by model."""
+    return labelled_differences(
+        {TITLES[model]: (image_gaps(kinds[None]), image_gaps(kinds["gate"])) for model, kinds in results.items()}
+    )
+
+
 def answer_on_gates(effects: pd.DataFrame) -> str:
     """Whether attention helps, in one sentence, of a table by :func:`attention_effects`.
 
-    Of networks that were trained once, it says what was seen, and that this is not about the design.
+    Of networks that were trained with one seed, it says what was seen, and that this is not about the design.
 
     >>> effects = pd.DataFrame({"label": ["U-Net, gate", "SegNet, gate"], "decision": ["worse", "cannot tell"]})
     >>> answer_on_gates(effects.assign(seeds=3))
     'Attention gates help no network: worse in U-Net, cannot tell in SegNet.'
     >>> answer_on_gates(effects.assign(seeds=1))
-    'Whether attention gates help cannot be told from one training each; in these, no network gained.'
+    'Whether attention gates help cannot be told from one seed; in these trainings, no network gained.'
     """
     helped = (effects["decision"] == BETTER).sum()
     networks = effects["label"].str.removesuffix(", gate").groupby(effects["decision"], sort=False).agg(" and ".join)
@@ -260,7 +279,7 @@ def answer_on_gates(effects: pd.DataFrame) -> str:
         else "no network"
     )
     if effects["seeds"].max() == 1:
-        return f"Whether attention gates help cannot be told from one training each; in these, {start} gained."
+        return f"Whether attention gates help cannot be told from one seed; in these trainings, {start} gained."
     return f"Attention gates help {start}: {found}."
 
 

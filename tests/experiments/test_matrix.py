@@ -29,12 +29,9 @@ def test_the_matrix_has_exactly_the_recorded_files(matrix: Matrix) -> None:
     assert set(matrix.files) == {path.name.removesuffix(".json.gz") for path in folder.iterdir()}
 
 
-def test_the_full_study_has_five_seeds_of_both_ends() -> None:
-    runs = read_matrix()["full"].runs
-    assert {(run.model, run.step, run.seed) for run in runs} == {
-        (model, step, seed) for model in MODELS for step in ("published", "corrected") for seed in range(5)
-    }
-    assert len(runs) == 40
+def test_the_full_study_has_both_ends() -> None:
+    runs = [(run.model, run.step, run.seed) for run in read_matrix()["full"].runs]
+    assert runs == [(model, step, 0) for model in MODELS for step in ("published", "corrected")]
 
 
 def test_what_would_be_trained_twice_or_cannot_be_is_left_out(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """What is recorded is read whole, or not at all."""
 
 import gzip
+from dataclasses import replace
 
 import pytest
 
 from brainseg.errors import BrainsegError
 from brainseg.experiments import recorded
-from brainseg.experiments.matrix import chosen
+from brainseg.experiments.matrix import chosen, read_matrix
 from brainseg.experiments.recipe import SCALES
 from brainseg.fingerprint import resource
 from brainseg.models import MODELS
@@ -39,10 +40,15 @@ def test_a_result_that_does_not_exist_is_named() -> None:
         recorded.recorded("nowhere")
 
 
-def test_an_experiment_that_is_not_recorded_is_an_error_that_says_how_to_record_it() -> None:
-    assert not any(run.recipe.width == SCALES["full"].width for run in recorded.recorded_at_every_scale())
-    with pytest.raises(BrainsegError, match="results/tumorseg-full-full"):
-        recorded.recorded_runs("full")
+def test_an_experiment_that_is_not_recorded_is_an_error_that_says_how_to_record_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    matrix = read_matrix() | {"ladder": replace(read_matrix()["ladder"], recorded=False)}
+    monkeypatch.setattr(recorded, "read_matrix", lambda: matrix)
+    assert not any(run.recipe.size == SCALES["small"].size for run in recorded.recorded_at_every_scale())
+    monkeypatch.setattr(recorded, "chosen", lambda names: [replace(matrix["ladder"], scale="full")])
+    with pytest.raises(BrainsegError, match="results/tumorseg-full-ladder"):
+        recorded.recorded_runs.__wrapped__("ladder")
 
 
 def test_records_hold_no_place_of_a_machine() -> None:

@@ -95,6 +95,35 @@ def test_size_is_compared_on_the_same_test_images_of_networks_that_have_both() -
     assert table.index.tolist() == ["U-Net"]
     row = table.loc["U-Net"].to_dict()
     assert row["mean"] == pytest.approx(row["larger"] - row["smaller"]) == pytest.approx(0.2)
+    fewer = replace(after[0], scores=after[0].scores.assign(split="train").set_index("number", drop=False))
+    fewer.scores.loc[[2, 3, 6], "split"] = "test"
+    row = tables.scale_effects(by_step([fewer]), by_step(before), "corrected").iloc[0].to_dict()
+    assert row["images"] == 3
+    assert row["smaller"] == pytest.approx(before[0].scores["border_dice"][[2, 3, 6]].mean())
+
+
+def test_folds_of_a_network_stand_side_by_side_with_the_mean_of_all_images() -> None:
+    runs = [record(recipe_at("corrected", "unet", SMALL, fold=fold).trained, 0.5 + fold / 10) for fold in (0, 1)]
+    for fold, run in enumerate(runs):
+        run.scores["split"] = np.where(run.scores["number"] < 30, ["test", "train"][fold], ["train", "test"][fold])
+    row = tables.fold_table(by_step(runs), "corrected").loc["U-Net"]
+    means = [run.scores.query("split == 'test'")["border_dice"].mean() for run in runs]
+    assert row.to_dict() == pytest.approx(
+        {"fold 0": means[0], "fold 1": means[1], "all": (30 * means[0] + 10 * means[1]) / 40}
+    )
+
+
+def test_gates_narrow_a_gap_by_what_the_images_that_are_learnt_and_tested_say() -> None:
+    runs: dict[str | None, list[Record]] = {"gate": [], None: []}
+    for kind, gap in (("gate", 0.1), (None, 0.3)):
+        for fold in (0, 1):
+            run = record(recipe_at("corrected", "unet", SMALL, attention=kind or "none", fold=fold).trained)
+            half = (run.scores["number"] < 20) == (fold == 0)
+            run.scores["split"] = np.where(half, "test", "train")
+            run.scores["border_dice"] = np.where(half, 0.5, 0.5 + gap)
+            runs[kind].append(run)
+    effect = tables.gap_effects({"unet": runs}).iloc[0].to_dict()
+    assert (effect["mean"], effect["low"], effect["images"]) == (pytest.approx(0.2), pytest.approx(0.2), 40)
 
 
 def test_dice_by_type_is_of_all_images_of_that_use() -> None:

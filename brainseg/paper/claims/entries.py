@@ -2,7 +2,7 @@
 
 An entry that something other than the network explains is an artefact. For the others there is only one test: to train
 the network as published, at the study's own size, and to read the same measure where the study read it, on the training
-images in the last epoch. As long as no such run is recorded, they cannot be tested.
+images in the last epoch. Where no such run is recorded, they cannot be tested.
 """
 
 import numpy as np
@@ -84,14 +84,19 @@ def _judged(
     artefact: tuple[str, float] | None = None,
 ) -> Outcome:
     """An artefact, with its mechanism and value, is one whatever a run gives; else runs at the study's size decide."""
-    runs = evidence.full(model, None if baseline else resolve_attention(model))
+    gates = resolve_attention(model)
+    unknown = baseline and gates is None
+    runs = [] if unknown else evidence.full(model, None if baseline else gates)
     again = float(np.mean([run.history[metric].iloc[-1] for run in runs])) if runs else 0.0
     if artefact is not None:
-        more = f" Trained again at the study's size: {again:.4f} ({len(runs)} seeds)." if runs else ""
+        more = f" Trained again at the study's size: {again:.4f}." if runs else ""
         return Outcome(ARTEFACT, artefact[1], why + more, artefact[0])
     if runs:
-        return compared(claim, again, f"Trained again at the study's size, {len(runs)} seeds, {MEASURES[metric]}")
+        seeds = "one seed" if len(runs) == 1 else f"{len(runs)} seeds"
+        return compared(claim, again, f"Trained again at the study's size, {seeds}, {MEASURES[metric]}")
     reasons = ["No code is published for the baseline."] if baseline else []
-    if baseline and resolve_attention(model) is None:
+    if unknown:
         reasons.append(f"{TITLES[model]} has no gates that it could be without.")
-    return Outcome(CANNOT_BE_TESTED, None, " ".join([*reasons, "No run at the study's size is recorded.", why]).strip())
+    else:
+        reasons.append("No such run at the study's size is recorded.")
+    return Outcome(CANNOT_BE_TESTED, None, " ".join([*reasons, why]).strip())

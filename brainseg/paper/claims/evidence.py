@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -75,14 +76,16 @@ class Evidence:
 
     ladder = of_runs(by_step, "ladder")
     ladder_table = of_runs(lambda runs: tables.ladder_table(by_step(runs)), "ladder")
-    differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "ladder")
-    gates = of_runs(with_and_without_gates, "attention")
-    gate_effects = of_runs(lambda runs: tables.attention_effects(with_and_without_gates(runs)), "attention")
+    differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "folds")
+    gate_effects = of_runs(
+        lambda *runs: tables.attention_effects(with_and_without_gates(chain(*runs))), "folds", "gates"
+    )
+    gap_effects = of_runs(lambda *runs: tables.gap_effects(with_and_without_gates(chain(*runs))), "folds", "gates")
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
     attention_effects = of_runs(lambda runs: tables.attention_effects(by_attention(runs)), "attention")
     seeds = of_runs(lambda runs: tables.seed_table(by_step(runs), "corrected"), "seeds")
-    published_runs = of_runs(list[Record], "published")
+    published_runs = of_runs(lambda runs: [run for run in runs if run.recipe.training == "published"], "full")
     guided_runs = of_runs(list[Record], "guidance")
     guided_maps = of_maps(lambda record: record.scores, "guided-maps")
     saliency = of_maps(lambda record: record, "saliency")

@@ -68,7 +68,7 @@ def validations_at_half_the_background(evidence: Evidence) -> float:
 
 @measurement
 def mean_ious_repeated(evidence: Evidence) -> float:
-    """Number of networks that, trained as published with fewer filters, end with the logged validation mean IoU."""
+    """Number of networks that, trained again as published, end with the logged validation mean IoU."""
     logged = evidence.logged("val_mean_iou")
     last = {run.recipe.model: run.history["val_mean_iou"].iloc[-1] for run in evidence.published_runs()}
     return sum(round(float(value), DIGITS) == logged[model] for model, value in last.items())
