@@ -115,13 +115,13 @@ plotting.learning_curves(run.history, empty["accuracy"], "unet")
 
 # %% [markdown]
 # Look at the first epochs: the loss falls steeply and accuracy jumps, while nothing is found. In the last epoch Dice is {glue:text}`last_training:.2f` on training and
-# {glue:text}`last_validation:.2f` on validation images. But the validation mean IoU stays between {glue:text}`lowest_iou:.4f` and {glue:text}`highest_iou:.4f` in all epochs, and half of the share of background is
-# {glue:text}`half_background:.4f`. [Chapter 6](06_table) tells why.
+# {glue:text}`last_validation:.2f` on validation images. But the validation mean IoU moves by {glue:text}`iou_moves:.4f` at most in all epochs and
+# ends at {glue:text}`last_iou:.4f`; half of the share of background is {glue:text}`half_background:.4f`. [Chapter 6](06_table) tells why.
 #
 # ## What it finds
 #
-# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in a
-# share of {glue:text}`missed_share:.2f` of {glue:text}`tested` images. The study shows a few test images, and no score of them all.
+# On the test images of {glue:text}`shown` it reaches a mean Dice per image of **{glue:text}`dice:.2f`** against the labels that it learnt from; the median is {glue:text}`median_dice:.2f`. Its answer does not touch the label in
+# {glue:text}`missed` of {glue:text}`tested` images. The study shows a few test images, and no score of them all.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The answers (pink) are rounder than the labels (orange), and where no pink line is seen, nothing was found. Test images on which the network does best, middling and worst, by Dice.", "name": "fig-unet-predictions"}, "image": {"alt": "Three rows of slices with the outlines of label and prediction: best, middle and worst."}}
 test = prepared.rows("test")

@@ -82,7 +82,8 @@ plotting.learning_curves(run.history, empty["accuracy"], "segnet")
 
 # %% [markdown]
 # Validation Dice is below one hundredth, so no tumour is found, in the first {glue:text}`blind` of {glue:text}`epochs` epochs. Validation accuracy is {glue:text}`blind_accuracy:.3f` then, and that of a mask without any tumour is
-# {glue:text}`background:.3f`. Over all epochs the validation mean IoU stays between {glue:text}`lowest_iou:.4f` and {glue:text}`highest_iou:.4f`; half of the background share is {glue:text}`half_background:.4f`.
+# {glue:text}`background:.3f`. Over all epochs the validation mean IoU moves by {glue:text}`iou_moves:.4f` at most and
+# ends at {glue:text}`last_iou:.4f`; half of the share of background is {glue:text}`half_background:.4f`.
 #
 # ## What batch normalisation does to the first epochs
 #
@@ -159,8 +160,8 @@ table(
 #
 # ## What it finds
 #
-# On the test images of {glue:text}`shown`, SegNet's Dice against the labels is {glue:text}`dice:.2f` on average and {glue:text}`median_dice:.2f` in the median. Its mask does not touch the label in a share of
-# {glue:text}`missed_share:.2f` of {glue:text}`tested` images.
+# On the test images of {glue:text}`shown`, SegNet's Dice against the labels is {glue:text}`dice:.2f` on average and {glue:text}`median_dice:.2f` in the median. Its mask does not touch the label in
+# {glue:text}`missed` of {glue:text}`tested` images.
 
 # %% tags=["hide-input"]
 glue(**narrate.finds(run))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from brainseg import plotting
@@ -90,7 +91,7 @@ def course(run: Run, background: float) -> dict[str, float]:
     Returns:
         ``epochs``: how many it ran. ``blind``: how many at its start have a validation Dice below :data:`NOTHING`, and
         ``blind_accuracy``, the validation accuracy of the last of these. ``last_training`` and ``last_validation``:
-        Dice in the last epoch. ``lowest_iou`` and ``highest_iou``: validation mean IoU over all epochs. ``background``
+        Dice in the last epoch. ``last_iou``: validation mean IoU there, and ``iou_moves``, its range. ``background``
         and ``half_background``.
     """
     history, last = run.history, run.history.iloc[-1]
@@ -101,8 +102,8 @@ def course(run: Run, background: float) -> dict[str, float]:
         "blind_accuracy": float(history["val_accuracy"].iloc[max(blind, 1) - 1]),
         "last_training": float(last["dice"]),
         "last_validation": float(last["val_dice"]),
-        "lowest_iou": float(history["val_mean_iou"].min()),
-        "highest_iou": float(history["val_mean_iou"].max()),
+        "last_iou": float(last["val_mean_iou"]),
+        "iou_moves": float(np.ptp(history["val_mean_iou"])),
         "background": background,
         "half_background": background / 2,
     }
@@ -112,7 +113,7 @@ def finds(run: Run) -> dict[str, float]:
     """Numbers of what a run finds on the test images that have a label, against the labels that it learnt from.
 
     Returns:
-        ``dice``, the mean per image, and ``median_dice``; of ``tested`` images with a label, the ``missed_share`` whose
+        ``dice``, the mean per image, and ``median_dice``; of ``tested`` images with a label, the ``missed`` whose
         label the answer does not touch.
     """
     scores = run.scores[run.scores["split"] == "test"]
@@ -121,7 +122,7 @@ def finds(run: Run) -> dict[str, float]:
         "dice": float(scores["dice"].mean()),
         "median_dice": float(scores["dice"].median()),
         "tested": len(labelled),
-        "missed_share": float((labelled["dice"] == 0).mean()),
+        "missed": int((labelled["dice"] == 0).sum()),
     }
 
 

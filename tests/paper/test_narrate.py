@@ -50,7 +50,7 @@ def test_what_is_found_is_counted_on_test_images_with_a_label() -> None:
         }
     )
     found = narrate.finds(run([0.1], scores))
-    assert found == pytest.approx({"dice": 0.4, "median_dice": 0.4, "tested": 6, "missed_share": 1 / 6})
+    assert found == pytest.approx({"dice": 0.4, "median_dice": 0.4, "tested": 6, "missed": 1})
     by_type = narrate.finds_by_type(run([0.1], scores))
     assert by_type.to_dict("index") == {"glioma": pytest.approx({"mean Dice": 0.3, "images": 5})}
 
