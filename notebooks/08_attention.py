@@ -123,15 +123,15 @@ table(
 )
 
 # %% [markdown]
-# On average the gap is {glue:text}`gap_without:.3f` without gates and {glue:text}`gap_with:.3f` with them. It is what is lost on new patients: every image is a test image here once, and is learnt from in three other trainings.
+# On average the gap is {glue:text}`gap_without:.3f` without gates and {glue:text}`gap_with:.3f` with them. It is what is lost on new patients: every image is tested once, and learnt from in three other trainings.
 #
 # ## What size brings
 #
 # **Size helps, and gliomas stay hard.** At the study's own size, DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on {glue:text}`full_images:,d` images, each scored by a network that has not met its patient; at the small size of the sections above
 # it has {glue:text}`small_dice:.2f`. The other networks were trained at the study's size for one fold, and {glue:text}`full_others` of {glue:text}`full_networks` gain there.
 #
-# At the study's size the images have twice the height and width, the networks {glue:text}`full_wider:.0f` times the filters, a batch {glue:text}`full_batches:.0f` times the images, and the training {glue:text}`full_epochs` epochs in place of {glue:text}`small_epochs`. All of this changed
-# together, so the table does not say which of it helped.
+# At the study's size the images have twice the height and width, the networks {glue:text}`full_wider:.0f` times the filters, a batch {glue:text}`full_batches:.0f` times the images, and the training {glue:text}`full_epochs` epochs in place of {glue:text}`small_epochs`, in half
+# precision on a graphics card. All of this changed together, so the table does not say which of it helped.
 
 # %% tags=["hide-input"]
 folds = select.by_step(recorded_runs("folds"))

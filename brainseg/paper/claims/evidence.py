@@ -58,8 +58,8 @@ def _processing(ladder: Iterable[Record]) -> pd.DataFrame:
     return tables.processing_table(before, after)
 
 
-def _scale_effects(ladder: Iterable[Record], larger: Iterable[Record]) -> pd.DataFrame:
-    return tables.scale_effects(by_step(larger), by_step(ladder), "corrected")
+def _scale_effects(smaller: Iterable[Record], larger: Iterable[Record]) -> pd.DataFrame:
+    return tables.scale_effects(by_step(larger), by_step(smaller), "corrected")
 
 
 class Evidence:
@@ -83,6 +83,7 @@ class Evidence:
     gap_effects = of_runs(lambda *runs: tables.gap_effects(with_and_without_gates(chain(*runs))), "folds", "gates")
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
+    full_effects = of_runs(_scale_effects, "folds", "full-folds")
     attention_effects = of_runs(lambda runs: tables.attention_effects(by_attention(runs)), "attention")
     seeds = of_runs(lambda runs: tables.seed_table(by_step(runs), "corrected"), "seeds")
     published_runs = of_runs(lambda runs: [run for run in runs if run.recipe.training == "published"], "full")
