@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const { make, name, choice, tick, button, buttons, column, row, saying, picture, script } = brainsegLab.kit;
-  const LARGEST = 50e6, SIDE = 4096, ASPECT = 32, COLOUR = 0.1, SHOWN = 1024, THRESHOLD = 0.5;
+  const LARGEST = 50e6, SIDE = 4096, ASPECT = 32, COLOUR = 0.1, SHOWN = 640, THRESHOLD = 0.5;
 
   /* Bilinear, pixels are squares: their centres lie half a pixel from the edge. */
   const bilinear = (values, [width, height], [wide, high], across, down) => {
@@ -263,7 +263,7 @@
     const panel = row(
       column(view.element),
       column(which.element,
-        make("div.lab-choice", {}, make("label", { for: id }, "Or a JPEG or PNG image of yours, chosen or dropped here"), chooser),
+        make("div.lab-choice", {}, make("label", { for: id }, "Or an image of yours"), chooser),
         upright.element,
         buttons(button("Try it", ask)),
         says,

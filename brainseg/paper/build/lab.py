@@ -188,8 +188,9 @@ def find(images: Stack, borders: Stack, boxes: Stack, predictions: Stack) -> str
 def network() -> str:
     """The network that the reader asks, about the slices of :func:`find` or an image of their own."""
     says = (
-        "It learnt from the study's images, in which the head lies: its front or its crown is on the left.",
-        "What you choose stays in your browser.",
+        "It learnt from the study's images, in which the head lies: its front or its crown is on the left. To images of "
+        "patients whom it has learnt from it answers too well.",
+        "A JPEG or PNG image can be dropped here, too. It stays in your browser.",
         NOT_A_DEVICE,
     )
     instead = f"<p>With JavaScript, a network marks here what it takes for a tumour. {html.escape(NOT_A_DEVICE)}</p>"
