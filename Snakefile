@@ -185,7 +185,8 @@ rule book:
         settings=["_config.yml", "_toc.yml"],
         prepared=PREPARED,
         checks=sources("brainseg.paper.build.__main__"),
-        parts=["brainseg/plotting/lab.css", "brainseg/plotting/lab.js", "CITATION.cff"],
+        parts=[*expand("brainseg/plotting/{part}", part=["lab.css", "lab.js", "lab_network.js"]), "CITATION.cff"],
+        network="brainseg/app/weights/deeplab.onnx",
         documented=[str(path) for path in sorted(Path("brainseg").rglob("*.py"))],
     params:
         course=f"--course '{COURSE}'" if COURSE else "",

@@ -345,6 +345,12 @@ window.brainsegLab ??= (() => {
 
   const parts = {};
 
+  /* Runs a script that lies beside lab.js. */
+  const script = (name) => new Promise((onload, onerror) => {
+    const src = new URL(name, document.querySelector('script[src*="lab.js"]').src);
+    document.head.append(make("script", { src, onload, onerror }));
+  });
+
   /* Slices with their masks and maps. */
   const read = (cases) => cases.map((one) => Object.fromEntries(Object.entries(one).map(([name, value]) =>
     [name, value.bits ? mask(value) : value.pixels ? square(value) : value])));
@@ -630,7 +636,7 @@ window.brainsegLab ??= (() => {
     turn(0);
     return Object.assign([
       row(column(view.element), column(...cross.elements, buttons(reveal, button("Next slice", () => turn(1))), says))],
-      { distance });
+      { distance, slices });
   };
 
   parts.maps = ({ images, networks, border, scores, key }) => {
@@ -678,14 +684,20 @@ window.brainsegLab ??= (() => {
 
   const start = () => {
     for (const element of document.querySelectorAll(".lab[data-lab]:not([data-started])")) {
+      const { lab } = element.dataset;
+      if (!parts[lab]) {
+        // It adds the part and starts it; without it, what stands there stays.
+        script(`lab_${lab}.js`).catch(() => {});
+        continue;
+      }
       element.dataset.started = "";
       const content = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
-      const built = parts[element.dataset.lab](content);
+      const built = parts[lab](content);
       element.lab = built;
       element.replaceChildren(...built);
     }
   };
-  return { start, check };
+  return { start, check, parts, kit: { make, name, choice, tick, button, buttons, column, row, saying, picture, script } };
 })();
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", brainsegLab.start);
 else brainsegLab.start();

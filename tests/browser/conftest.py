@@ -83,6 +83,7 @@ def page_file(made_up: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory
         "threshold": lab.threshold(made.images[:3], made.border[:3], made.probability[:3], together),
         "pairing": lab.pairing(made.images.repeat(2, 1).repeat(2, 2), made.box.repeat(2, 1).repeat(2, 2)),
         "find": lab.find(made.images[:4], made.border[:4], made.box[:4], made.probability[:4] > 0.5),
+        "network": lab.network(),
         "maps": str(saliency.data),
     }
     styles = [_style(folder, package, name) for package, names in THEMES.items() for name in names]

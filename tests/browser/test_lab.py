@@ -1,8 +1,12 @@
 """The interactive parts in a real browser, by mouse, by keyboard and by finger; their numbers are those of Python."""
 
+import base64
 import random
+import struct
+import zlib
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +15,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from brainseg.app.pictures import png
+from brainseg.app.prediction import NOT_A_DEVICE, predict_slice
+from brainseg.app.slices import read_slice
+from brainseg.app.weights import shipped
+from brainseg.data.dataset import open_dataset
+from brainseg.opencv import cv2
 from brainseg.paper.claims.checker import check
 from brainseg.paper.claims.pooled import SCORES
 from brainseg.plotting.lab import pixels
@@ -339,6 +349,159 @@ def test_two_maps_beside_each_other(opened: Open, made_up: SimpleNamespace) -> N
     assert shown.locator("img").nth(1).evaluate("image => image.style.opacity") == "0"
 
 
+ANSWER = "({ size, share, probability, mask }) => ({ size, share, probability: [...probability], mask: [...mask] })"
+
+
+def network_answer(page: Any) -> SimpleNamespace:
+    """What the network of the page has found, once it has; it may take a while where many tests run."""
+    page.wait_for_function("document.querySelector('[data-lab=network]').lab.found()", timeout=120_000)
+    found = part(page, "network").evaluate(f"element => ({ANSWER})(element.lab.found())")
+    probability, mask = (np.reshape(found[name], (found["size"], -1)) for name in ("probability", "mask"))
+    return SimpleNamespace(probability=probability, mask=mask == 1, share=found["share"])
+
+
+def compare_network(page: Any, file: Path, upright: bool = False) -> None:
+    """The page's answer to a file is Python's: probabilities to 1/1000, and the mask but for five pixels."""
+    part(page, "network").get_by_label("The head stands upright").set_checked(upright)
+    part(page, "network").get_by_label("Or an image of yours").set_input_files(file)
+    part(page, "network").get_by_role("img", name=f"{file.name}. ").wait_for()
+    image = read_slice(file)
+    height, width = image.shape
+    top, left = (max(image.shape) - height) // 2, (max(image.shape) - width) // 2
+    within = np.s_[top : top + height, left : left + width]
+    expected, found = predict_slice(shipped("deeplab"), image, upright), network_answer(page)
+    assert expected.found
+    np.testing.assert_allclose(found.probability[within], expected.probability, rtol=0, atol=1e-3)
+    assert np.count_nonzero(found.mask[within] != expected.mask) <= 5
+    assert found.mask.sum() == found.mask[within].sum()
+    assert found.share == pytest.approx(expected.mask.mean(), abs=5 / image.size)
+
+
+@pytest.fixture(scope="module")
+def phantom() -> NDArray[Any]:
+    """Three slices of the phantom with large tumours, (3, 128, 128)."""
+    prepared = open_dataset("phantom").prepared(128)
+    large = prepared.masks["border"].sum(axis=(1, 2)).argsort(kind="stable")
+    return np.asarray(prepared.images[large[[-3, -40, -90]]])
+
+
+def test_the_network_in_the_page_marks_what_python_marks(opened: Open, phantom: NDArray[Any], tmp_path: Path) -> None:
+    page = opened()
+    files = {
+        "first.png": phantom[0],
+        "second.png": phantom[1],
+        "third.png": phantom[2],
+        "wide.jpg": cv2.resize(phantom[0], (500, 420)),
+        "upright.png": phantom[1].T[10:],
+    }
+    for name, image in files.items():
+        content = cv2.imencode(Path(name).suffix, image)[1].tobytes()
+        (tmp_path / name).write_bytes(content)
+        compare_network(page, tmp_path / name, upright=name.startswith("upright"))
+    assert len(page.workers) == 1
+
+
+def test_the_network_answers_in_a_browser_without_workers(opened: Open, phantom: NDArray[Any], tmp_path: Path) -> None:
+    page = opened()
+    page.evaluate("Worker = undefined")
+    (file := tmp_path / "slice.png").write_bytes(png(phantom[0]))
+    compare_network(page, file)
+    assert page.workers == []
+
+
+def test_the_network_by_keyboard(opened: Open, made_up: SimpleNamespace) -> None:
+    page = opened(width=320, touch=True)
+    network = part(page, "network")
+    assert network.locator('.lab-line.lab-border:not([d=""])').count() == 1
+    assert page.locator('script[src*="weights"]').count() == 0
+    network.get_by_label("Slice", exact=True).focus()
+    page.keyboard.press("ArrowDown")
+    for label in ("Or an image of yours", "The head stands upright", "Try it"):
+        page.keyboard.press("Tab")
+        focused = "document.activeElement.labels?.[0]?.textContent || document.activeElement.textContent"
+        assert page.evaluate(focused) == label
+    page.keyboard.press("Enter")
+    found = network_answer(page)
+    expected = predict_slice(shipped("deeplab"), made_up.images[1])
+    np.testing.assert_allclose(found.probability, expected.probability, rtol=0, atol=1e-2)
+    network.get_by_role("status").filter(has_text="seconds. This is no diagnosis.").wait_for()
+    assert network.get_by_role("img").get_attribute("aria-label").startswith("Slice 2 of 4. ")
+    assert NOT_A_DEVICE in network.inner_text()
+    network.get_by_label("The head stands upright").press(" ")
+    assert asked(page, "network", "found()") is None
+
+
+GREY = np.arange(64 * 48, dtype=np.uint8).reshape(64, 48)
+
+
+def encoded(ending: str, image: NDArray[Any], *how: int) -> bytes:
+    return bytes(cv2.imencode(ending, image, how)[1].tobytes())
+
+
+def as_large(content: bytes, width: int, height: int) -> bytes:
+    """A PNG file that says that it is of another size."""
+    head = b"IHDR" + struct.pack(">II", width, height) + content[24:29]
+    return content[:12] + head + struct.pack(">I", zlib.crc32(head)) + content[33:]
+
+
+WRONG = {
+    "letter.png": (b"Dear reader, this is no image.", "no JPEG or PNG image"),
+    "empty.png": (b"", "no JPEG or PNG image"),
+    "drawing.svg": (b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>', "no JPEG or PNG image"),
+    "cut.png": (encoded(".png", GREY)[:-20], "cut off or damaged"),
+    "cut.jpg": (encoded(".jpg", GREY)[:-20], "cut off or damaged"),
+    "damaged.png": (as_large(encoded(".png", GREY), 64, 64)[:50] + b"\0\0\0\0IEND\xaeB`\x82", "damaged"),
+    "colour.png": (encoded(".png", np.dstack([GREY, GREY, 255 - GREY])), "in colour"),
+    "transparent.png": (encoded(".png", np.dstack([GREY] * 4)), "transparent"),
+    "flat.png": (encoded(".png", 0 * GREY + 9), "all its pixels are equal"),
+    "deep.png": (encoded(".png", GREY.astype(np.uint16)), "16 bits"),
+    "huge.png": (as_large(encoded(".png", GREY), 60_000, 60_000), "60000 × 60000 pixels"),
+    "long.png": (encoded(".png", np.resize(GREY, (2, 100))), "100 × 2 pixels"),
+    "<img src=x onerror=alert(1)>.png": (b"x", "no JPEG or PNG image"),
+}
+
+
+def test_a_wrong_file_gives_one_line_and_nothing_else(opened: Open, tmp_path: Path) -> None:
+    page = opened()
+    network = part(page, "network")
+    before = network.locator("canvas").first.evaluate("canvas => canvas.toDataURL()")
+    for name, (content, words) in WRONG.items():
+        given = {"name": name, "mimeType": "image/png", "buffer": content}
+        network.get_by_label("Or an image of yours").set_input_files(given)
+        said = network.get_by_role("status").filter(has_text=f"{name}: ").filter(has_text=words)
+        said.wait_for()
+        assert "\n" not in said.inner_text()
+    sparse = tmp_path / "endless.png"
+    with sparse.open("wb") as file:
+        file.truncate(51_000_000)
+    network.get_by_label("Or an image of yours").set_input_files(sparse)
+    network.get_by_role("status").filter(has_text="more than 50 MB").wait_for()
+    assert network.locator("canvas").first.evaluate("canvas => canvas.toDataURL()") == before
+    assert network.get_by_label("Slice", exact=True).locator("option").count() == 4
+    assert network.locator("img").count() == 0
+    assert asked(page, "network", "found()") is None
+    assert page.locator('script[src*="weights"]').count() == 0
+
+
+def test_an_image_that_is_dropped_is_shown_and_marked(opened: Open, made_up: SimpleNamespace) -> None:
+    page = opened()
+    name = "<b>mine</b>.png"
+    dropped = page.evaluate_handle(
+        """([text, name]) => {
+            const dropped = new DataTransfer(), content = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+            dropped.items.add(new File([content], name));
+            return dropped;
+        }""",
+        [base64.b64encode(png(made_up.images[5])).decode(), name],
+    )
+    part(page, "network").locator(".lab-picture").dispatch_event("drop", {"dataTransfer": dropped})
+    network_answer(page)
+    chosen = part(page, "network").get_by_label("Slice", exact=True)
+    assert chosen.evaluate("select => select.selectedOptions[0].textContent") == name
+    assert part(page, "network").locator('.lab-line.lab-border:not([d=""])').count() == 0
+    part(page, "network").get_by_role("status").filter(has_text="marked").wait_for()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_serious_is_found_by_axe(opened: Open, axe: str, theme: str) -> None:
     page = opened(theme)
@@ -372,6 +535,7 @@ def test_without_a_script_there_are_pictures_and_numbers(opened: Open) -> None:
         assert figure.locator("figcaption").inner_text()
     assert part(page, "table").locator("tr").count() == 9
     assert part(page, "table").locator("input").count() == 0
+    assert NOT_A_DEVICE in part(page, "network").inner_text()
 
 
 def test_a_notebook_carries_what_its_viewer_needs(browser: Any, made_up: SimpleNamespace) -> None:

@@ -97,7 +97,7 @@ def test_files_named_in_the_settings_are_there() -> None:
 
 def test_style_sheets_and_scripts_ask_nothing_of_other_hosts() -> None:
     static, plotting = REPOSITORY / "book" / "_static", REPOSITORY / "brainseg" / "plotting"
-    for path in (*static.glob("*.css"), *static.glob("*.svg"), plotting / "lab.css", plotting / "lab.js"):
+    for path in (*static.glob("*.css"), *static.glob("*.svg"), plotting / "lab.css", *plotting.glob("*.js")):
         addresses = set(re.findall(r"https?://[^\"' )]+", path.read_text(encoding="utf-8")))
         assert {address for address in addresses if not address.startswith("http://www.w3.org/")} == set()
 

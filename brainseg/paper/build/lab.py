@@ -1,5 +1,6 @@
 """The interactive parts of the book, made of the phantom: ``book/lab/NAME.html``, which pages take in."""
 
+import html
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +12,11 @@ from PIL import Image
 from numpy.typing import NDArray
 
 from brainseg import plotting
+from brainseg.app.prediction import NOT_A_DEVICE
+from brainseg.app.weights import shipped
 from brainseg.models import TITLES
 from brainseg.paper import study
+from brainseg.paper.build.network import network_script
 from brainseg.paper.claims.checker import NAMES, between, check
 from brainseg.plotting.lab import LOOKS, SCRIPT, bits, part, pixels, source, still
 from brainseg.scores import THRESHOLD
@@ -26,6 +30,12 @@ Stack = NDArray[Any]
 SIZE: Final = 128
 """Pixels of the slices where no network is asked, as in the study."""
 
+NETWORK: Final = "lab_network.js"
+"""Script of the part that asks a network."""
+
+WEIGHTS: Final = "lab_network_weights.js"
+"""The network, which that script fetches when it is asked."""
+
 STEPS: Final = [i / 100 for i in range(1, 100)]
 """Thresholds of the slider."""
 
@@ -37,7 +47,7 @@ STUDYS_PAIR: Final = {"iou": "0.0541", "dice": "13.1321"}
 
 
 def write_parts(folder: Path, workspace: "Workspace") -> None:
-    """Write every part to ``folder/lab``, and the script and its looks to ``folder/_static``.
+    """Write every part to ``folder/lab``, and the scripts and their looks to ``folder/_static``.
 
     Args:
         folder: The book's pages.
@@ -50,9 +60,10 @@ def write_parts(folder: Path, workspace: "Workspace") -> None:
 
 
 def copy_code(folder: Path) -> None:
-    """Put the script and its looks into a folder."""
-    for name in (SCRIPT, LOOKS):
-        (folder / name).write_text(source(name), encoding="utf-8")
+    """Put the scripts, their looks and the network that one of them asks into a folder."""
+    texts = {name: source(name) for name in (SCRIPT, LOOKS, NETWORK)} | {WEIGHTS: network_script(shipped("deeplab"))}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def parts(workspace: "Workspace") -> dict[str, str]:
@@ -84,6 +95,7 @@ def parts(workspace: "Workspace") -> dict[str, str]:
         "find": find(
             fine.images[looked_for], fine.masks["border"][looked_for], fine.masks["box"][looked_for], marked
         ),
+        "network": network(),
     }
 
 
@@ -171,6 +183,18 @@ def find(images: Stack, borders: Stack, boxes: Stack, predictions: Stack) -> str
     figure = plotting.montage(images, outlines, columns=len(images))
     says = "Simulated slices: the border of the tumour, its box, and what U-Net marks."
     return part("find", {"cases": cases}, still(_png(figure), says))
+
+
+def network() -> str:
+    """The network that the reader asks, about the slices of :func:`find` or an image of their own."""
+    says = (
+        "It learnt from the study's images, in which the head lies: its front or its crown is on the left. To images of "
+        "patients whom it has learnt from it answers too well.",
+        "A JPEG or PNG image can be dropped here, too. It stays in your browser.",
+        NOT_A_DEVICE,
+    )
+    instead = f"<p>With JavaScript, a network marks here what it takes for a tumour. {html.escape(NOT_A_DEVICE)}</p>"
+    return part("network", {"from": "find", "about": says}, instead)
 
 
 def _png(figure: Figure) -> bytes:
