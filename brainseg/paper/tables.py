@@ -266,7 +266,7 @@ def answer_on_gates(effects: pd.DataFrame) -> str:
     >>> answer_on_gates(effects.assign(seeds=3))
     'Attention gates help no network: worse in U-Net, cannot tell in SegNet.'
     >>> answer_on_gates(effects.assign(seeds=1))
-    'Whether attention gates help cannot be told from one seed; in these trainings, no network gained.'
+    'Whether attention gates help cannot be told from one seed; in these trainings no network gained, and U-Net lost.'
     """
     helped = (effects["decision"] == BETTER).sum()
     networks = effects["label"].str.removesuffix(", gate").groupby(effects["decision"], sort=False).agg(" and ".join)
@@ -279,7 +279,8 @@ def answer_on_gates(effects: pd.DataFrame) -> str:
         else "no network"
     )
     if effects["seeds"].max() == 1:
-        return f"Whether attention gates help cannot be told from one seed; in these trainings, {start} gained."
+        lost = f", and {networks[WORSE]} lost" if WORSE in networks else ""
+        return f"Whether attention gates help cannot be told from one seed; in these trainings {start} gained{lost}."
     return f"Attention gates help {start}: {found}."
 
 
