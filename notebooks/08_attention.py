@@ -36,7 +36,7 @@ from brainseg.models import TITLES
 from brainseg.paper import tables
 from brainseg.paper.claims.order import STEP_MS
 from brainseg.paper.display import glue, table
-from brainseg.scores.statistics import MARGIN, beside_zero, counted, smallest_p
+from brainseg.scores.statistics import MARGIN, beside_zero, smallest_p
 
 # %% [markdown]
 # ## Does attention help?
@@ -52,20 +52,15 @@ gates = tables.attention_effects(with_and_without)
 plotting.forest(gates, xlabel="Dice with gates − Dice without")
 
 # %% tags=["hide-input"]
-gated, plain = (
-    tables.fold_table({model: {"corrected": runs[kind]} for model, runs in with_and_without.items()}, "corrected")
-    for kind in ("gate", None)
-)
-of_folds = (gated - plain).drop(columns="all")
+designs = tables.gate_designs(with_and_without)
 glue(
     gate_images=int(gates["images"].max()),
     gate_patients=int(gates["patients"].max()),
     gate_mean=gates["mean"].mean(),
-    gate_detectable=gates["detectable"].max(),
     margin=MARGIN,
-    gates_answer=tables.answer_on_gates(gates),
-    gate_pairs=of_folds.size,
-    gate_lower=int((of_folds < 0).sum().sum()),
+    gates_answer=tables.answer_on_gates(designs),
+    gate_trainings=int(designs["trainings"].max()),
+    gate_room=designs["high"].max(),
 )
 shown = gates.set_index(gates["label"].str.removesuffix(", gate").rename("network"))
 table(
@@ -77,8 +72,8 @@ table(
 )
 
 # %% [markdown]
-# Of {glue:text}`gate_pairs` pairs of trainings, one for each network and fold, the gated one scores lower in {glue:text}`gate_lower`. The mean over networks is {glue:text}`gate_mean:+.3f`; a difference of {glue:text}`gate_detectable:.3f` between such trained networks would be found four times in five. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of
-# a pixel loses as much.
+# These intervals are about the trained networks. For what gates do to networks that are trained anew, the trainings are what counts: {glue:text}`gate_trainings` pairs of each network, each pair tested on other patients. The mean over networks is {glue:text}`gate_mean:+.3f`, and intervals over trainings leave
+# room for a gain of {glue:text}`gate_room:+.3f` at most. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. All trainings have one seed, and this is one size: larger networks on more images may have more use of gates.
 #
 # The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well, once each, for one split by patient and shortly: {glue:text}`short_epochs` epochs of {glue:text}`short_images` images. So the intervals below are about these trained networks, and
 # not about the designs.
@@ -116,12 +111,12 @@ gaps = pd.DataFrame(
 ).T
 gaps.index.names = ["network", "attention"]
 gap = gaps["gap"].unstack()
-narrowed = tables.gap_effects(with_and_without)
+narrowed = tables.gap_designs(with_and_without)
 glue(
     gap_without=gap["without"].mean(),
     gap_with=gap["with gates"].mean(),
-    gap_answer=f"In these trainings the gap between training and test images is {abs(narrowed['mean'].mean()):.3f} "
-    f"{'smaller' if narrowed['mean'].mean() > 0 else 'larger'} with gates, on average: {counted(narrowed['decision'])}.",
+    gap_answer=f"In these trainings gates narrow the gap between training and test images by {narrowed['mean'].mean():.3f} on "
+    f"average, in {narrowed['trainings'].sum() - narrowed['lower'].sum()} of {narrowed['trainings'].sum()} pairs.",
 )
 table(
     gaps,
@@ -130,7 +125,7 @@ table(
 )
 
 # %% [markdown]
-# On average the gap is {glue:text}`gap_without:.3f` without gates and {glue:text}`gap_with:.3f` with them. It is what is lost on new patients: every image is tested once, and learnt from in three other trainings.
+# On average the gap is {glue:text}`gap_without:.3f` without gates and {glue:text}`gap_with:.3f` with them. It is what is lost on new patients: every image is tested once, and learnt from in three other trainings. A gap that is narrower because both numbers are lower, as here, is no gain.
 #
 # ## What size brings
 #
@@ -234,7 +229,7 @@ table(by_seed, "Mean Dice on the same test images, by seed.", digits=3)
 # The first seed of this table trains the networks with gates of the last figure once more, with the same recipe, on another computer and by a later version of the code: {glue:text}`moved_network` has a mean Dice of {glue:text}`moved_to:.3f`, and had {glue:text}`moved_from:.3f` there. Other last bits of a sum are enough for that; a training magnifies them as it magnifies a seed.
 # No difference between two trainings is safe from that; five pairs of trainings, one for each fold, average some of it out.
 #
-# Networks, each averaged over its seeds, lie {glue:text}`networks_nearest:.3f` to {glue:text}`networks_farthest:.3f` apart. To say that one *design* is better than another, and not one trained network than another, several seeds of each are needed; the bootstrap then draws these as well.
+# Networks, each averaged over its seeds, lie {glue:text}`networks_nearest:.3f` to {glue:text}`networks_farthest:.3f` apart. To say that one *design* is better than another, and not one trained network than another, several trainings of each are needed, of several folds or seeds, and trainings are what an interval is drawn over.
 # A test that uses only the signs or ranks of paired differences, and so assumes nothing of their distribution, cannot go below a p value of {glue:text}`five_seeds:.4f` with five seeds, or {glue:text}`six_seeds:.4f` with six.
 #
 # ## What a network costs

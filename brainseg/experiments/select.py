@@ -69,20 +69,6 @@ def generalisation(records: Sequence[Record]) -> dict[str, float]:
     return {"training": train, "test": test, "gap": train - test}
 
 
-def image_gaps(records: Iterable[Record]) -> pd.DataFrame:
-    """By how much an image scores higher where it is learnt from than where it is tested, of runs over all folds.
-
-    Returns:
-        As :func:`collect`, of images that are both in some fold: the mean Dice against the border of the runs of a seed
-        that learnt from it, minus that of the runs that test it.
-    """
-    learnt, tested = (
-        collect(records, "border_dice", split).groupby(["seed", "patient", "number"])["value"].mean()
-        for split in ("train", "test")
-    )
-    return (learnt - tested).dropna().reset_index()
-
-
 def change(before: Record, after: Record) -> pd.Series:
     """Change in Dice against the border of every test image; index: its row in the data set."""
     test = before.scores["split"] == "test"

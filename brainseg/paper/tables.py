@@ -6,6 +6,7 @@ model that lacks a step is left out.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from brainseg.data.prepared import Prepared
 from brainseg.experiments.ladder import STEPS, ladder
 from brainseg.experiments.recipe import SCALES, Recipe
 from brainseg.experiments.run import Record, Run
-from brainseg.experiments.select import by_step, change, collect, image_gaps
+from brainseg.experiments.select import by_step, change, collect, generalisation
 from brainseg.experiments.train import split_rows
 from brainseg.models import TITLES
 from brainseg.paper.display import ABSENT
@@ -22,11 +23,13 @@ from brainseg.paper.study import MEASURES, published_last_epoch, published_table
 from brainseg.scores.published import background_scores, published_scores
 from brainseg.scores.statistics import (
     BETTER,
+    MARGIN,
     WORSE,
     Interval,
     bootstrap_mean,
     differences,
     labelled_differences,
+    over_trainings,
     paired_difference,
 )
 
@@ -250,38 +253,78 @@ def attention_effects(results: Kinds) -> pd.DataFrame:
     )
 
 
-def gap_effects(results: Kinds) -> pd.DataFrame:
-    """By how much gates narrow the gap of :func:`brainseg.experiments.select.image_gaps`, labelled by model."""
-    return labelled_differences(
-        {TITLES[model]: (image_gaps(kinds[None]), image_gaps(kinds["gate"])) for model, kinds in results.items()}
-    )
+def design_effects(
+    pairs: Mapping[str, tuple[Sequence[Record], Sequence[Record]]], of: Callable[[Record], float] | None = None
+) -> pd.DataFrame:
+    """Differences between designs, training by training: of each seed and fold, one design's number minus the other's.
 
+    Args:
+        pairs: Runs of two designs, by a label; both have the same seeds and folds.
+        of: The number of a run; None: the mean Dice of its test images against the borders.
 
-def answer_on_gates(effects: pd.DataFrame) -> str:
-    """Whether attention helps, in one sentence, of a table by :func:`attention_effects`.
-
-    Of networks that were trained with one seed, it says what was seen, and that this is not about the design.
-
-    >>> effects = pd.DataFrame({"label": ["U-Net, gate", "SegNet, gate"], "decision": ["worse", "cannot tell"]})
-    >>> answer_on_gates(effects.assign(seeds=3))
-    'Attention gates help no network: worse in U-Net, cannot tell in SegNet.'
-    >>> answer_on_gates(effects.assign(seeds=1))
-    'Whether attention gates help cannot be told from one seed; in these trainings no network gained, and U-Net lost.'
+    Returns:
+        One row per pair: ``label``, ``mean``, ``low``, ``high``, see
+        :func:`brainseg.scores.statistics.over_trainings`; of how many ``trainings`` of each design, and in how many the
+        first is ``lower``.
     """
-    helped = (effects["decision"] == BETTER).sum()
-    networks = effects["label"].str.removesuffix(", gate").groupby(effects["decision"], sort=False).agg(" and ".join)
-    found = ", ".join(f"{decision} in {names}" for decision, names in networks.items())
-    start = (
-        "every network"
-        if helped == len(effects)
-        else f"{helped} of {len(effects)} networks"
-        if helped
-        else "no network"
+    rows = []
+    for label, sides in pairs.items():
+        one, other = (pd.Series({_trained(run): (of or _mean_dice)(run) for run in side}) for side in sides)
+        changes = (one - other).dropna().to_numpy()
+        counted = {"trainings": len(changes), "lower": int((changes < 0).sum())}
+        rows.append({"label": label, **asdict(over_trainings(changes)), **counted})
+    return pd.DataFrame(rows)
+
+
+def _trained(run: Record) -> tuple[int, int]:
+    return run.recipe.seed, run.recipe.fold or 0
+
+
+def _mean_dice(run: Record) -> float:
+    return float(collect([run], "border_dice")["value"].mean())
+
+
+def gate_designs(results: Kinds) -> pd.DataFrame:
+    """:func:`design_effects` of gates: with them minus without, labelled by model."""
+    return design_effects({TITLES[model]: (kinds["gate"], kinds[None]) for model, kinds in results.items()})
+
+
+def gap_designs(results: Kinds) -> pd.DataFrame:
+    """:func:`design_effects` of gates on the gap between training and test images: without them minus with."""
+    pairs = {TITLES[model]: (kinds[None], kinds["gate"]) for model, kinds in results.items()}
+    return design_effects(pairs, lambda run: generalisation([run])["gap"])
+
+
+def model_designs(results: Steps, step: str) -> pd.DataFrame:
+    """:func:`design_effects` of all pairs of models at one step; the label is "first − second"."""
+    there = [model for model in results if step in results[model]]
+    return design_effects(
+        {
+            f"{TITLES[one]} − {TITLES[other]}": (results[one][step], results[other][step])
+            for one, other in combinations(there, 2)
+        }
     )
-    if effects["seeds"].max() == 1:
-        lost = f", and {networks[WORSE]} lost" if WORSE in networks else ""
-        return f"Whether attention gates help cannot be told from one seed; in these trainings {start} gained{lost}."
-    return f"Attention gates help {start}: {found}."
+
+
+def answer_on_gates(designs: pd.DataFrame) -> str:
+    """Whether attention helps, in one sentence, of a table by :func:`gate_designs`.
+
+    It helps where the interval lies above zero, and does not where a gain that matters is excluded.
+
+    >>> designs = pd.DataFrame({"low": [-0.05, -0.02], "high": [0.01, 0.005], "trainings": [5, 5], "lower": [5, 4]})
+    >>> answer_on_gates(designs)
+    'Attention gates help no network: in 9 of 10 pairs of trainings the network with gates scores lower.'
+    >>> answer_on_gates(designs.assign(high=[0.01, 0.03]))[:49]
+    'Whether attention gates help every network cannot'
+    """
+    lower, trainings = designs[["lower", "trainings"]].sum()
+    pairs = f"in {lower} of {trainings} pairs of trainings the network with gates scores lower."
+    helped, excluded = int((designs["low"] > 0).sum()), int((designs["high"] < MARGIN).sum())
+    if helped:
+        return f"Attention gates help {helped} of {len(designs)} networks: {pairs}"
+    if excluded == len(designs):
+        return f"Attention gates help no network: {pairs}"
+    return f"Whether attention gates help every network cannot be told: {pairs}"
 
 
 def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str, Sequence[Record]]) -> pd.DataFrame:

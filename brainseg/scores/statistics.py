@@ -16,7 +16,8 @@ as much as those of different ones. And n seeds, drawn with replacement, show (n
 with two or three seeds intervals are too narrow in that part.
 
 With cross-validation every patient is tested once in a run, by the network that has not seen them. The networks of the
-folds differ as those of seeds do, and so an interval of one seed has a part of that in it, not all.
+folds differ as those of seeds do, and an interval over patients has a part of that in it, not all: it is about these
+trained networks. What holds for a design, trained anew, is asked of trainings, see :func:`over_trainings`.
 """
 
 import itertools
@@ -29,6 +30,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student
 
 from brainseg.errors import BrainsegError
 
@@ -162,6 +164,23 @@ def paired_difference(a: pd.DataFrame, b: pd.DataFrame, draws: int = DRAWS, seed
         seeds=values.shape[1] if matched else 0,
         seeds_needed=_seeds_needed((high - low) / 2, by_seed),
     )
+
+
+def over_trainings(means: ArrayLike) -> Interval:
+    """Mean of one number of each training, with Student's 95 % interval: trainings are what it is drawn over.
+
+    Given the difference of two designs in each fold, it has in it what other patients and another training change. The
+    folds' training sets overlap, so it is still somewhat too narrow (Bengio and Grandvalet 2004, "No unbiased estimator
+    of the variance of K-fold cross-validation"). Of a single training, the ends are NaN.
+
+    >>> print(over_trainings([0.0, 0.1, 0.2]))
+    0.10 [-0.15, 0.35]
+    """
+    values = np.asarray(means, float)
+    if len(values) < 2:
+        return Interval(float(values.mean()), nan, nan)
+    half = float(student.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return Interval(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
 
 
 def decision(difference: Interval, margin: float = MARGIN) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from brainseg.experiments.ladder import STEPS, ladder, recipe_at
 from brainseg.experiments.recipe import SCALES
@@ -113,7 +114,7 @@ def test_folds_of_a_network_stand_side_by_side_with_the_mean_of_all_images() -> 
     )
 
 
-def test_gates_narrow_a_gap_by_what_the_images_that_are_learnt_and_tested_say() -> None:
+def test_gates_narrow_a_gap_by_what_each_training_says() -> None:
     runs: dict[str | None, list[Record]] = {"gate": [], None: []}
     for kind, gap in (("gate", 0.1), (None, 0.3)):
         for fold in (0, 1):
@@ -122,8 +123,30 @@ def test_gates_narrow_a_gap_by_what_the_images_that_are_learnt_and_tested_say() 
             run.scores["split"] = np.where(half, "test", "train")
             run.scores["border_dice"] = np.where(half, 0.5, 0.5 + gap)
             runs[kind].append(run)
-    effect = tables.gap_effects({"unet": runs}).iloc[0].to_dict()
-    assert (effect["mean"], effect["low"], effect["images"]) == (pytest.approx(0.2), pytest.approx(0.2), 40)
+    effect = tables.gap_designs({"unet": runs}).iloc[0].to_dict()
+    assert (effect["mean"], effect["low"], effect["high"]) == pytest.approx((0.2, 0.2, 0.2))
+    assert (effect["trainings"], effect["lower"]) == (2, 0)
+
+
+def test_designs_are_compared_training_by_training_as_a_paired_t_test_does() -> None:
+    one, other = [0.5, 0.6, 0.55, 0.7], [0.52, 0.65, 0.54, 0.76]
+    runs = {
+        model: [
+            record(recipe_at("corrected", model, SMALL, seed=place % 2, fold=place // 2).trained, mean, seed=place)
+            for place, mean in enumerate(means)
+        ]
+        for model, means in (("unet", one), ("linknet", other))
+    }
+    means = {
+        model: [run.scores.query("split == 'test'")["border_dice"].mean() for run in of_model]
+        for model, of_model in runs.items()
+    }
+    found = tables.model_designs(by_step(itertools.chain(*runs.values())), "corrected").iloc[0].to_dict()
+    expected = scipy.stats.ttest_rel(means["unet"], means["linknet"]).confidence_interval(0.95)
+    assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
+    assert (found["label"], found["trainings"], found["lower"]) == ("U-Net − LinkNet", 4, 3)
+    alone = tables.design_effects({"one": (runs["unet"][:1], runs["linknet"][:1])}).iloc[0]
+    assert np.isnan(alone["low"])
 
 
 def test_dice_by_type_is_of_all_images_of_that_use() -> None:

@@ -80,7 +80,9 @@ class Evidence:
     gate_effects = of_runs(
         lambda *runs: tables.attention_effects(with_and_without_gates(chain(*runs))), "folds", "gates"
     )
-    gap_effects = of_runs(lambda *runs: tables.gap_effects(with_and_without_gates(chain(*runs))), "folds", "gates")
+    gate_designs = of_runs(lambda *runs: tables.gate_designs(with_and_without_gates(chain(*runs))), "folds", "gates")
+    gap_designs = of_runs(lambda *runs: tables.gap_designs(with_and_without_gates(chain(*runs))), "folds", "gates")
+    model_designs = of_runs(lambda runs: tables.model_designs(by_step(runs), "corrected"), "folds")
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
     full_effects = of_runs(_scale_effects, "folds", "full-folds")

@@ -63,50 +63,53 @@ def _decided(effects: pd.DataFrame, margin: float) -> list[str]:
     return [decision(Interval(*ends), margin) for ends in effects[["mean", "low", "high"]].to_numpy()]
 
 
-def _of_designs(effects: pd.DataFrame, margin: float) -> tuple[list[str], str]:
-    """As :func:`_decided`, and what is to be said where each side was trained with one seed.
+def _gained(designs: pd.DataFrame, margin: float) -> list[str]:
+    """What each row says of a claimed gain of a design: it is there, none that matters is there, or neither is known.
 
-    An interval over patients is then about these trained networks. Of their designs it cannot tell.
+    The intervals are over trainings, see :func:`brainseg.paper.tables.design_effects`; of one training there is none.
     """
-    if effects["seeds"].max() > 1:
-        return _decided(effects, margin), ""
-    return [UNDECIDED] * len(effects), " All were trained with one seed, and another can change as much."
+    ends = designs[["low", "high"]].to_numpy()
+    return [BETTER if low > 0 else SAME if high < margin else UNDECIDED for low, high in ends]
 
 
 @judgement
 def gates_improve(claim: Claim, evidence: Evidence) -> Outcome:
-    """Reproduced if gates raise the Dice of every network that has them; the tolerance is what does not matter."""
-    effects = evidence.gate_effects()
-    decisions, once = _of_designs(effects, claim.tolerance)
+    """Reproduced if gates raise the Dice of every network that has them, refuted if a gain that matters is excluded.
+
+    The tolerance is what does not matter.
+    """
+    effects, designs = evidence.gate_effects(), evidence.gate_designs()
+    means = ", ".join(f"{label} {mean:+.3f}" for label, mean in zip(designs["label"], designs["mean"], strict=True))
     why = (
-        f"Dice with gates minus Dice without, of {len(effects)} networks, on {effects['images'].max()} images of "
-        f"{effects['patients'].max()} patients: {counted(decisions)}; the mean is {effects['mean'].mean():+.3f}, and "
-        f"{effects['detectable'].max():.3f} could have been seen in every network.{once}"
+        f"Dice with gates minus Dice without, on {effects['images'].max()} images of {effects['patients'].max()} "
+        f"patients: {means}; lower in {designs['lower'].sum()} of {designs['trainings'].sum()} pairs of trainings. "
+        f"Intervals over trainings leave room for a gain of {designs['high'].max():+.3f} at most."
     )
-    return Outcome(_of_each(decisions), float(effects["mean"].mean()), why)
+    return Outcome(_of_each(_gained(designs, claim.tolerance)), float(designs["mean"].mean()), why)
 
 
 @judgement
 def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
     """Reproduced if the network's Dice is above that of each other one; the tolerance is what does not matter.
 
-    Refuted if another one is better, or if there is no difference that matters.
+    Refuted if a lead that matters over another one is excluded.
     """
-    title, pairs = TITLES[model], evidence.differences().set_index("label")[["mean", "low", "high", "seeds"]]
+    title, pairs = TITLES[model], evidence.model_designs().set_index("label")[["mean", "low", "high", "trainings"]]
     ahead, behind = pairs[pairs.index.str.startswith(f"{title} − ")], pairs[pairs.index.str.endswith(f" − {title}")]
-    turned = (-behind).rename(columns={"low": "high", "high": "low"}).assign(seeds=behind["seeds"])
-    margins = pd.concat([ahead, turned])
-    if margins.empty:
+    turned = (-behind).rename(columns={"low": "high", "high": "low"}).assign(trainings=behind["trainings"])
+    leads = pd.concat([ahead, turned])
+    if leads.empty:
         raise UntestableError(f"{title} and another network are not both recorded.")
-    decisions, once = _of_designs(margins, claim.tolerance)
-    lead = float(margins["mean"].min())
+    decisions = _gained(leads, claim.tolerance)
+    best = float(leads["mean"].min())
     why = (
-        f"Its mean Dice minus that of the best other network is {lead:+.3f}. Against {len(margins)} other networks it "
-        f"is: {counted(decisions)}.{once}"
+        f"Its mean Dice minus that of the best other network is {best:+.3f}, of {leads['trainings'].max()} trainings "
+        f"each. A lead that matters is excluded over {decisions.count(SAME)} of {len(leads)} other networks, and seen "
+        f"over {decisions.count(BETTER)}."
     )
-    if {SAME, WORSE} & set(decisions):
-        return Outcome(REFUTED, lead, why)
-    return Outcome(CANNOT_TELL if UNDECIDED in decisions else REPRODUCED, lead, why)
+    if SAME in decisions:
+        return Outcome(REFUTED, best, why)
+    return Outcome(CANNOT_TELL if UNDECIDED in decisions else REPRODUCED, best, why)
 
 
 @judgement
@@ -199,13 +202,13 @@ def gates_reduce_overfitting(claim: Claim, evidence: Evidence) -> Outcome:
 
     The tolerance is what does not matter.
     """
-    effects = evidence.gap_effects()
-    decisions, once = _of_designs(effects, claim.tolerance)
+    designs = evidence.gap_designs()
+    means = ", ".join(f"{label} {mean:+.3f}" for label, mean in zip(designs["label"], designs["mean"], strict=True))
     why = (
-        f"By how much the gap in Dice between images learnt from and test images is narrower with gates, of "
-        f"{len(effects)} networks: {counted(decisions)}; the mean is {effects['mean'].mean():+.3f}.{once}"
+        f"By how much gates narrow the gap in Dice between images learnt from and test images: {means}. Intervals over "
+        f"{designs['trainings'].max()} trainings each leave room for {designs['high'].max():+.3f} at most."
     )
-    return Outcome(_of_each(decisions), float(effects["mean"].mean()), why)
+    return Outcome(_of_each(_gained(designs, claim.tolerance)), float(designs["mean"].mean()), why)
 
 
 @judgement
