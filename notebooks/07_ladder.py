@@ -121,7 +121,7 @@ plotting.ladder(tables.ladder_scores(phantom))
 # **{glue:text}`best_answer`**
 #
 # With borders for labels, patients kept apart and one training for all, the networks can be compared. The patients are dealt into five folds: a network is trained on three, the fourth chooses the epoch, and the fifth is tested; five
-# times over, so that every patient is a test patient once. The scores are those of {glue:text}`compared_images:,d` images of {glue:text}`compared_patients` patients, each by the network that has not met the patient. All were trained with one seed;
+# times over, so that every patient is a test patient once. The scores are those of {glue:text}`compared_images:,.0f` images of {glue:text}`compared_patients` patients, each by the network that has not met the patient. All were trained with one seed;
 # [chapter 8](08_attention) shows what another one does.
 
 # %% tags=["hide-input"]

@@ -44,7 +44,7 @@ from brainseg.scores.statistics import MARGIN, beside_zero, smallest_p
 # **{glue:text}`gates_answer`**
 #
 # That attention layers improved segmentation is the study's first claim in words, as [chapter 11](11_audit) numbers them, and in its table every score is higher with gates. The code of its baseline without gates was not published. Here each network with gates was also trained without
-# them, with the same corrected training, the same five folds by patient and the same seed; each of {glue:text}`gate_images:,d` images of {glue:text}`gate_patients` patients is scored by networks that have not met its patient. DeepLab has no skip connection that a gate could weight.
+# them, with the same corrected training, the same five folds by patient and the same seed; each of {glue:text}`gate_images:,.0f` images of {glue:text}`gate_patients` patients is scored by networks that have not met its patient. DeepLab has no skip connection that a gate could weight.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "What gates change in Dice on the test images of all folds, by network, with intervals over patients and images. Right of the line, gates help. A filled point: the interval excludes zero.", "name": "fig-gates"}, "image": {"alt": "Forest plot of differences in Dice between three networks with attention gates and the same networks without."}}
 with_and_without = select.with_and_without_gates([*recorded_runs("folds"), *recorded_runs("gates")])
@@ -129,7 +129,7 @@ table(
 #
 # ## What size brings
 #
-# **Size helps, and gliomas stay hard.** At the study's own size, DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on {glue:text}`full_images:,d` images, each scored by a network that has not met its patient; at the small size of the sections above
+# **Size helps, and gliomas stay hard.** At the study's own size, DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on {glue:text}`full_images:,.0f` images, each scored by a network that has not met its patient; at the small size of the sections above
 # it has {glue:text}`small_dice:.2f`. The other networks were trained at the study's size for one fold, and {glue:text}`full_others` of {glue:text}`full_networks` gain there.
 #
 # At the study's size the images have twice the height and width, the networks {glue:text}`full_wider:.0f` times the filters, a batch {glue:text}`full_batches:.0f` times the images, and the training {glue:text}`full_epochs` epochs in place of {glue:text}`small_epochs`, in half
