@@ -20,12 +20,12 @@ def test_a_recorded_run_takes_what_it_took() -> None:
     assert row["minutes"] == pytest.approx(run.provenance["seconds"] / 60)
 
 
-def test_another_seed_takes_as_long_and_another_scale_is_not_known() -> None:
+def test_another_seed_takes_as_long_and_another_training_is_not_known() -> None:
     matrix = replace(read_matrix()["corrected"], models=("unet",), recorded=False)
-    other_seed, full = plan([replace(matrix, seeds=(7,)), replace(matrix, scale="full")]).to_dict("records")
+    other_seed, other = plan([replace(matrix, seeds=(7,)), replace(matrix, steps=("published",))]).to_dict("records")
     assert other_seed["minutes"] > 0
     assert other_seed["recorded"] == "no"
-    assert np.isnan([full["minutes"], full["memory_mb"]]).all()
+    assert np.isnan([other["minutes"], other["memory_mb"]]).all()
 
 
 def test_every_scale_says_what_its_jobs_need() -> None:
