@@ -421,7 +421,8 @@ def test_one_training_says_nothing_of_designs() -> None:
     once = effects(**{"U-Net": LOSS, "SegNet": LOSS}).assign(low=np.nan, high=np.nan, trainings=1)
     assert outcome(claim("gates_improve"), MadeUp(gate_effects=once, gate_designs=once)).verdict == CANNOT_TELL
     pair = effects(**{"U-Net − Modified DeepLab": LOSS}).assign(low=np.nan, high=np.nan, trainings=1)
-    assert outcome(claim("best_network", model="deeplab"), MadeUp(model_designs=pair)).verdict == CANNOT_TELL
+    evidence = MadeUp(model_designs=pair, full_means={"unet": 0.6, "deeplab": 0.5})
+    assert outcome(claim("best_network", model="deeplab"), evidence).verdict == CANNOT_TELL
 
 
 def test_a_claim_about_what_is_not_recorded_cannot_be_tested() -> None:
@@ -439,9 +440,17 @@ def test_a_claim_about_what_is_not_recorded_cannot_be_tested() -> None:
     ],
 )
 def test_the_best_network_is_ahead_of_all(pairs: dict[str, tuple[float, float]], verdict: str, margin: float) -> None:
-    found = outcome(claim("best_network", tolerance=0.02, model="deeplab"), MadeUp(model_designs=effects(**pairs)))
+    evidence = MadeUp(model_designs=effects(**pairs), full_means={"unet": 0.6, "deeplab": 0.5})
+    found = outcome(claim("best_network", tolerance=0.02, model="deeplab"), evidence)
     assert found.verdict == verdict
     assert found.measured == pytest.approx(margin)
+    assert "it is number 2 of 2, with 0.500" in found.why
+
+
+def test_a_network_that_is_first_at_the_study_s_size_is_not_refuted_by_smaller_ones() -> None:
+    pairs = effects(**{"U-Net − Modified DeepLab": GAIN})
+    evidence = MadeUp(model_designs=pairs, full_means={"unet": 0.5, "deeplab": 0.6})
+    assert outcome(claim("best_network", tolerance=0.02, model="deeplab"), evidence).verdict == CANNOT_TELL
 
 
 @pytest.mark.parametrize(("quartile", "verdict"), [(90, REPRODUCED), (97, NOT_REPRODUCED), (120, NOT_REPRODUCED)])
