@@ -193,7 +193,8 @@ window.brainsegLab ??= (() => {
   /* Scores */
 
   const confusion = (answer, truth) => {
-    const counts = [0, 0, 0, 0]; // true positives, false positives, false negatives, true negatives
+    // true positives, false positives, false negatives, true negatives
+    const counts = [0, 0, 0, 0];
     truth.pixels.forEach((value, i) => counts[answer[i] ? (value ? 0 : 1) : value ? 2 : 3]++);
     return counts;
   };
@@ -346,10 +347,10 @@ window.brainsegLab ??= (() => {
   const parts = {};
 
   /* Runs a script that lies beside lab.js. */
-  const script = (name) => new Promise((onload, onerror) => {
+  const script = (name, then) => {
     const src = new URL(name, document.querySelector('script[src*="lab.js"]').src);
-    document.head.append(make("script", { src, onload, onerror }));
-  });
+    document.head.append(make("script", { src, ...then }));
+  };
 
   /* Slices with their masks and maps. */
   const read = (cases) => cases.map((one) => Object.fromEntries(Object.entries(one).map(([name, value]) =>
@@ -368,7 +369,8 @@ window.brainsegLab ??= (() => {
     const width = slider("Width", { min: 0.02, value: 0.3, words: percent }, free);
     const height = slider("Height", { min: 0.02, value: 0.3, words: percent }, free);
     const sure = slider("How sure it is", { min: 0.51, value: 0.9, words: percent }, () => show());
-    let answer = null; // pixels, where no ellipse is the answer
+    // pixels, where no ellipse is the answer
+    let answer = null;
 
     const ellipse = (size) =>
       Uint8Array.from({ length: size * size }, (_, i) => {
@@ -601,7 +603,7 @@ window.brainsegLab ??= (() => {
     let at = 0, open = false, tried = 0, hits = 0;
     const distance = () => {
       const { size, pixels } = slices[at].border;
-      const across = Math.min(size - 1, Math.floor(cross.x * size)), down = Math.min(size - 1, Math.floor(cross.y * size));
+      const [across, down] = [cross.x, cross.y].map((share) => Math.min(size - 1, Math.floor(share * size)));
       let least = Infinity;
       pixels.forEach((value, i) => value && (least = Math.min(least, Math.hypot((i % size) - across, Math.floor(i / size) - down))));
       return least;
@@ -626,8 +628,8 @@ window.brainsegLab ??= (() => {
       tried++;
       const far = distance();
       hits += far === 0;
-      const found = confusion(slices[at].prediction.pixels, slices[at].border);
-      const network = found[0] ? "U-Net finds it" : "U-Net misses it";
+      const [found] = confusion(slices[at].prediction.pixels, slices[at].border);
+      const network = `U-Net ${found ? "finds" : "misses"} it`;
       say(`${far === 0 ? "Inside the tumour." : `${digits(far, 0)} pixels beside the tumour.`} ${network}. You: ${hits} of ${tried}.`);
       show();
     });
@@ -685,16 +687,12 @@ window.brainsegLab ??= (() => {
   const start = () => {
     for (const element of document.querySelectorAll(".lab[data-lab]:not([data-started])")) {
       const { lab } = element.dataset;
-      if (!parts[lab]) {
-        // It adds the part and starts it; without it, what stands there stays.
-        script(`lab_${lab}.js`).catch(() => {});
-        continue;
-      }
-      element.dataset.started = "";
-      const content = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
-      const built = parts[lab](content);
-      element.lab = built;
-      element.replaceChildren(...built);
+      if (parts[lab]) {
+        element.dataset.started = "";
+        const content = JSON.parse(element.querySelector('script[type="application/json"]').textContent);
+        element.replaceChildren(...(element.lab = parts[lab](content)));
+        // A script of its own adds a part and starts it; without it, what stands there stays.
+      } else script(`lab_${lab}.js`);
     }
   };
   return { start, check, parts, kit: { make, name, choice, tick, button, buttons, column, row, saying, picture, script } };

@@ -49,7 +49,8 @@ def source(name: str) -> str:
     True
     """
     text = files("brainseg.plotting").joinpath(name).read_text(encoding="utf-8")
-    return re.sub(r"^(\s*(//.*|/\*[^*]*\*/)\n)*\s*", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(\s*(//.*|/\*[^*]*\*/)\n)*\s*", "", text, flags=re.MULTILINE)
+    return re.sub(r"(?<=[;{,])\n", "", text)
 
 
 def code() -> str:

@@ -105,7 +105,7 @@
 
   /* What computes: the network in a thread of its own, so that the page stays alive; here, if the browser refuses one. */
   const started = async () => {
-    await script("lab_network_weights.js");
+    await new Promise((onload, onerror) => script("lab_network_weights.js", { onload, onerror }));
     const { network } = brainsegLab, text = JSON.stringify(network);
     const inside = `const bilinear = ${bilinear}, mix = ${mix}, answer = (${opened})(${text});
       onmessage = ({ data }) => postMessage(answer(data));`;
