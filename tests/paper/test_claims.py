@@ -374,7 +374,7 @@ def test_runs_at_the_study_s_size_are_read_once_they_are_recorded(monkeypatch: p
     assert list(evidence.used) == ["tumorseg-full-full"]
 
 
-@pytest.mark.parametrize("name", ["ladder", "gate_effects", "guided_runs", "guided_maps", "saliency", "published_runs"])
+@pytest.mark.parametrize("name", ["ladder", "gate_designs", "guided_runs", "guided_maps", "saliency", "published_runs"])
 def test_a_recorded_experiment_that_is_missing_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: str) -> Path:
         raise BrainsegError(f"{path} is missing")
@@ -413,13 +413,13 @@ def test_gates_improve_if_they_do_so_in_every_network(
     one: tuple[float, float], other: tuple[float, float], verdict: str
 ) -> None:
     both = effects(**{"U-Net": one, "SegNet": other})
-    evidence = MadeUp(gate_effects=both, gate_designs=both)
+    evidence = MadeUp(gate_designs=both)
     assert outcome(claim("gates_improve", tolerance=0.02), evidence).verdict == verdict
 
 
 def test_one_training_says_nothing_of_designs() -> None:
     once = effects(**{"U-Net": LOSS, "SegNet": LOSS}).assign(low=np.nan, high=np.nan, trainings=1)
-    assert outcome(claim("gates_improve"), MadeUp(gate_effects=once, gate_designs=once)).verdict == CANNOT_TELL
+    assert outcome(claim("gates_improve"), MadeUp(gate_designs=once)).verdict == CANNOT_TELL
     pair = effects(**{"U-Net − Modified DeepLab": LOSS}).assign(low=np.nan, high=np.nan, trainings=1)
     evidence = MadeUp(model_designs=pair, full_means={"unet": 0.6, "deeplab": 0.5})
     assert outcome(claim("best_network", model="deeplab"), evidence).verdict == CANNOT_TELL

@@ -16,7 +16,7 @@ from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.matrix import Matrix, read_matrix
 from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.run import Record
-from brainseg.experiments.select import by_attention, by_step, collect, with_and_without_gates
+from brainseg.experiments.select import by_attention, by_step, generalisation, with_and_without_gates
 from brainseg.paper import saliency_tables, tables
 from brainseg.paper.study import published_last_epoch, published_table
 
@@ -62,10 +62,6 @@ def _scale_effects(smaller: Iterable[Record], larger: Iterable[Record]) -> pd.Da
     return tables.scale_effects(by_step(larger), by_step(smaller), "corrected")
 
 
-def _means(results: tables.Steps, step: str) -> dict[str, float]:
-    return {model: float(collect(steps[step], "border_dice")["value"].mean()) for model, steps in results.items()}
-
-
 class Evidence:
     """Loads what is asked for, once, and notes where it came from.
 
@@ -81,13 +77,13 @@ class Evidence:
     ladder = of_runs(by_step, "ladder")
     ladder_table = of_runs(lambda runs: tables.ladder_table(by_step(runs)), "ladder")
     differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "folds")
-    gate_effects = of_runs(
-        lambda *runs: tables.attention_effects(with_and_without_gates(chain(*runs))), "folds", "gates"
-    )
     gate_designs = of_runs(lambda *runs: tables.gate_designs(with_and_without_gates(chain(*runs))), "folds", "gates")
     gap_designs = of_runs(lambda *runs: tables.gap_designs(with_and_without_gates(chain(*runs))), "folds", "gates")
     model_designs = of_runs(lambda runs: tables.model_designs(by_step(runs), "corrected"), "folds")
-    full_means = of_runs(lambda runs: _means(by_step(runs), "corrected"), "full")
+    full_means = of_runs(
+        lambda runs: {model: generalisation(steps["corrected"])["test"] for model, steps in by_step(runs).items()},
+        "full",
+    )
     """Mean test Dice of the corrected networks at the study's own size, by model."""
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
@@ -142,9 +138,7 @@ class Evidence:
         return results.recorded(EFFICIENCY)[table]
 
     def full(self, model: str, attention: str | None) -> list[Record]:
-        """Recorded runs of a network as published, at the study's own size, one for each seed; none if none are yet."""
-        if not self.matrix["full"].recorded:
-            return []
+        """Recorded runs of a network as published, at the study's own size, one for each seed; maybe none."""
         self.note(self.matrix["full"].folder)
         wanted = recipe_at("published", model, SCALES["full"], 0, attention)
         return [run for run in results.recorded_runs("full") if replace(run.recipe, seed=0) == wanted]
