@@ -24,6 +24,8 @@ from brainseg.experiments.recipe import Recipe, scale_named
 from brainseg.models import architecture
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from brainseg.app.prediction import Network
     from brainseg.app.slices import Reader
     from brainseg.experiments.run import Run
@@ -508,34 +510,51 @@ def randomise_labels(
 
 @commands.command()
 def recompute(
-    record: Annotated[Path, typer.Argument(help="The record of a run, in results/.")],
+    records: Annotated[
+        list[Path],
+        typer.Argument(metavar="RECORD...", help="Records of runs, in results/, or folders of those with a network."),
+    ],
     data: DataFolder = None,
     table: Annotated[Path | None, typer.Option("--table", help="Write the scores of each image there, as CSV.")] = None,
 ) -> None:
-    """Give a record's scores again, from the network that comes with the package; exit status 1 if they differ."""
-    from brainseg.app.recompute import network_of, read_record
+    """Give the scores of records again, from networks that were kept; exit status 1 if one differs."""
+    import pandas as pd
+
+    from brainseg.app.recompute import read_kept, records_in
     from brainseg.app.recompute import recompute as computed
     from brainseg.data.dataset import open_dataset
 
-    known = read_record(record)
-    network = network_of(known)
+    chosen = [read_kept(path) for path in records_in(records)]
     if data is None:
         raise BrainsegError(
-            f"{known.name} was recorded on the study's images, which are not here: brainseg data fetch FOLDER gets "
-            "them (1 GB), then brainseg recompute with --data FOLDER takes about two minutes"
+            f"{chosen[0].record.name} was recorded on the study's images, which are not here: brainseg data fetch "
+            "FOLDER gets them (1 GB), then brainseg recompute with --data FOLDER takes about two minutes"
         )
-    prepared = open_dataset("tumorseg", data, progress=True).prepared(known.recipe.size, progress=True)
-    found = computed(known, network, prepared)
-    beside = found.recorded.join(found.now, lsuffix="_recorded", rsuffix="_now")
-    _write_text(table, beside.to_csv())
-    worst, at = found.differences["border_dice"].max(), found.differences["border_dice"].idxmax()
-    typer.echo(
-        f"{known.name}: {len(found.now)} images of patients that it never learnt from; mean Dice recorded "
-        f"{found.recorded['border_dice'].mean():.4f}, now {found.now['border_dice'].mean():.4f}; the largest "
-        f"difference of an image is {worst:.5f} (slice {at})"
-        + (f"; rounding to half precision, after recording, changed up to {found.rounded:.4f}" if found.rounded else "")
-    )
-    raise typer.Exit(int(not found.agrees))
+    dataset, beside, agree = open_dataset("tumorseg", data, progress=True), [], True
+    for known in chosen:
+        found = computed(known, dataset.prepared(known.record.recipe.size, progress=True))
+        scores = found.recorded.join(found.now, lsuffix="_recorded", rsuffix="_now").assign(run=known.record.name)
+        typer.echo(
+            f"{_again(known.record.name, scores)}; the largest difference of an image is "
+            f"{found.differences['border_dice'].max():.5f} (slice {found.differences['border_dice'].idxmax()})"
+            + (
+                f"; rounding to half precision, after recording, changed up to {known.rounded:.4f}"
+                if known.rounded
+                else ""
+            )
+        )
+        beside.append(scores)
+        agree &= found.agrees
+    together = pd.concat(beside)
+    if len(chosen) > 1:
+        typer.echo(_again("All together", together))
+    _write_text(table, together.to_csv())
+    raise typer.Exit(int(not agree))
+
+
+def _again(name: str, scores: "pd.DataFrame") -> str:
+    was, now = scores["border_dice_recorded"].mean(), scores["border_dice_now"].mean()
+    return f"{name}: {len(scores)} images of patients never learnt from; mean Dice recorded {was:.4f}, now {now:.4f}"
 
 
 @commands.command()

@@ -1,6 +1,7 @@
-"""One record, checked alone: its scores again, from the network that comes with the package and from the images."""
+"""One record, checked alone: its scores again, from a network that was kept, and from the images."""
 
 import gzip
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,13 +9,35 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainseg.app.weights import LEARNT, SHIPPED, SUFFIX, Weights, shipped
+from brainseg.app.weights import LEARNT, SHIPPED, SUFFIX, shipped
+from brainseg.backend import keras
+from brainseg.data.outside import expecting
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
+from brainseg.experiments.fit import digest
 from brainseg.experiments.run import DECIMALS, Record
 from brainseg.experiments.scoring import score
+from brainseg.experiments.stored import restored
+from brainseg.models.exact import exact
+from brainseg.models.exchange import named_weights
 from brainseg.models.predict import predict
 from brainseg.scores import THRESHOLD
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A record whose network was kept.
+
+    Attributes:
+        record: What is to be computed again.
+        model: The network.
+        rounded: By how much rounding its kernels to half precision, after the record was made, was found to change a
+            Dice at most; 0 if the record is of the rounded network.
+    """
+
+    record: Record
+    model: keras.Model
+    rounded: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +46,7 @@ class Recomputed:
 
     Attributes:
         recorded, now: One row per image whose patient the network never learnt from, one column per score.
-        rounded: By how much rounding the kernels to half precision was found to change a Dice of the record at most; 0
-            if the record is of the rounded network.
+        rounded: As :class:`Kept` has it.
     """
 
     recorded: pd.DataFrame
@@ -56,29 +78,70 @@ def read_record(path: Path) -> Record:
         raise BrainsegError(f"{path} cannot be read as the record of a run: {error}") from error
 
 
-def network_of(record: Record, folder: Path = SHIPPED) -> Weights:
-    """The network of a record, which comes with the package.
+def read_kept(path: Path, folder: Path = SHIPPED) -> Kept:
+    """A record with its network: the ONNX file of the same name beside it, or one that comes with the package.
 
     Raises:
-        BrainsegError: If none of this run does: says how long training it took.
+        BrainsegError: If the network beside it is not the record's; or if there is none: says how long training it
+            took.
     """
-    models = [path.name.removesuffix(SUFFIX) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    record, beside = read_record(path), network_beside(path)
+    if beside.is_file():
+        return Kept(record, _opened(record, beside))
+    models = [known.name.removesuffix(SUFFIX) for known in sorted(folder.glob(f"*{SUFFIX}"))]
     for network in (shipped(model, folder) for model in models):
         if network.name == record.name:
-            return network
+            ours = "sha256" in record.provenance
+            return Kept(record, network.model, 0.0 if ours else network.provenance["half_precision"]["largest"])
     made, recipe = record.provenance, record.recipe
     raise BrainsegError(
-        f"no network of the run {record.name} comes with the package: its scores need {recipe.model} trained again, "
+        f"no network of the run {record.name} was kept: its scores need {recipe.model} trained again, "
         f"which took {made['seconds'] / 60:.0f} minutes on {made['made_with']['device']}: brainseg train {recipe.model}"
     )
 
 
-def recompute(record: Record, network: Weights, prepared: Prepared) -> Recomputed:
+def network_beside(path: Path) -> Path:
+    """Where the network of a record is, if it was kept beside it.
+
+    >>> print(network_beside(Path("deeplab-corrected-published-0.3-0.json.gz")))
+    deeplab-corrected-published-0.3-0.onnx
+    """
+    return path.with_name(path.name.removesuffix(".gz").removesuffix(".json") + ".onnx")
+
+
+def records_in(paths: Iterable[Path]) -> list[Path]:
+    """The records that are named, and of folders those that have their network beside them.
+
+    Raises:
+        BrainsegError: If a folder has none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        there = sorted(file for file in path.glob("*.json.gz") if network_beside(file).is_file()) or [path]
+        if path.is_dir() and there == [path]:
+            raise BrainsegError(f"{path} has no record with its network beside it: name one record")
+        found += there
+    return found
+
+
+def _opened(record: Record, file: Path) -> keras.Model:
+    with expecting(f"{file} is not the network of the record beside it", "check both out again"):
+        try:
+            model = restored(record.recipe, named_weights(file.read_bytes()))
+        except BrainsegError as error:
+            raise ValueError(str(error)) from error
+        if digest(model.get_weights()) != record.provenance["weights"]["rounded"]:
+            raise ValueError("its weights have another SHA-256 than the record says")
+        return exact(model)
+
+
+def recompute(known: Kept, prepared: Prepared) -> Recomputed:
     """Let a network answer the images whose patients it never learnt from, and score the answers as the record does.
 
     Raises:
         BrainsegError: If the record is of other images.
     """
+    record = known.record
     if (received := prepared.table["number"].tolist()) != (expected := record.scores["number"].tolist()):
         raise BrainsegError(
             f"received {len(received)} images, expected the {len(expected)} of the record {record.name}: name the "
@@ -86,17 +149,16 @@ def recompute(record: Record, network: Weights, prepared: Prepared) -> Recompute
         )
     rows = unseen(record.scores)
     predicted = np.zeros((len(received), prepared.size, prepared.size), dtype=bool)
-    predicted[rows] = predict(network.model, prepared.images[rows], record.recipe.preset.mirrored) > THRESHOLD
+    predicted[rows] = predict(known.model, prepared.images[rows], record.recipe.preset.mirrored) > THRESHOLD
     recipe = (
         record.recipe if record.recipe.split == "published" else replace(record.recipe, fold=record.recipe.fold or 0)
     )
     now = score(recipe, prepared, predicted)  # its splits are not asked for: the record has them
     columns = ["dice", "iou", *(name for name in now.columns if name.startswith("border_"))]
-    half = network.provenance["half_precision"]["largest"]
     return Recomputed(
         record.scores.loc[rows, columns].astype(float).set_index(record.scores.loc[rows, "number"]),
         now.loc[rows, columns].astype(float).set_index(now.loc[rows, "number"]),
-        0.0 if "sha256" in record.provenance else half,
+        known.rounded,
     )
 
 

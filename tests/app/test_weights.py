@@ -11,17 +11,19 @@ import numpy as np
 import pytest
 
 from brainseg.app.export import export
-from brainseg.app.recompute import network_of, recompute
+from brainseg.app.recompute import network_beside, read_kept, recompute, records_in
 from brainseg.app.weights import SHIPPED, Weights, shipped
+from brainseg.data import FOLDS
+from brainseg.data.dataset import open_dataset
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import Scale
-from brainseg.experiments.run import Run, open_run
+from brainseg.experiments.run import Record, Run, open_run
 from brainseg.experiments.stored import restored
 from brainseg.experiments.train import train
 from brainseg.models import MODELS, as_input
-from brainseg.models.exchange import weights_by_name
+from brainseg.models.exchange import to_onnx, weights_by_name
 from brainseg.models.predict import answered, predict
 from brainseg.paper.build import cards
 from brainseg.scores import THRESHOLD
@@ -223,24 +225,81 @@ def test_a_card_groups_all_test_images_by_type_and_by_size() -> None:
     assert max(by_size) - min(by_size) <= 0.02 * len(test)
 
 
-def test_a_record_is_given_again_image_by_image_and_a_forged_one_is_not(exported: Weights, prepared: Prepared) -> None:
-    found = recompute(exported.record, exported, prepared)
-    test = exported.record.scores["split"] == "test"
-    assert found.now.index.tolist() == exported.record.scores.loc[test, "number"].tolist()
+def written(record: Record, folder: Path) -> Path:
+    path = folder / "record.json.gz"
+    path.write_bytes(gzip.compress(record.to_json().encode(), mtime=0))
+    return path
+
+
+@pytest.fixture
+def beside(run: Run, tmp_path: Path) -> Path:
+    """The record of a run whose network lies beside it."""
+    path = written(run, tmp_path)
+    network_beside(path).write_bytes(to_onnx(run.model))
+    return path
+
+
+def test_a_record_is_given_again_image_by_image_and_a_forged_one_is_not(beside: Path, prepared: Prepared) -> None:
+    known = read_kept(beside)
+    found = recompute(known, prepared)
+    test = known.record.scores["split"] == "test"
+    assert found.now.index.tolist() == known.record.scores.loc[test, "number"].tolist()
     assert found.agrees
-    assert found.differences.to_numpy().max() <= 1e-4
-    forged = exported.record.scores.copy()
+    assert found.differences.to_numpy().max() <= 0.51e-4
+    forged = known.record.scores.copy()
     forged["border_dice"] += 0.01
-    assert not recompute(replace(exported.record, scores=forged), exported, prepared).agrees
+    assert not recompute(replace(known, record=replace(known.record, scores=forged)), prepared).agrees
+
+
+def test_a_record_is_given_again_by_the_network_that_comes_with_the_package(
+    exported: Weights, run: Run, prepared: Prepared, tmp_path: Path
+) -> None:
+    folder = exported.file.parent
+    of_export, of_run = (read_kept(written(record, tmp_path), folder) for record in (exported.record, run))
+    assert recompute(of_export, prepared).agrees
+    assert of_export.rounded == 0
+    assert of_run.rounded == exported.provenance["half_precision"]["largest"]
 
 
 def test_a_record_without_network_or_of_other_images_cannot_be_given_again(
-    exported: Weights, prepared: Prepared
+    beside: Path, prepared: Prepared, tmp_path: Path
 ) -> None:
-    folder = exported.file.parent
-    assert network_of(exported.record, folder).name == exported.name
-    with pytest.raises(BrainsegError, match=r"no network of the run another comes .* took \d+ minutes on"):
-        network_of(replace(exported.record, name="another"), folder)
-    fewer = replace(exported.record, scores=exported.record.scores.iloc[1:])
+    known = read_kept(beside)
+    fewer = replace(known.record, scores=known.record.scores.iloc[1:])
     with pytest.raises(BrainsegError, match=r"expected the .* of the record"):
-        recompute(fewer, exported, prepared)
+        recompute(replace(known, record=fewer), prepared)
+    network_beside(beside).unlink()
+    with pytest.raises(BrainsegError, match=r"no network of the run .* was kept: .* took \d+ minutes on"):
+        read_kept(beside, tmp_path / "none")
+
+
+@pytest.mark.parametrize("step", ["another network", "no network"])
+def test_a_network_that_is_not_the_records_is_refused(beside: Path, run: Run, step: str) -> None:
+    other = restored(run.recipe, {name: -values for name, values in weights_by_name(run.model).items()})
+    network_beside(beside).write_bytes(to_onnx(other) if step == "another network" else b"no network")
+    with pytest.raises(
+        BrainsegError, match=r"record\.onnx is not the network of the record beside it .*: check both out"
+    ):
+        read_kept(beside)
+
+
+def test_of_a_folder_the_records_with_a_network_are_taken(beside: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    shutil.copy(beside, folder / "alone.json.gz")
+    assert records_in([beside.parent, folder / "alone.json.gz"]) == [beside, folder / "alone.json.gz"]
+    with pytest.raises(BrainsegError, match="other has no record with its network beside it"):
+        records_in([folder])
+
+
+def test_networks_that_lie_beside_their_records_are_theirs() -> None:
+    networks = sorted((REPOSITORY / "results").glob("tumorseg-*/*.onnx"))
+    kept = [read_kept(path.with_suffix(".json.gz")) for path in networks]
+    assert {known.record.recipe.fold for known in kept if known.record.recipe.model == "deeplab"} == set(range(FOLDS))
+
+
+@pytest.mark.slow
+def test_the_recorded_folds_of_deeplab_are_given_again_on_the_studys_images(real_data: Path) -> None:
+    prepared = open_dataset("tumorseg", real_data).prepared(64)
+    for path in records_in([REPOSITORY / "results" / "tumorseg-small-folds"]):
+        assert recompute(read_kept(path), prepared).agrees
