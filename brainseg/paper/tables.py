@@ -29,7 +29,7 @@ from brainseg.scores.statistics import (
     bootstrap_mean,
     differences,
     labelled_differences,
-    over_trainings,
+    over_folds,
     paired_difference,
 )
 
@@ -256,28 +256,28 @@ def attention_effects(results: Kinds) -> pd.DataFrame:
 def design_effects(
     pairs: Mapping[str, tuple[Sequence[Record], Sequence[Record]]], of: Callable[[Record], float] | None = None
 ) -> pd.DataFrame:
-    """Differences between designs, training by training: of each seed and fold, one design's number minus the other's.
+    """Differences between designs, training by training: of each fold and seed, one design's number minus the other's.
 
     Args:
-        pairs: Runs of two designs, by a label; both have the same seeds and folds.
+        pairs: Runs of two designs, by a label; what one has and the other has not, of folds and seeds, is left out.
         of: The number of a run; None: the mean Dice of its test images against the borders.
 
     Returns:
-        One row per pair: ``label``, ``mean``, ``low``, ``high``, see
-        :func:`brainseg.scores.statistics.over_trainings`; of how many ``trainings`` of each design, and in how many the
+        One row per pair: ``label``, ``mean``, ``low``, ``high``, of each fold's mean over its seeds, see
+        :func:`brainseg.scores.statistics.over_folds`; of how many ``trainings`` of each design, and in how many the
         first is ``lower``.
     """
     rows = []
     for label, sides in pairs.items():
         one, other = (pd.Series({_trained(run): (of or _mean_dice)(run) for run in side}) for side in sides)
-        changes = (one - other).dropna().to_numpy()
+        changes = (one - other).dropna()
         counted = {"trainings": len(changes), "lower": int((changes < 0).sum())}
-        rows.append({"label": label, **asdict(over_trainings(changes)), **counted})
+        rows.append({"label": label, **asdict(over_folds(changes.groupby(level=0).mean())), **counted})
     return pd.DataFrame(rows)
 
 
 def _trained(run: Record) -> tuple[int, int]:
-    return run.recipe.seed, run.recipe.fold or 0
+    return run.recipe.fold or 0, run.recipe.seed
 
 
 def _mean_dice(run: Record) -> float:

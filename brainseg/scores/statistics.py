@@ -17,7 +17,7 @@ with two or three seeds intervals are too narrow in that part.
 
 With cross-validation every patient is tested once in a run, by the network that has not seen them. The networks of the
 folds differ as those of seeds do, and an interval over patients has a part of that in it, not all: it is about these
-trained networks. What holds for a design, trained anew, is asked of trainings, see :func:`over_trainings`.
+trained networks. What holds for a design, trained anew, is asked of folds, see :func:`over_folds`.
 """
 
 import itertools
@@ -166,14 +166,15 @@ def paired_difference(a: pd.DataFrame, b: pd.DataFrame, draws: int = DRAWS, seed
     )
 
 
-def over_trainings(means: ArrayLike) -> Interval:
-    """Mean of one number of each training, with Student's 95 % interval: trainings are what it is drawn over.
+def over_folds(means: ArrayLike) -> Interval:
+    """Mean of one number of each fold, with Student's 95 % interval: folds are what it is drawn over.
 
-    Given the difference of two designs in each fold, it has in it what other patients and another training change. The
-    folds' training sets overlap, so it is still somewhat too narrow (Bengio and Grandvalet 2004, "No unbiased estimator
-    of the variance of K-fold cross-validation"). Of a single training, the ends are NaN.
+    Given the difference of two designs in each fold, averaged over its seeds, it has in it what other patients and
+    another training change. The seeds of one fold share its patients and are not counted singly. The folds' training
+    sets overlap, so it is still somewhat too narrow (Bengio and Grandvalet 2004, "No unbiased estimator of the variance
+    of K-fold cross-validation"). Of a single fold, the ends are NaN.
 
-    >>> print(over_trainings([0.0, 0.1, 0.2]))
+    >>> print(over_folds([0.0, 0.1, 0.2]))
     0.10 [-0.15, 0.35]
     """
     values = np.asarray(means, float)

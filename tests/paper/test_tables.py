@@ -128,8 +128,8 @@ def test_gates_narrow_a_gap_by_what_each_training_says() -> None:
     assert (effect["trainings"], effect["lower"]) == (2, 0)
 
 
-def test_designs_are_compared_training_by_training_as_a_paired_t_test_does() -> None:
-    one, other = [0.5, 0.6, 0.55, 0.7], [0.52, 0.65, 0.54, 0.76]
+def test_designs_are_compared_as_a_paired_t_test_over_folds_does() -> None:
+    one, other = [0.5, 0.6, 0.55, 0.7, 0.65, 0.6], [0.52, 0.65, 0.54, 0.76, 0.62, 0.66]
     runs = {
         model: [
             record(recipe_at("corrected", model, SMALL, seed=place % 2, fold=place // 2).trained, mean, seed=place)
@@ -137,14 +137,18 @@ def test_designs_are_compared_training_by_training_as_a_paired_t_test_does() -> 
         ]
         for model, means in (("unet", one), ("linknet", other))
     }
-    means = {
-        model: [run.scores.query("split == 'test'")["border_dice"].mean() for run in of_model]
+    by_fold = {
+        model: np.reshape([run.scores.query("split == 'test'")["border_dice"].mean() for run in of_model], (3, 2))
         for model, of_model in runs.items()
     }
     found = tables.model_designs(by_step(itertools.chain(*runs.values())), "corrected").iloc[0].to_dict()
-    expected = scipy.stats.ttest_rel(means["unet"], means["linknet"]).confidence_interval(0.95)
+    means = (of_model.mean(axis=1) for of_model in by_fold.values())
+    expected = scipy.stats.ttest_rel(*means).confidence_interval(0.95)
     assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
-    assert (found["label"], found["trainings"], found["lower"]) == ("U-Net − LinkNet", 4, 3)
+    lower = (by_fold["unet"] < by_fold["linknet"]).sum()
+    assert (found["label"], found["trainings"], found["lower"]) == ("U-Net − LinkNet", 6, lower)
+    fewer = tables.design_effects({"one seed less": (runs["unet"], runs["linknet"][:-1])}).iloc[0]
+    assert fewer["trainings"] == 5
     alone = tables.design_effects({"one": (runs["unet"][:1], runs["linknet"][:1])}).iloc[0]
     assert np.isnan(alone["low"])
 

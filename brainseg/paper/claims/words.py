@@ -66,7 +66,7 @@ def _decided(effects: pd.DataFrame, margin: float) -> list[str]:
 def _gained(designs: pd.DataFrame, margin: float) -> list[str]:
     """What each row says of a claimed gain of a design: it is there, none that matters is there, or neither is known.
 
-    The intervals are over trainings, see :func:`brainseg.paper.tables.design_effects`; of one training there is none.
+    The intervals are over folds, see :func:`brainseg.paper.tables.design_effects`; of one fold there is none.
     """
     ends = designs[["low", "high"]].to_numpy()
     return [BETTER if low > 0 else SAME if high < margin else UNDECIDED for low, high in ends]
@@ -82,7 +82,7 @@ def gates_improve(claim: Claim, evidence: Evidence) -> Outcome:
     means = ", ".join(f"{label} {mean:+.3f}" for label, mean in zip(designs["label"], designs["mean"], strict=True))
     why = (
         f"Dice with gates minus Dice without, every patient tested once: {means}; lower in {designs['lower'].sum()} of "
-        f"{designs['trainings'].sum()} pairs of trainings. Intervals over trainings leave room for a gain of "
+        f"{designs['trainings'].sum()} pairs of trainings. Intervals over folds leave room for a gain of "
         f"{designs['high'].max():+.3f} at most."
     )
     return Outcome(_of_each(_gained(designs, claim.tolerance)), float(designs["mean"].mean()), why)
@@ -208,7 +208,7 @@ def gates_reduce_overfitting(claim: Claim, evidence: Evidence) -> Outcome:
     means = ", ".join(f"{label} {mean:+.3f}" for label, mean in zip(designs["label"], designs["mean"], strict=True))
     why = (
         f"By how much gates narrow the gap in Dice between images learnt from and test images: {means}. Intervals over "
-        f"{designs['trainings'].max()} trainings each leave room for {designs['high'].max():+.3f} at most."
+        f"folds leave room for {designs['high'].max():+.3f} at most."
     )
     return Outcome(_of_each(_gained(designs, claim.tolerance)), float(designs["mean"].mean()), why)
 
