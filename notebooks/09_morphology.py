@@ -123,7 +123,7 @@ table(candidates, "Mean Dice on validation images after each candidate.", digits
 #
 # ## What it does to test images
 #
-# The mean hardly moves, because most images do not change at all: of {glue:text}`scored` scores of test images, {glue:text}`better` rise and {glue:text}`harmed` fall.
+# Most images do not change at all: of {glue:text}`scored` scores of test images, {glue:text}`better` rise and {glue:text}`harmed` fall, and the mean moves little.
 
 # %% tags=["hide-input"]
 results = {name: [workspace.result(workspace.recipe(name, "processed"))] for name in MODELS}
