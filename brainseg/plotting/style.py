@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from brainseg.plotting.described import described
+from brainseg.plotting.vector import chart
 
 WIDTH: Final = 6.4
 """Width of a full-width figure in inches; with type of 10 points it stays readable on a phone."""
@@ -70,6 +71,8 @@ STYLE: Final[dict[str, object]] = {
     "legend.fontsize": 9.5,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "brainseg",
     "text.color": INK,
     "xtick.color": SOFT,
     "xtick.labelcolor": INK,
@@ -97,7 +100,8 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 class Plate(Figure):
     """A figure that a notebook shows by itself: no pyplot, no global state, the same bytes every time.
 
-    Beside the picture a notebook keeps its text, which sums up what is drawn: pictures of other data have other texts.
+    A chart is shown as SVG, what has pictures in it as PNG. Beside it a notebook keeps its text, which sums up what is
+    drawn: figures of other data have other texts.
     """
 
     def __repr__(self) -> str:
@@ -108,10 +112,13 @@ class Plate(Figure):
         """Draw in the house style: matplotlib makes tick marks only now."""
         super().draw(renderer)
 
-    def _repr_png_(self) -> bytes:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str | bytes]:
+        text = repr(self)  # before anything is drawn, which gives some artists their colours
+        if drawing := chart(self):
+            return {"text/plain": text, "image/svg+xml": drawing}
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", metadata={"Software": None})
-        return buffer.getvalue()
+        return {"text/plain": text, "image/png": buffer.getvalue()}
 
 
 def plate(height: float, width: float = WIDTH) -> Plate:

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from brainseg.paper.build.chapters import clean, read_chapter, sealed
 from brainseg.paper.build.inputs import inputs
+from brainseg.paper.build.marks import MARKS
 
 
 def refresh(script: Path) -> None:
@@ -94,12 +95,21 @@ def _alternative(notebook: NotebookNode) -> None:
 
 def _pictures(notebook: NotebookNode) -> Iterator[NotebookNode]:
     for cell in code(notebook):
-        yield from (output.data for output in cell.outputs if "image/png" in output.get("data", {}))
+        yield from (output.data for output in cell.outputs if MARKS.keys() & output.get("data", {}).keys())
 
 
 def _picture(notebook: NotebookNode) -> None:
     one, other, *_ = _pictures(notebook)
-    one["image/png"], other["image/png"] = other["image/png"], one["image/png"]
+    mine, others = ({kind: data.pop(kind) for kind in MARKS.keys() & data.keys()} for data in (one, other))
+    one.update(others)
+    other.update(mine)
+
+
+def _sign(notebook: NotebookNode) -> None:
+    data = next(_pictures(notebook))
+    (kind,) = MARKS.keys() & data.keys()
+    place = max(found.start() for found in re.finditer(r"\d", data[kind][: len(data[kind]) // 2]))
+    data[kind] = f"{data[kind][:place]}{9 - int(data[kind][place])}{data[kind][place + 1 :]}"
 
 
 def _figure_text(notebook: NotebookNode) -> None:
@@ -156,6 +166,7 @@ NOTEBOOK: dict[str, Callable[[NotebookNode], object]] = {
     "outputs emptied": lambda notebook: code(notebook)[1].update(outputs=[]),
     "an output twice": lambda notebook: code(notebook)[1].outputs.append(code(notebook)[1].outputs[0]),
     "a picture of another cell": _picture,
+    "a digit of a picture": _sign,
     "the text of a figure": _figure_text,
     "a caption": _caption,
     "an alternative text": _alternative,

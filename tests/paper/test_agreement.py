@@ -1,5 +1,6 @@
 import base64
 import itertools
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from brainseg.errors import BrainsegError
-from brainseg.paper.build.agreement import PIXELS, compare, compare_pictures, compare_texts, differing
-from brainseg.paper.build.chapters import PNG_HEADER, source_of, with_source
+from brainseg.paper.build.agreement import (
+    PIXELS,
+    compare,
+    compare_drawings,
+    compare_pictures,
+    compare_texts,
+    differing,
+)
+from brainseg.paper.build.marks import MARKS, PNG, PNG_HEADER, SVG, marked, marks, unmarked
+from brainseg.plotting.style import plate
 from tests.conftest import REPOSITORY
 
 AGREE = [
@@ -153,16 +162,19 @@ FIGURES = {
     for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
     for cell in nbformat.read(path, as_version=4).cells
     for output in cell.get("outputs", [])
-    if "image/png" in output.get("data", {})
+    if MARKS.keys() & output.get("data", {}).keys()
 }
 
 
-def relabelled(picture: str, name: str) -> bytes:
-    """The same pixels in a file that says that they are of another cell."""
-    content = base64.b64decode(picture)
-    (length,) = struct.unpack(">I", content[PNG_HEADER : PNG_HEADER + 4])
-    forged = with_source(content[:PNG_HEADER] + content[PNG_HEADER + 12 + length :], name)
-    assert source_of(forged) == name
+def relabelled(data: dict[str, str], name: str) -> dict[str, str]:
+    """The same picture in a file that says that it is of another cell."""
+    forged = dict(data)
+    if PNG in data:
+        content = base64.b64decode(data[PNG])
+        (length,) = struct.unpack(">I", content[PNG_HEADER : PNG_HEADER + 4])
+        forged[PNG] = base64.b64encode(content[:PNG_HEADER] + content[PNG_HEADER + 12 + length :]).decode()
+    forged = marked(forged, name)
+    assert marks(forged) == [name]
     return forged
 
 
@@ -170,11 +182,15 @@ def test_no_figure_of_the_book_passes_for_another_with_the_text_in_its_file_rewr
     """All pairs, and in other arithmetic, too: they differ by far more than rounding can do."""
     assert len(FIGURES) > 40
     for (name, own), (_, other) in itertools.combinations(FIGURES.items(), 2):
-        mine, forged = base64.b64decode(own["data"]["image/png"]), relabelled(other["data"]["image/png"], name)
-        if mine[16:24] == forged[16:24]:  # width and height
-            share = differing(mine, forged)
-            assert share is not None
-            assert share > 3 * PIXELS, name
+        mine, forged = own["data"], relabelled(other["data"], name)
+        if SVG in mine and SVG in forged:
+            assert not compare_drawings(mine[SVG], forged[SVG], rounded=True).agrees, name
+        if PNG in mine and PNG in forged:
+            pictures = [base64.b64decode(data[PNG]) for data in (mine, forged)]
+            if pictures[0][16:24] == pictures[1][16:24]:  # width and height
+                share = differing(*pictures)
+                assert share is not None
+                assert share > 3 * PIXELS, name
 
 
 def _shifted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -223,3 +239,71 @@ def test_a_picture_that_was_tampered_with_does_not_agree_in_any_arithmetic(
 
 def test_in_the_same_arithmetic_one_level_of_one_pixel_is_another_picture(curve: NDArray[np.uint8]) -> None:
     assert not compare_pictures(png(curve), png(_one_level(curve))).agrees
+
+
+@pytest.fixture(scope="module")
+def drawing() -> str:
+    """A chart as a chapter shows it, with its mark."""
+    figure = plate(2)
+    ax = figure.subplots()
+    ax.plot([0, 1, 2], [0.2, 0.9, 0.4], color="#123e45", lw=1.8)
+    ax.set_title("Dice")
+    return marked({SVG: str(figure._repr_mimebundle_()[SVG])}, "01_chapter, cell-04")[SVG]
+
+
+def _replaced(old: str, new: str) -> Callable[[str], str]:
+    def change(drawing: str) -> str:
+        changed = re.sub(old, new, drawing, count=1)
+        assert changed != drawing
+        return changed
+
+    return change
+
+
+LINE = r'<path d="M [^"]*" clip-path="[^"]*" style="fill: none; stroke: #123e45[^"]*"/>'
+DRAWINGS: dict[str, Callable[[str], str]] = {
+    "a point moved": _replaced(
+        r'(?<=d="M )\d+\.\d\d(?= [^"]*" clip-path="[^"]*" style="fill: none; stroke: #123e45)', "99.50"
+    ),
+    "another colour": _replaced("#123e45", "#123e46"),
+    "a colour that looks like a power of ten": _replaced("#123e45", "#124e45"),
+    "another width": _replaced("stroke-width: 1.8", "stroke-width: 2"),
+    "a width that is none": _replaced("stroke-width: 1.8", "stroke width: 1.8"),
+    "another letter": _replaced('href="#DejaVuSans-13', 'href="#DejaVuSans-11'),
+    "a letter's shape": _replaced(r'(?<=id="DejaVuSans-13" d="M )\d+', "100"),
+    "a line dropped": _replaced(LINE, ""),
+    "a line twice": _replaced(f"({LINE})", r"\1\n\1"),
+    "a line hidden": _replaced("(stroke: #123e45)", r"\1; opacity: 0"),
+    "a line in a comment": _replaced(f"({LINE})", r"<!--\1-->"),
+    "a line in a mark": _replaced(f"({LINE})", r"<metadata>\1</metadata>"),
+    "a mark that draws": _replaced("(?<=<metadata>)", "<path d='M 0 0 L 9 9'/>"),
+    "a second mark": _replaced("(?<=</metadata>)", "<metadata>more</metadata>"),
+    "a mark around a comment": _replaced("<metadata>", "<!--<metadata>"),
+    "a sheet over all": _replaced("</svg>", '<rect width="999" height="999" style="fill: #ffffff"/></svg>'),
+    "another size": _replaced('viewBox="0 0 460.8', 'viewBox="0 0 230.4'),
+    "text behind its end": lambda drawing: drawing + "<!-- more -->",
+}
+
+
+@pytest.mark.parametrize("tampering", DRAWINGS)
+def test_a_drawing_that_was_tampered_with_does_not_agree_in_any_arithmetic(drawing: str, tampering: str) -> None:
+    changed = DRAWINGS[tampering](drawing)
+    for rounded in (False, True):
+        assert not compare_drawings(drawing, changed, rounded).agrees
+        assert not compare_drawings(changed, drawing, rounded).agrees
+
+
+def test_a_drawing_agrees_without_its_mark_and_in_other_arithmetic_with_a_last_decimal(drawing: str) -> None:
+    assert compare_drawings(drawing, unmarked(drawing)).level == "bitwise"
+    moved = re.sub(r"(\d+\.\d)(\d)(?!\d)", lambda found: f"{found[1]}{abs(int(found[2]) - 1)}", drawing)
+    moved = re.sub(r'(id="|url\(#)[pm]', r"\1q", moved).replace('href="#m', 'href="#q')  # names are hashes of numbers
+    assert compare_drawings(drawing, moved, rounded=True).level == "within rounding"
+    assert not compare_drawings(drawing, moved).agrees
+
+
+@given(st.data())
+def test_in_the_same_arithmetic_every_sign_of_a_drawing_counts(drawing: str, data: st.DataObject) -> None:
+    begins = len(drawing) - len(unmarked(drawing)) + drawing.index(">") + 1
+    place = data.draw(st.integers(begins, len(drawing) - 1))
+    sign = data.draw(st.characters(codec="ascii").filter(lambda sign: sign != drawing[place]))
+    assert not compare_drawings(drawing, drawing[:place] + sign + drawing[place + 1 :]).agrees

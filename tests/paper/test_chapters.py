@@ -1,4 +1,3 @@
-import base64
 import json
 import shutil
 from pathlib import Path
@@ -8,8 +7,9 @@ import pytest
 
 from brainseg.errors import BrainsegError
 from brainseg.paper.build import inputs as inputs_module
-from brainseg.paper.build.chapters import check_executed, execute_chapter, problems, read_chapter, sealed, source_of
+from brainseg.paper.build.chapters import check_executed, execute_chapter, problems, read_chapter, sealed
 from brainseg.paper.build.inputs import inputs
+from brainseg.paper.build.marks import marks
 
 CHAPTER = """\
 # %% [markdown]
@@ -175,7 +175,7 @@ def test_what_differs_each_time_stands_beside_the_notebook(source: Path, lock: P
 def test_figures_say_where_they_are_from(executed: Path) -> None:
     notebook = nbformat.read(executed / "out.ipynb", as_version=4)
     cell = notebook.cells[-1]
-    assert source_of(base64.b64decode(cell.outputs[0].data["image/png"])) == "01_chapter, cell-04"
+    assert marks(cell.outputs[0].data) == ["01_chapter, cell-04"]
     assert problems(notebook, chapter="01_chapter") == []
     assert problems(notebook, chapter="02_other") == ["cell-04 shows a picture of 01_chapter, cell-04"]
 

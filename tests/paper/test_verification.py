@@ -33,7 +33,10 @@ import matplotlib.pyplot as plt
 _ = plt.plot([0, 1, 2], [0, 2, 1])
 
 # %% mystnb={"figure": {"caption": "Dots.", "name": "fig-dots"}}
-_ = plt.plot([0, 1, 2], [2, 0, 1], "o", markersize=12)
+from brainseg.plotting.style import plate
+chart = plate(2)
+_ = chart.subplots().plot([0, 1, 2], [2, 0, 1], "o", markersize=12)
+chart
 
 # %% tags=["hide-input"]
 print("median filter")
@@ -254,11 +257,19 @@ def blank(cells: list[Any]) -> None:
     cells[1].outputs[0].data["image/png"] = base64.b64encode(file.getvalue()).decode()
 
 
+def move(cells: list[Any]) -> None:
+    """Move a dot of the drawing."""
+    data = cells[2].outputs[0].data
+    *_, dot = re.finditer(r'(?<=" y=")[\d.]+', data["image/svg+xml"])
+    data["image/svg+xml"] = f"{dot.string[: dot.start()]}{float(dot[0]) + 1:.2f}{dot.string[dot.end() :]}"
+
+
 DEFECTS: dict[str, tuple[Callable[[list[Any]], None], dict[str, str]]] = {
     "tampered": (tamper, {"cell-01": "stdout: 0.731 became 0.713"}),
     "emptied": (empty, {"cell-01": "stdout: the reference has no such output"}),
-    "swapped": (swap, {"cell-02": "image/png: ", "cell-03": "image/png: "}),
+    "swapped": (swap, {"cell-02": "image/png: ", "cell-03": "image/svg+xml: "}),
     "blank": (blank, {"cell-02": "image/png: "}),
+    "moved": (move, {"cell-03": "image/svg+xml: "}),
 }
 
 

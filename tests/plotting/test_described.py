@@ -54,7 +54,7 @@ def test_a_network_is_known_by_its_colour() -> None:
 def test_the_text_is_the_same_before_and_after_drawing_and_changes_no_picture() -> None:
     figure, other = curves(), curves()
     before = repr(figure)
-    assert figure._repr_png_() == other._repr_png_()  # this is what a notebook calls
+    assert figure._repr_mimebundle_() == other._repr_mimebundle_()  # this is what a notebook calls
     assert repr(figure) == before
 
 

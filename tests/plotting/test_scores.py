@@ -158,7 +158,7 @@ def centre(text: Text, ax: Axes) -> tuple[float, float]:
 def test_before_after_of_no_image_is_an_empty_chart(scores: list[float]) -> None:
     figure = plotting.before_after(scores, scores)
     assert [text.get_text() for text in figure.axes[0].texts] == ["0 of 0 better", "0 of 0 unchanged", "0 of 0 harmed"]
-    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert figure._repr_mimebundle_().keys() == {"text/plain", "image/svg+xml"}
 
 
 def test_before_after_refuses_scores_of_other_images() -> None:

@@ -1,10 +1,10 @@
-"""When the outputs of a re-executed cell agree with the committed ones: if they are equal, in letters and pixels.
+"""When the outputs of a re-executed cell agree with the committed ones: if they are equal, in letters, lines and pixels.
 
 Chapters are compared as the networks that come with the repository make them, so no training stands between an output
 and its reference. On x86-64 with AVX2 the same inputs give the same bytes, and every output has to be equal. On other
 processors sums are added in another order. There, in cells that show what a network answers
-(:func:`brainseg.paper.build.descent.answered`), decimals may differ by what rounding can do, and pictures by the rims of
-what is drawn. Nothing else may, and nothing that a notebook says of itself changes what is allowed.
+(:func:`brainseg.paper.build.descent.answered`), decimals may differ by what rounding can do, those in drawings, too, and
+pictures by the rims of what is drawn. Nothing else may, and nothing that a notebook says of itself changes what is allowed.
 """
 
 import base64
@@ -12,7 +12,7 @@ import math
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from brainseg.errors import BrainsegError
 from brainseg.opencv import cv2
+from brainseg.paper.build.marks import PNG, SVG, unmarked
 
 LEVELS = BITWISE, ROUNDING, STATISTICAL = "bitwise", "within rounding", "statistical"
 """How closely things may agree, closest first. Outputs of chapters never agree statistically; networks may."""
@@ -36,8 +37,11 @@ PIXELS = 0.003
 """Share of pixels that may be others after rounding. The two figures most alike in the book, graphs of two networks,
 differ in 0.011 of their pixels; answers of two networks in 0.047 or more."""
 
-NUMBER = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?(?!\w)")
-"""A number that stands by itself; digits inside a word, such as the name of a run, are part of the word."""
+NUMBER = re.compile(r"(?<![\w.#])[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?(?!\w)")
+"""A number that stands by itself; digits inside a word, such as the name of a run, or a colour, are part of the word."""
+
+IDENTIFIER = re.compile(r'(?<= id=")[^"]+|(?<=href="#)[^"]+|(?<=url\(#)[^)]+')
+"""In SVG, what is drawn more than once, or cut by what. Names are hashes of numbers."""
 
 EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 """A picture that is part of a text, as in a viewer."""
@@ -147,6 +151,22 @@ def compare_pictures(reference: str, output: str, rounded: bool = False, kind: s
     return Comparison(kind, ROUNDING if agrees else "", difference, message, reference, output)
 
 
+def compare_drawings(reference: str, output: str, rounded: bool = False, kind: str = SVG) -> Comparison:
+    """Compare two drawings, SVG: all of them but their marks, as texts.
+
+    Rounded ones may have other names for what they refer to, in the same places; coordinates have two decimals.
+
+    >>> one, other = ('<use href="#a"/>1.00', '<use href="#b"/>1.01')
+    >>> compare_drawings(one, other).agrees, compare_drawings(one, other, rounded=True).level
+    (False, 'within rounding')
+    """
+    old, new = (unmarked(drawing) for drawing in (reference, output))
+    if rounded:
+        old, new = (_numbered(drawing) for drawing in (old, new))
+        rounded = NUMBER.sub("#", old) == NUMBER.sub("#", new)
+    return replace(compare_texts(old, new, rounded, kind), reference=reference, output=output)
+
+
 def differing(reference: bytes, output: bytes) -> float | None:
     """Share of the pixels of a picture that are others by more than :data:`SEEN` in another one; None if all are equal.
 
@@ -173,10 +193,13 @@ def differing(reference: bytes, output: bytes) -> float | None:
 
 
 
+COMPARED = {PNG: compare_pictures, "image/jpeg": compare_pictures, SVG: compare_drawings}
+"""How what is no text is compared, by its kind."""
+
+
 def _compared(old: Part | None, new: Part | None, rounded: bool) -> Iterator[Comparison]:
     if old is not None and new is not None and old[0] == new[0]:
-        by_kind = compare_pictures if old[0] in ("image/png", "image/jpeg") else compare_texts
-        yield by_kind(old[1], new[1], rounded, old[0])
+        yield COMPARED.get(old[0], compare_texts)(old[1], new[1], rounded, old[0])
     else:
         if old is not None:
             yield Comparison(old[0], "", math.inf, "the output is missing", old[1], None)
@@ -230,6 +253,12 @@ def _last_place(number: str) -> float:
     """One unit in the last place of a decimal; 0 for a whole number."""
     whole = not any(mark in number for mark in ".eE")
     return 0.0 if whole else float(Decimal(1).scaleb(int(_value(number).as_tuple().exponent)))
+
+
+def _numbered(drawing: str) -> str:
+    """A drawing with numbers in place of names, in the order of what is named."""
+    names: dict[str, int] = {}
+    return IDENTIFIER.sub(lambda found: f"n{names.setdefault(found[0], len(names))}", drawing)
 
 
 def _pixels(picture: bytes) -> NDArray[Any]:

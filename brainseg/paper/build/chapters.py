@@ -6,14 +6,10 @@ papermill and the kernel note about time and place goes into a file of its own. 
 all its inputs, so that a stale one can be refused, and what has changed can be named.
 """
 
-import base64
 import hashlib
-import io
 import json
 import platform
 import re
-import struct
-import zlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,19 +20,16 @@ import nbformat
 import papermill
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
-from PIL import Image
 
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import commit
 from brainseg.paper.build.descent import origins
 from brainseg.paper.build.inputs import changed, inputs
+from brainseg.paper.build.marks import marked, marks
 
 HIDDEN_TAGS = {"parameters", "injected-parameters"}
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 """What a notebook says of its language; the version of Python is where it says when and on what it was made."""
-
-PNG_HEADER = 33
-"""Bytes of a PNG file before which no text can stand: its signature and its first chunk."""
 
 
 def read_chapter(source: Path) -> NotebookNode:
@@ -105,8 +98,8 @@ def _numbered(notebook: NotebookNode) -> Iterator[NotebookNode]:
 def clean(notebook: NotebookNode, chapter: str) -> None:
     """Take out what differs between two equal runs, hide the cells that only carry parameters, and mark the others.
 
-    A tag says which images a cell is about, unless the script does, and a picture in its file, as the text ``Source``, which chapter and cell
-    it is from.
+    A tag says which images a cell is about, unless the script does, and a picture in its file which chapter and
+    cell it is from.
     """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.language_info = NotebookNode(LANGUAGE)
@@ -121,9 +114,8 @@ def clean(notebook: NotebookNode, chapter: str) -> None:
         kept = {"tags": sorted(tags), "mystnb": cell.metadata.get("mystnb")}
         cell.metadata = NotebookNode({key: value for key, value in kept.items() if value})
         for output in cell.get("outputs", []):
-            if png := output.get("data", {}).get("image/png"):
-                marked = with_source(base64.b64decode(png), f"{chapter}, {cell.id}")
-                output.data["image/png"] = base64.b64encode(marked).decode()
+            if "data" in output:
+                output.data.update(marked(output.data, f"{chapter}, {cell.id}"))
 
 
 def sealed(notebook: NotebookNode) -> dict[str, str]:
@@ -133,25 +125,6 @@ def sealed(notebook: NotebookNode) -> dict[str, str]:
         for cell in notebook.cells
         if cell.get("outputs")
     }
-
-
-def source_of(png: bytes) -> str | None:
-    """The text ``Source`` of a PNG file, if it has one."""
-    with Image.open(io.BytesIO(png)) as picture:
-        return picture.info.get("Source")
-
-
-def with_source(png: bytes, source: str) -> bytes:
-    """A PNG file with a text chunk ``Source`` in it (PNG specification, section 11.3.4.3), which viewers can show.
-
-    >>> file = io.BytesIO()
-    >>> Image.new("L", (1, 1)).save(file, "png")
-    >>> source_of(with_source(file.getvalue(), "chapter, cell"))
-    'chapter, cell'
-    """
-    chunk = b"tEXtSource\0" + source.encode("latin-1")
-    whole = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    return png[:PNG_HEADER] + whole + png[PNG_HEADER:]
 
 
 def problems(notebook: NotebookNode, now: Mapping[str, Any] | None = None, chapter: str | None = None) -> list[str]:
@@ -174,8 +147,7 @@ def problems(notebook: NotebookNode, now: Mapping[str, Any] | None = None, chapt
                 found.append(f"{cell.id} shows an error: {output.ename}: {output.evalue}")
             if output.get("name") == "stderr":
                 found.append(f"{cell.id} prints to standard error: {output.text.strip()[:200]}")
-            if png := output.get("data", {}).get("image/png"):
-                origin = source_of(base64.b64decode(png))
+            for origin in marks(output.get("data", {})):
                 if chapter is not None and origin != f"{chapter}, {cell.id}":
                     found.append(f"{cell.id} shows a picture of {origin or 'unknown origin'}")
     if not any(cell.outputs for cell in code):

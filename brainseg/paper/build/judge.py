@@ -28,6 +28,7 @@ from brainseg.paper.build.agreement import Comparison, compare, same_arithmetic
 from brainseg.paper.build.chapters import plain, read_chapter
 from brainseg.paper.build.committed import chapter_faults
 from brainseg.paper.build.descent import answered
+from brainseg.paper.build.marks import PNG
 from brainseg.paper.build.report import FILES, OUTPUTS, SUFFIXES, Check, Session, lines, summary, write_report
 
 WRITTEN = "as written"
@@ -227,7 +228,7 @@ def _write_outputs(folder: Path, item: IPyNbCell) -> None:
     for output in item.test_outputs or []:
         for kind, suffix in SUFFIXES.items():
             if content := output.get("data", {}).get(kind):
-                file = base64.b64decode(content) if kind.startswith("image/") else content.encode()
+                file = base64.b64decode(content) if kind == PNG else content.encode()
                 (folder / f"{item.path.stem}-{item.cell.get('id')}.{suffix}").write_bytes(file)
 
 

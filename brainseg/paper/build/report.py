@@ -16,9 +16,10 @@ from brainseg.fingerprint import commit
 from brainseg.paper.build.agreement import LEVELS
 from brainseg.paper.build.chapters import plain
 from brainseg.paper.build.committed import grouped
+from brainseg.paper.build.marks import PNG, SVG
 
 FILES = ("report.json", "index.html")
-OUTPUTS, SUFFIXES = "outputs", {"image/png": "png", "text/html": "html"}
+OUTPUTS, SUFFIXES = "outputs", {PNG: "png", SVG: "svg", "text/html": "html"}
 """Folder of a report with every figure and table as it was made now, and what their names end with."""
 
 FEW = 10
