@@ -13,6 +13,7 @@ import nbformat
 import yaml
 from rocrate.model.contextentity import ContextEntity
 from rocrate.model.data_entity import DataEntity
+from rocrate.model.file import File
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
 
@@ -49,7 +50,26 @@ FILES = {
     "CITATION.cff": "How to cite",
     "book/claims.yml": "Every claim of the study and of the book, and how it is tested",
 }
+FORMATS = {
+    ".md": "text/markdown",
+    ".yml": "application/yaml",
+    ".cff": "application/yaml",
+    ".py": "text/x-python",
+    ".ipynb": "application/x-ipynb+json",
+}
 WORKFLOW = "Snakefile"
+VERSION = "1.1"
+"""Of RO-Crate: the one that the profiles of workflows and their runs are made for."""
+
+PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+}
+RUN = {
+    "name": "make reference",
+    "description": "The chapters executed on the phantom, at the quick scale, with seed 0",
+}
 FOLDERS = {
     "brainseg/": "The package: data readers, models, losses, metrics, morphology, saliency, audit",
     "book/": "The book's pages besides the chapters",
@@ -60,9 +80,12 @@ FOLDERS = {
 
 
 def crate(root: Path) -> str:
-    """The repository as an RO-Crate: the text of ``ro-crate-metadata.json``."""
+    """The repository as an RO-Crate: the text of ``ro-crate-metadata.json``.
+
+    A workflow, and one run of it: the chapters as they are committed, executed on the phantom.
+    """
     citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
-    found = ROCrate()
+    found = ROCrate(version=VERSION)
     found.name, found.description = citation["title"], citation["abstract"].strip()
     author = {"name": citation["authors"][0]["name"], "@type": "Organization"}
     found.root_dataset["author"] = found.add(Person(found, "#authors", properties=author))
@@ -87,10 +110,18 @@ def crate(root: Path) -> str:
         for name, description in things.items():
             if name == WORKFLOW:
                 continue
-            add(name, name, properties={"name": name, "description": description})
-    found.add_workflow(WORKFLOW, WORKFLOW, main=True, lang="snakemake", properties={"name": FILES[WORKFLOW]})
-    for source in _chapters(root):
-        _add_chapter(found, source.relative_to(root).as_posix(), _title(source))
+            add(name, name, properties={"name": name, "description": description} | _format(name))
+    found.get("README.md")["about"] = found.root_dataset
+    properties = {"name": FILES[WORKFLOW], "version": citation["version"], "encodingFormat": "text/plain"}
+    workflow = found.add_workflow(WORKFLOW, WORKFLOW, main=True, lang="snakemake", properties=properties)
+    chapters = [_add_chapter(found, source.relative_to(root).as_posix(), _title(source)) for source in _chapters(root)]
+    run = found.add_action(workflow, "#reference", *map(list, zip(*chapters, strict=True)), properties=RUN)
+    run["agent"], found.root_dataset["mentions"] = found.get("#authors"), run
+    found.root_dataset["conformsTo"] = [
+        found.add(ContextEntity(found, address, properties={"@type": "CreativeWork", "name": name, "version": version}))
+        for address, name in PROFILES.items()
+        for version in [address.rpartition("/")[2]]
+    ]
     content = found.metadata.generate()
     content["@graph"].sort(key=lambda entity: entity["@id"])
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
@@ -140,16 +171,18 @@ def zenodo(root: Path) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def _add_chapter(found: ROCrate, script: str, title: str) -> None:
-    source = {"name": title, "description": "The chapter's source", "encodingFormat": "text/x-python"}
-    executed = {
-        "name": title,
-        "description": "The chapter, executed on the phantom: the reference for its outputs",
-        "encodingFormat": "application/x-ipynb+json",
-        "isBasedOn": found.add_file(script, script, properties=source),
-    }
+def _add_chapter(found: ROCrate, script: str, title: str) -> tuple[File, File]:
+    """Add a chapter's source and the executed chapter."""
+    words = {"name": title, "description": "The chapter's source"}
+    source = found.add_file(script, script, properties=words | _format(script))
     notebook = Path(script).with_suffix(".ipynb").as_posix()
-    found.add_file(notebook, notebook, properties=executed)
+    words["description"] = "The chapter, executed on the phantom: the reference for its outputs"
+    executed = words | _format(notebook) | {"isBasedOn": source}
+    return source, found.add_file(notebook, notebook, properties=executed)
+
+
+def _format(name: str) -> dict[str, str]:
+    return {} if name.endswith("/") else {"encodingFormat": FORMATS.get(Path(name).suffix, "text/plain")}
 
 
 def _chapters(root: Path) -> list[Path]:
