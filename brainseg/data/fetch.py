@@ -3,15 +3,20 @@
 import logging
 import re
 import shutil
+import time
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import kagglehub
 import pooch
 import requests
+import urllib3
+from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
 from brainseg.data.checksums import sha256, unlike_published
@@ -29,8 +34,10 @@ CHECKSUMS_OF = ".sha256"
 LOG = logging.getLogger("brainseg")
 
 RETRIES = 3
-_TIMEOUT = 60
-_CHUNK = 1 << 16  # at most this much is lost when a connection breaks
+PATIENCE = 60
+"""Seconds to wait for a connection, for an answer, and for each 64 kB of a file."""
+
+_CHUNK = 1 << 16
 
 
 def fetch(
@@ -39,6 +46,7 @@ def fetch(
     *,
     figshare: str = FIGSHARE,
     kaggle: Callable[[str], str] = kagglehub.dataset_download,
+    patience: float = PATIENCE,
 ) -> None:
     """Download the real data set to ``root``: ``tumorseg-coco`` and ``cheng2017``.
 
@@ -50,19 +58,36 @@ def fetch(
         progress: Whether to show progress bars of the zip files; kagglehub shows its own.
         figshare: Address that the file ids are appended to.
         kaggle: Takes the handle of a Kaggle data set, returns the folder that it was downloaded to.
+        patience: Seconds to wait for a connection, for an answer, and for each 64 kB of a zip file.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BrainsegError(f"cannot make the folder {root} ({error}): name one that you can write to") from error
     if not _has_images(root):
-        _fetch_images(root, kaggle)
+        with _timed(patience):
+            _fetch_images(root, kaggle)
     if not (root / BORDERS).exists():
-        _fetch_borders(root, figshare, progress)
+        _fetch_borders(root, figshare, progress, patience)
     if (figshare, kaggle) == (FIGSHARE, kagglehub.dataset_download) and (changed := unlike_published(root)):
         raise BrainsegError(
             f"{len(changed)} files in {root} are not as published, {changed[0]}: remove them, and fetch again"
         )
+
+
+@contextmanager
+def _timed(patience: float) -> Iterator[None]:
+    """Requests that would wait for ever, as those of kagglehub do for a silent proxy, wait no longer than that."""
+    send = HTTPAdapter.send
+
+    def timed(self: HTTPAdapter, *arguments: Any, **options: Any) -> requests.Response:
+        return send(self, *arguments, **options | {"timeout": options.get("timeout") or patience})
+
+    HTTPAdapter.send = timed  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        HTTPAdapter.send = send  # type: ignore[method-assign]
 
 
 def _has_images(root: Path) -> bool:
@@ -114,14 +139,14 @@ def _place(source: Path, target: Path) -> None:
             write_whole(place, partial(shutil.copy2, file))
 
 
-def _fetch_borders(root: Path, figshare: str, progress: bool) -> None:
+def _fetch_borders(root: Path, figshare: str, progress: bool, patience: float) -> None:
     urls = {f"{file_id}.zip": f"{figshare}/{file_id}" for file_id in FILE_IDS}
     store = pooch.create(root / ZIPS, figshare, registry=dict.fromkeys(urls), urls=urls, retry_if_failed=RETRIES)
     pooch.get_logger().setLevel("WARNING")
     for name, url in urls.items():
         begun = root / ZIPS / f"{name}.partial"
         try:
-            path = Path(store.fetch(name, downloader=_Continuation(begun, progress)))
+            path = Path(store.fetch(name, downloader=_Continuation(begun, progress, patience)))
         except OSError as error:
             raise BrainsegError(
                 f"cannot download {url} ({_line(error)}): check the network connection and fetch again, "
@@ -147,14 +172,15 @@ def _compare_zips(folder: Path) -> None:
 class _Continuation:
     """A downloader for pooch that keeps what has arrived in ``partial``, and asks for the rest next time."""
 
-    def __init__(self, partial: Path, progress: bool) -> None:
+    def __init__(self, partial: Path, progress: bool, patience: float) -> None:
         self.partial = partial
         self.progress = progress
+        self.patience = patience
 
     def __call__(self, url: str, output_file: str, store: object) -> None:
         start = self.partial.stat().st_size if self.partial.exists() else 0
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+        with requests.get(url, headers=headers, stream=True, timeout=self.patience) as response:
             if not self._is_complete(response, start):
                 self._write(response, start)
         self.partial.replace(output_file)
@@ -188,12 +214,26 @@ class _Continuation:
             disable=not self.progress,
         )
         with bar, self.partial.open("ab" if start else "wb") as file:
-            for chunk in response.iter_content(_CHUNK):
-                file.write(chunk)
-                bar.update(len(chunk))
+            for part in self._parts(response):
+                file.write(part)
+                bar.update(len(part))
         arrived = self.partial.stat().st_size
         if size is not None and arrived != size:
             raise requests.ConnectionError(f"{arrived} of {size} bytes arrived")
+
+    def _parts(self, response: requests.Response) -> Iterator[bytes]:
+        """What arrives, as it arrives; raises where that stops, or is less than 64 kB in the time that is waited."""
+        arrived, since = 0, time.monotonic()
+        try:
+            while part := response.raw.read1(_CHUNK, decode_content=True):
+                yield part
+                arrived += len(part)
+                if arrived >= _CHUNK:
+                    arrived, since = 0, time.monotonic()
+                elif time.monotonic() - since > self.patience:
+                    raise requests.Timeout(f"only {arrived} bytes came in {self.patience:g} s")
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.ConnectionError(error) from error
 
 
 def _size(response: requests.Response) -> int | None:

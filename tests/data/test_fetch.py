@@ -1,6 +1,9 @@
+import contextlib
 import re
 import shutil
+import socket
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kagglehub import dataset_download
 
 from brainseg.data.cheng import read_borders
 from brainseg.data.coco import SPLITS, read_dataset
@@ -18,7 +22,10 @@ from tests.data_fixtures import write_dataset
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``files`` with Range support; ``cut`` files break off once after so many bytes."""
+    """Serves ``files`` with Range support.
+
+    ``cut`` files break off once after so many bytes, ``broken`` ones each time; ``drips`` come byte by byte.
+    """
 
     daemon_threads = True
 
@@ -26,7 +33,9 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
         self.cut: dict[str, int] = {}
+        self.broken: dict[str, int] = {}
         self.status: dict[str, int] = {}
+        self.drips: set[str] = set()
         self.ranges = True
         self.requests: list[tuple[str, str | None]] = []
         self.sent = 0
@@ -59,9 +68,15 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
-        end = self.server.cut.pop(name, len(content))
+        end = self.server.cut.pop(name, start + self.server.broken.get(name, len(content)))
         self.server.sent += len(content[start:end])
-        self.wfile.write(content[start:end])
+        if name in self.server.drips:
+            with contextlib.suppress(OSError):
+                for place in range(start, end):
+                    self.wfile.write(content[place : place + 1])
+                    time.sleep(0.02)
+        else:
+            self.wfile.write(content[start:end])
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -225,6 +240,71 @@ def test_a_server_error_is_tried_again_and_then_reported(server: Server, kaggle:
     fetch(root, figshare=server.url, kaggle=kaggle)
     assert [name for name, _ in server.requests].count(first) == 1
     assert len(read_borders(root)) == 4
+
+
+def test_a_connection_that_always_breaks_is_taken_up_a_few_times(server: Server, kaggle: Kaggle, root: Path) -> None:
+    first = str(FILE_IDS[0])
+    server.broken[first] = 1000
+    with pytest.raises(BrainsegError, match=rf"cannot download .*/{first} .*goes on where this stopped") as error:
+        fetch(root, figshare=server.url, kaggle=kaggle)
+    assert "\n" not in str(error.value)
+    assert server.requests == [(first, None), *((first, f"bytes={1000 * n}-") for n in range(1, 1 + RETRIES))]
+    server.broken.clear()
+    fetch(root, figshare=server.url, kaggle=kaggle)
+    assert server.sent == sum(map(len, server.files.values()))
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_server_that_is_busy_or_broken_is_asked_a_few_times(
+    server: Server, kaggle: Kaggle, root: Path, status: int
+) -> None:
+    server.status[str(FILE_IDS[0])] = status
+    with pytest.raises(BrainsegError, match=rf"cannot download .*HTTPError: {status}"):
+        fetch(root, figshare=server.url, kaggle=kaggle)
+    assert len(server.requests) == 1 + RETRIES
+
+
+def test_a_file_that_drips_is_given_up_and_kept(server: Server, kaggle: Kaggle, root: Path) -> None:
+    first = str(FILE_IDS[0])
+    server.drips.add(first)
+    with pytest.raises(BrainsegError, match=rf"cannot download .*/{first} .*only \d+ bytes came in 0\.1 s"):
+        fetch(root, figshare=server.url, kaggle=kaggle, patience=0.1)
+    asked = [start for _, start in server.requests]
+    assert len(asked) == len(set(asked)) == 1 + RETRIES
+    server.drips.clear()
+    fetch(root, figshare=server.url, kaggle=kaggle)
+    assert len(read_borders(root)) == 4
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """Accepts every connection, and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_server_that_never_answers_is_given_up(kaggle: Kaggle, root: Path, silent: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(BrainsegError, match=r"cannot download .*ReadTimeout.*check the network connection") as error:
+        fetch(root, figshare=silent, kaggle=kaggle, patience=0.1)
+    assert time.monotonic() - started < 5
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("what", ["Kaggle did not give", "cannot download"])
+def test_a_proxy_that_never_answers_is_given_up(
+    kaggle: Kaggle, root: Path, silent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, silent)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "kagglehub"))
+    started = time.monotonic()
+    with pytest.raises(BrainsegError, match=rf"{what} .*(Proxy|Timeout|timed out)") as error:
+        fetch(root, kaggle=kaggle if what == "cannot download" else dataset_download, patience=0.1)
+    assert time.monotonic() - started < 5
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("status", [202, 403, 404])
