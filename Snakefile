@@ -78,6 +78,7 @@ DEFAULTS = {"dataset": "phantom", "scale": "quick", "seed": 0, "data": None}
 CHOSEN = {"dataset": DATASET, "scale": SCALE, "seed": SEED, "data": str(DATA) if DATASET == "tumorseg" else None}
 CHANGED = {name: value for name, value in CHOSEN.items() if value != DEFAULTS[name]}
 PARAMETERS = " ".join(f"--parameter {name}='{value}'" for name, value in CHANGED.items())
+LIMIT = 60 * NEEDS[SCALE][1]  # seconds that a cell of a chapter may take: as long as a training
 
 # Snakemake gives every job one core; with as many threads as cores, jobs side by side get in each other's way.
 shell.prefix("export TF_NUM_INTEROP_THREADS=1; ")
@@ -245,7 +246,7 @@ rule chapter:
         provenance=str(BOOK / "notebooks" / "{chapter}.json"),
     shell:
         "python -m brainseg.paper.build execute notebooks/{wildcards.chapter}.py {output.notebook:q} "
-        "--prepared {input.prepared:q} {PARAMETERS}"
+        "--prepared {input.prepared:q} --limit {LIMIT} {PARAMETERS}"
 
 
 rule run:

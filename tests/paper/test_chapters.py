@@ -82,6 +82,27 @@ def test_a_failing_cell_stops_the_build_and_is_named(source: Path, lock: Path, t
 
 
 @pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "ended its kernel"),
+        ("import os; os._exit(0)", "ended its kernel"),
+        ("import sys; sys.exit(0)", "exited"),
+        ("import time; time.sleep(60)", "took longer than 1 seconds"),
+    ],
+)
+def test_a_cell_that_ends_its_kernel_or_hangs_is_named_and_the_former_notebook_stays(
+    source: Path, lock: Path, last: str, words: str
+) -> None:
+    target = source.with_name("out.ipynb")
+    before = {path: path.read_bytes() for path in (target, target.with_suffix(".json"))}
+    source.write_text(f"{CHAPTER}\n# %%\n{last}\n\n# %%\nprint(1)\n")
+    with pytest.raises(BrainsegError, match=rf"01_chapter\.py: cell 4 {words}") as error:
+        execute_chapter(source, target, lock, {}, "01", limit=1)
+    assert str(error.value).isprintable()
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ("source", "01_chapter.py has changed"),

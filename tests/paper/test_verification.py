@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -41,7 +42,13 @@ chart
 # %% tags=["hide-input"]
 print("median filter")
 """
-LINE, DEATH = "_ = plt.plot([0, 1, 2], [0, 2, 1])", "import os; os._exit(1)"
+LINE = "_ = plt.plot([0, 1, 2], [0, 2, 1])"
+ENDS = {
+    "exits": "import os; os._exit(0)",
+    "is killed": "import os; os.kill(os.getpid(), 9)",
+    "hangs": "import time; time.sleep(60)",
+}
+"""What a cell does to its kernel."""
 CHECKS = """\
 import pytest
 
@@ -104,11 +111,11 @@ def fail(folder: Path) -> None:
     script.write_text(script.read_text().replace("pass", "assert name == 'two'"))
 
 
-def crash(folder: Path) -> None:
-    """Let the kernel die, as it does when memory runs out: script and notebook say so alike."""
+def end(folder: Path, how: str) -> None:
+    """Let the second cell end its kernel: script and notebook say so alike."""
     script = folder / "notebooks" / "01_tiny.py"
-    script.write_text(script.read_text().replace(LINE, DEATH))
-    _edit(folder, lambda cells: cells[1].update(source=cells[1].source.replace(LINE, DEATH)))
+    script.write_text(script.read_text().replace(LINE, ENDS[how]))
+    _edit(folder, lambda cells: cells[1].update(source=cells[1].source.replace(LINE, ENDS[how])))
     forger.refresh(script)
 
 
@@ -163,7 +170,9 @@ def _edit(folder: Path, change: Callable[[list[Any]], object], name: str = "01_t
 
 WRONG: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     "stopped at a failure": (fail, ("-x",), "not reproduced"),
-    "kernel crashed": (crash, ("--nbval-cell-timeout", "3"), "not verified"),
+    "kernel exits": (partial(end, how="exits"), (), "not verified"),
+    "kernel is killed": (partial(end, how="is killed"), (), "not verified"),
+    "kernel hangs": (partial(end, how="hangs"), ("--nbval-cell-timeout", "3"), "not verified"),
     "cell skipped": (skip, (), "not reproduced"),
     "check skipped": (skip_a_check, (), "not verified"),
     "collection failed": (break_collection, (), "not verified"),
@@ -180,7 +189,7 @@ WRONG: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
 }
 
 
-HEARD_FROM_WORKERS = ("stopped at a failure", "kernel crashed", "collection failed", "left out by name")
+HEARD_FROM_WORKERS = ("stopped at a failure", "kernel is killed", "collection failed", "left out by name")
 """What a session with workers hears in another way than one without; the rest it counts after both alike."""
 
 
@@ -199,6 +208,10 @@ def test_what_is_not_whole_or_does_not_agree_is_not_reproduced(
     assert status != 0
     assert (report["verdict"], report["reproduced"]) == (verdict, False)
     assert ">Reproduced" not in page
+    if case.startswith("kernel"):
+        (said,) = [one for one in report["missing"] if one.startswith("01_tiny, cell-02: ")]
+        assert ("3 seconds" if "hangs" in case else "its kernel died") in said
+        assert said.isprintable()
 
 
 GOOD, CLAIM = Check("01_tiny", "cell-01", True), Check("claims", "claim: one", True)

@@ -15,7 +15,7 @@ from brainseg.experiments.stored import FOLDER, keep
 from brainseg.experiments.workspace import Workspace
 from brainseg.paper.build.architecture import WORDS, arrows
 from brainseg.paper.build.asked import recipes
-from brainseg.paper.build.chapters import check_executed, execute_chapter
+from brainseg.paper.build.chapters import DAY, check_executed, execute_chapter
 from brainseg.paper.build.graph import RULES, layered, rule_graph
 from brainseg.paper.build.site import broken_links, missing_pages
 from brainseg.paper.build.status import status
@@ -29,9 +29,15 @@ PreparedData = Annotated[Path, typer.Option("--prepared", help="What `brainseg d
 
 
 @app.command()
-def execute(source: Path, target: Path, prepared: PreparedData, parameter: Parameters = []) -> None:  # noqa: B006
+def execute(
+    source: Path,
+    target: Path,
+    prepared: PreparedData,
+    parameter: Parameters = [],  # noqa: B006
+    limit: Annotated[int, typer.Option(min=1, help="Seconds that a cell may take.")] = DAY,
+) -> None:
     """Execute the chapter SOURCE and write the notebook TARGET."""
-    execute_chapter(source, target, LOCK, _parameters(parameter), _fingerprint(prepared))
+    execute_chapter(source, target, LOCK, _parameters(parameter), _fingerprint(prepared), limit)
 
 
 @app.command()

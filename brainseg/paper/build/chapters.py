@@ -18,6 +18,7 @@ from typing import Any
 import jupytext
 import nbformat
 import papermill
+from nbclient.exceptions import CellTimeoutError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
@@ -31,6 +32,9 @@ HIDDEN_TAGS = {"parameters", "injected-parameters"}
 LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 """What a notebook says of its language; the version of Python is where it says when and on what it was made."""
 
+DAY = 24 * 3600
+"""Seconds that a cell may take, where nothing else is said."""
+
 
 def read_chapter(source: Path) -> NotebookNode:
     """Read a percent script as a notebook without outputs, cell ids fixed by the cells' places."""
@@ -42,14 +46,23 @@ def read_chapter(source: Path) -> NotebookNode:
 
 
 def execute_chapter(
-    source: Path, target: Path, lock: Path, parameters: Mapping[str, object], data: str | None = None
+    source: Path,
+    target: Path,
+    lock: Path,
+    parameters: Mapping[str, object],
+    data: str | None = None,
+    limit: int = DAY,
 ) -> None:
     """Execute a chapter in the folder of its script and write the notebook to ``target``.
 
     Beside it comes a JSON file of the same name with what is different each time: when, how long, on what.
 
+    Args:
+        limit: Seconds that a cell may take.
+
     Raises:
-        BrainsegError: If a cell fails: names the chapter, the cell and the error. ``target`` is not written then.
+        BrainsegError: If a cell fails, takes longer, or ends its kernel: names the chapter, the cell and what happened.
+            ``target`` is not written then.
     """
     from brainseg.backend import describe  # takes seconds, which a check can do without
 
@@ -57,14 +70,22 @@ def execute_chapter(
     unfinished = target.with_suffix(".unfinished.ipynb")
     nbformat.write(read_chapter(source), unfinished)
     started, made_from = datetime.now(UTC), inputs(source, lock, parameters, data)
-    options = {"parameters": dict(parameters), "cwd": source.parent, "progress_bar": {"desc": source.stem}}
+    options = {"cwd": source.parent, "progress_bar": {"desc": source.stem}, "execution_timeout": limit}
     try:
-        notebook = papermill.execute_notebook(unfinished, unfinished, **options)
+        notebook = papermill.execute_notebook(unfinished, unfinished, dict(parameters), **options)
     except PapermillExecutionError as error:
         raise BrainsegError(
             f"{source}: cell {error.cell_index + 1} failed with {error.ename}: {error.evalue}. The notebook up to "
             f"there is {unfinished}; the failing cell is\n{error.source}\n{plain(*error.traceback)}"
         ) from error
+    except CellTimeoutError as error:
+        raise BrainsegError(f"{_stopped_in(source, unfinished)} took longer than {limit} seconds") from error
+    except RuntimeError as error:  # of nbclient, where a kernel dies
+        raise BrainsegError(
+            f"{_stopped_in(source, unfinished)} ended its kernel: it was killed, as when memory runs out, or it exited"
+        ) from error
+    if any(output.output_type == "error" for cell in notebook.cells for output in cell.get("outputs", [])):
+        raise BrainsegError(f"{_stopped_in(source, unfinished)} exited")  # with 0, which papermill takes for success
     provenance = {
         "chapter": source.stem,
         "started": started.isoformat(timespec="seconds"),
@@ -79,6 +100,13 @@ def execute_chapter(
     nbformat.write(notebook, unfinished)
     target.with_suffix(".json").write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(target)
+
+
+def _stopped_in(source: Path, unfinished: Path) -> str:
+    """Name the cell that was executed last."""
+    cells = nbformat.read(unfinished, as_version=4).cells
+    begun = [place for place, cell in enumerate(cells, 1) if cell.metadata.get("papermill", {}).get("start_time")]
+    return f"{source}: cell {max(begun, default=0)}"
 
 
 def _slowest(notebook: NotebookNode, count: int = 3) -> Iterator[tuple[str, float]]:

@@ -7,6 +7,7 @@ the committed ones to ``IPyNbCell.compare_outputs``. The contract with nbval 0.1
   nothing: the notebook says what its script says, and was made from what is here.
 - ``IPyNbCell.compare_outputs(output, reference)`` is :func:`brainseg.paper.build.agreement.compare`. What may differ
   is found from the script, never from the notebook.
+- ``RunningKernel.get_message`` waits for a message of the kernel, here only as long as the kernel lives.
 - ``IPyNbCell.options["check"]`` is false where nbval was told to compare nothing; such a cell counts as missing.
 
 Of pytest, :class:`Judge` hears of every check, here or on a worker of pytest-xdist. Its verdict is the last check of
@@ -14,14 +15,18 @@ the session, so that the exit status, JUnit's file, the report and its page say 
 """
 
 import base64
+import math
 import re
+import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import pytest
 import yaml
+from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError
 
 from brainseg.paper.build.agreement import Comparison, compare, same_arithmetic
@@ -32,7 +37,11 @@ from brainseg.paper.build.marks import PNG
 from brainseg.paper.build.report import FILES, OUTPUTS, SUFFIXES, Check, Session, lines, summary, write_report
 
 WRITTEN = "as written"
-_cells_of = IPyNbFile.collect
+DIED = "its kernel died: it was killed, as when memory runs out, or it exited"
+POLL = 1
+"""Seconds after which a kernel that says nothing is asked whether it lives."""
+
+_cells_of, _message_of = IPyNbFile.collect, RunningKernel.get_message
 
 
 class Written(pytest.Item):
@@ -72,6 +81,19 @@ def _is_progress(output: Any) -> bool:
     return bool(said) and all(re.fullmatch(r"[^|]*\d+%\|[^|]*\|.*", line) for line in said)
 
 
+def _get_message(kernel: RunningKernel, stream: str, timeout: float | None = None) -> Any:
+    ends = math.inf if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            return _message_of(kernel, stream, timeout=max(0, min(POLL, ends - time.monotonic())))
+        except Empty:
+            if not kernel.is_alive():
+                raise RuntimeError(DIED) from None
+            if time.monotonic() >= ends:
+                raise
+
+
+RunningKernel.get_message = _get_message
 IPyNbFile.collect = _collect
 IPyNbCell.compare_outputs = _compare_outputs
 
@@ -133,13 +155,15 @@ class Judge:
     ) -> Generator[None, Any, Any]:
         """Add to the report of a cell the cell itself and its outputs beside the reference, without escape codes."""
         report = yield
-        report.broken = call.excinfo is not None and _is_broken(item, call.excinfo.value)
+        error = call.excinfo.value if call.excinfo else None
+        report.broken = error is not None and _is_broken(item, error)
         if isinstance(item, IPyNbCell):
             report.cell = {"id": item.cell.get("id", item.name), "source": item.cell.source}
             report.cell["compared"] = bool(item.options["check"])
             report.comparisons = [_kept(found) for found in getattr(item, "comparisons", [])]
             if report.failed:
-                report.longrepr = plain(str(report.longrepr))
+                ended = report.broken and isinstance(error, NbCellError | RuntimeError)
+                report.longrepr = str(error) if ended else plain(str(report.longrepr))
             if self.folder and report.when == "call":
                 _write_outputs(self.folder / OUTPUTS, item)
         return report
