@@ -95,6 +95,14 @@ Record = Annotated[
     Path | None,
     typer.Option("--record", help="Write what was found or made to a small JSON file.", callback=replaceable),
 ]
+PatientPattern = Annotated[
+    str | None,
+    typer.Option(
+        "--patient",
+        metavar="PATTERN",
+        help="Finds in the name of an image whom it shows, where no border file says so: a regular expression.",
+    ),
+]
 Root = Annotated[Path, typer.Argument(help="Folder that holds tumorseg-coco/ and cheng2017/.")]
 
 
@@ -334,11 +342,21 @@ def prepare(
 
 
 @data_commands.command()
-def check(root: Root, record: Record = None) -> None:
-    """Report what is odd in a data set; exit status 1 if anything is."""
+def check(
+    root: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of the study's data set, or of any in COCO format: SPLIT/_annotations.coco.json beside its "
+            "images, or annotations/instances_SPLIT.json and images/SPLIT."
+        ),
+    ],
+    patient: PatientPattern = None,
+    record: Record = None,
+) -> None:
+    """Report what is odd in a data set, and what was not checked; exit status 1 if anything is odd."""
     from brainseg.data.check import check as check_data
 
-    report = check_data(root, progress=True)
+    report = check_data(root, patient, progress=True)
     typer.echo(report.text())
     _write_record(record, report.to_dict())
     raise typer.Exit(report.exit_code)
@@ -596,19 +614,30 @@ def scores(
 
 @commands.command()
 def claims(
-    data: DataFolder = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A ledger of your own, about the data set of --data; else this book's.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder of the images; else what is recorded of the study's.")
+    ] = None,
+    patient: PatientPattern = None,
     live: Annotated[bool, typer.Option("--live", help="Test what is shown live, too, on the phantom.")] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the ledger with its verdicts.", callback=replaceable)
     ] = None,
 ) -> None:
-    """Test every claim of the study and of this book; exit status 1 if one of the book's own does not hold."""
+    """Test every claim of the study and of this book; exit status 1 if one of the book's own does not hold.
+
+    In a FILE of your own, study is what you audit and book is what you say of it; a claim of the data has the test
+    checked.
+    """
+    if file is not None and data is None:
+        raise BrainsegError(f"received {file} and no images, expected --data with the folder that it is about")
     from brainseg.experiments.workspace import Workspace
     from brainseg.paper.claims.evidence import Evidence
     from brainseg.paper.claims.ledger import counts, evaluate, failures, read_claims
 
-    ledger = read_claims()
-    table = evaluate(ledger, Evidence(data, Workspace() if live else None))
+    table = evaluate(read_claims(file), Evidence(data, Workspace() if live else None, patient))
     for row in table.to_dict("records"):
         typer.echo(f"{row['verdict']:<16} {row['maker']:<5} {row['id']}: {row['why']}")
     typer.echo(f"\n{counts(table).to_string()}")

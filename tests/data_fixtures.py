@@ -140,3 +140,18 @@ def write_dataset(root: Path) -> Path:
         ],
     )
     return root
+
+
+def write_bordered(root: Path, patients_of_type: int = 4, slices: int = 4) -> Path:
+    """Write a data set with true borders and as many patients of each type of tumour, all in the training list."""
+    outline = [128.0, 256.0, 256.0, 384.0, 384.0, 256.0, 256.0, 128.0]
+    outlines = [
+        Outline(1 + slices * patient + slice_, outline, str(100 + patient), patient % 3)
+        for patient in range(3 * patients_of_type)
+        for slice_ in range(slices)
+    ]
+    write_split(root / "tumorseg-coco" / "train", [Slice(one.number) for one in outlines])
+    for name in ("valid", "test"):
+        write_split(root / "tumorseg-coco" / name, [])
+    write_borders(root, outlines)
+    return root

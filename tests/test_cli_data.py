@@ -79,14 +79,27 @@ def test_check_reports_and_tells_by_its_status(
     assert "    1 of 9     images without an annotation: train 14\n" in out
     assert "9/9" in err
     assert brainseg(monkeypatch, "data", "check", write_faultless(tmp_path / "faultless")) == 0
-    assert all(line.startswith("    0 of ") for line in capsys.readouterr().out.splitlines())
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("    0 of ") for line in lines if line.startswith(" "))
+
+
+def test_check_takes_a_pattern_of_patients(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, root: Path, tmp_path: Path
+) -> None:
+    record = tmp_path / "found.json"
+    folder = root / "tumorseg-coco"
+    assert brainseg(monkeypatch, "data", "check", folder, "--patient", "^(.).", "--record", record) == 1
+    assert "    0 of 2     images in test of patients who are in train too\n" in capsys.readouterr().out
+    assert [row["what"] for row in json.loads(record.read_text())["unchecked"]] == [
+        "whether labels follow what they mark"
+    ]
 
 
 @pytest.mark.parametrize(
     ("command", "missing", "message"),
     [
-        ("check", ".", "train/_annotations.coco.json does not exist"),
-        ("check", "cheng2017", "cheng2017/annotations.coco.json does not exist"),
+        ("check", ".", "has no annotation file"),
+        ("check", "tumorseg-coco", "train/_annotations.coco.json does not exist"),
         ("check", "tumorseg-coco/valid/_annotations.coco.json", "valid/_annotations.coco.json does not exist"),
         ("prepare", ".", "has no folder tumorseg-coco/train"),
         ("prepare", "cheng2017", "has no folder cheng2017"),

@@ -66,10 +66,13 @@ class Border:
         """
         return re.sub(r"(?<=\d)[A-Z]$", "", self.patient_id)
 
+    def points(self, height: int, width: int) -> NDArray[np.float64]:
+        """The border in the Kaggle image of that size, x and y: transposed, and stretched to it."""
+        return np.asarray(self.polygon[:, ::-1] / (self.height, self.width) * (width, height))
+
     def encoded(self, height: int, width: int) -> RunLengths:
-        """The area inside the border in the Kaggle image of that size: transposed, and stretched to it."""
-        points = self.polygon[:, ::-1] / (self.height, self.width) * (width, height)
-        return encode([points], height, width)
+        """The area inside the border in the Kaggle image of that size."""
+        return encode([self.points(height, width)], height, width)
 
     def mask(self, size: int) -> NDArray[np.bool_]:
         """The same as a mask, (size, size).

@@ -1,10 +1,11 @@
-"""The Kaggle data set as Roboflow exported it: one folder and one COCO file per split.
+"""The Kaggle data set as Roboflow exported it: one folder and one COCO file per split; and other sets in that format.
 
 Images and annotations can be paired in two ways. :func:`pair_by_id` follows the COCO format.
 :func:`pair_by_position` walks both lists side by side, as the published notebook does, and
 :func:`published_mask` repeats that notebook's steps from polygon to binary mask.
 """
 
+import copy
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +29,11 @@ FOLDER = "tumorseg-coco"
 ANNOTATIONS = "_annotations.coco.json"
 
 SCHEMA = yaml.safe_load(Path(__file__).with_name("coco.schema.yml").read_text(encoding="utf-8"))
-AGAIN = "fetch the data set again"
+PLAIN_NAME = {"pattern": r"^(?![.])[^/\\\x00-\x1f\x7f]+$", "description": "a plain name, such as scan-1.png"}
+ANY = copy.deepcopy(SCHEMA)
+"""The same for a data set whose images have other names."""
+ANY["properties"]["images"]["items"]["properties"]["file_name"] |= PLAIN_NAME
+AGAIN = "get the data set again"
 
 REACH: Final = 4 * SIDE
 """Pixels from the corner of an image that a point of an outline may lie, at most."""
@@ -39,7 +44,8 @@ LENGTH: Final = 64 * SIDE
 RunLengths = dict[str, Any]
 """A mask as pycocotools' compressed run lengths."""
 
-_KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP"}
+_INSTANCES = "instances_"
+KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP"}
 _CLOSING = {
     "train": cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)),
     "test": np.ones((5, 5), np.uint8),
@@ -90,7 +96,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Image:
-    """One image file of a split; ``number`` is the slice number that its name starts with."""
+    """One image file of a split; ``number`` is the slice number that its name starts with, -1 if with none."""
 
     id: int
     path: Path
@@ -100,38 +106,48 @@ class Image:
 
     def read(self) -> NDArray[np.uint8]:
         """Grey values, equal to each of the three channels that ``cv2.imread`` returns; refuses any other image."""
+        grey, *others = cv2.split(self.colours())
+        if not all(np.array_equal(grey, other) for other in others):
+            raise BrainsegError(f"{self.path} is a coloured image, expected a grey one: {AGAIN}")
+        return np.asarray(grey, np.uint8)
+
+    def colours(self) -> NDArray[np.uint8]:
+        """Values (height, width, 3) as ``cv2.imread`` returns them; refuses an image of another size than listed."""
         content = read_bytes(self.path)
         about = header(content, self.path)
         if (about.height, about.width) != (self.height, self.width):
             raise BrainsegError(
                 f"{self.path} has height and width {[about.height, about.width]}, its annotation file says "
-                f"{[self.height, self.width]}: {AGAIN}"
+                f"{[self.height, self.width]}: correct the file, or get the image again"
             )
-        if about.kind != _KINDS.get(self.path.suffix.lower(), about.kind):
-            raise BrainsegError(f"{self.path} is a {about.kind} picture, not what its name says: {AGAIN}")
+        if about.kind != KINDS.get(self.path.suffix.lower(), about.kind):
+            raise BrainsegError(f"{self.path} is a {about.kind} picture, not what its name says: get it again")
         if about.bits != 8 or about.channels not in (1, 3):
             raise BrainsegError(
-                f"{self.path} has {about.channels} values of {about.bits} bits per pixel, expected 1 or 3 of 8: {AGAIN}"
+                f"{self.path} has {about.channels} values of {about.bits} bits per pixel, expected 1 or 3 of 8: "
+                "save it so"
             )
         if about.orientation != 1:
             raise BrainsegError(
                 f"{self.path} is to be turned (EXIF orientation {about.orientation}), and its labels are not: "
                 "save it without that entry"
             )
-        grey, *others = cv2.split(decoded(content, self.path, cv2.IMREAD_COLOR))
-        if not all(np.array_equal(grey, other) for other in others):
-            raise BrainsegError(f"{self.path} is a coloured image, expected a grey one: {AGAIN}")
-        return np.asarray(grey, np.uint8)
+        return np.asarray(decoded(content, self.path, cv2.IMREAD_COLOR), np.uint8)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images and annotations of one split, both in the order of the file."""
+    """Images and annotations of one split, both in the order of the file; names of categories by their ids."""
 
     name: str
     images: tuple[Image, ...]
     annotations: tuple[Annotation, ...]
-    categories: tuple[str, ...]
+    named: dict[int, str]
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Names of the categories, in the order of the file."""
+        return tuple(self.named.values())
 
     @cached_property
     def _by_image(self) -> dict[int, tuple[Annotation, ...]]:
@@ -150,17 +166,50 @@ def read_dataset(root: Path) -> dict[str, Split]:
     return {name: read_split(root / FOLDER / name) for name in SPLITS}
 
 
+def read_splits(folder: Path) -> dict[str, Split]:
+    """Read the splits of any data set in COCO format, those for training first.
+
+    Args:
+        folder: With ``SPLIT/_annotations.coco.json`` and images beside it, as Roboflow exports them; or with
+            ``annotations/instances_SPLIT.json``, and images in ``SPLIT``, ``images/SPLIT`` or ``images``.
+    """
+    found = {path.parent.name: (path, [path.parent]) for path in folder.glob(f"*/{ANNOTATIONS}")}
+    for path in folder.glob(f"annotations/{_INSTANCES}*.json"):
+        name = path.stem.removeprefix(_INSTANCES)
+        found[name] = (path, [folder / name, folder / "images" / name, folder / "images"])
+    if not found:
+        raise BrainsegError(
+            f"{folder} has no annotation file, expected SPLIT/{ANNOTATIONS}, or annotations/{_INSTANCES}SPLIT.json: "
+            "name the folder of a data set in COCO format"
+        )
+    splits = {}
+    for name in sorted(found, key=_order):
+        path, places = found[name]
+        images = next((place for place in places if place.is_dir()), places[0])
+        splits[name] = _read_split(name, path, images, ANY)
+    return splits
+
+
+def _order(split: str) -> tuple[int, str]:
+    """Training, validation and test before others."""
+    first = [place for place, start in enumerate(("train", "val", "test")) if split.lower().startswith(start)]
+    return (*first, 3)[0], split
+
+
 def read_split(folder: Path) -> Split:
     """Read one split: ``_annotations.coco.json`` and the names of the images beside it, which all must be there."""
-    path = folder / ANNOTATIONS
-    content = read_annotations(path, SCHEMA, AGAIN)
+    return _read_split(folder.name, folder / ANNOTATIONS, folder, SCHEMA)
+
+
+def _read_split(name: str, path: Path, folder: Path, schema: dict[str, Any]) -> Split:
+    content = read_annotations(path, schema, AGAIN)
     categories = {c["id"]: c["name"] for c in content["categories"]}
     images = tuple(_image(entry, folder) for entry in content["images"])
     _require_files(images, folder)
     _require_ids(images, content["annotations"], categories, path)
     sizes = {image.id: (image.height, image.width) for image in images}
     annotations = tuple(_annotation(entry, categories, sizes[entry["image_id"]]) for entry in content["annotations"])
-    return Split(folder.name, images, annotations, tuple(categories.values()))
+    return Split(name, images, annotations, categories)
 
 
 def read_annotations(path: Path, schema: dict[str, Any], instead: str) -> Any:
@@ -177,8 +226,8 @@ def read_annotations(path: Path, schema: dict[str, Any], instead: str) -> Any:
 
 def _image(entry: dict[str, Any], folder: Path) -> Image:
     name = entry["file_name"]
-    number = int(re.split("[^0-9]", name, maxsplit=1)[0])
-    return Image(entry["id"], folder / name, number, entry["height"], entry["width"])
+    (number,) = re.findall("^[0-9]{1,9}(?![0-9])", name) or [-1]
+    return Image(entry["id"], folder / name, int(number), entry["height"], entry["width"])
 
 
 def _annotation(entry: dict[str, Any], categories: dict[int, str], size: tuple[int, int]) -> Annotation:
@@ -261,8 +310,7 @@ def _require_files(images: tuple[Image, ...], folder: Path) -> None:
     missing = [image.path.name for image in images if image.path.name not in present]
     if missing:
         raise BrainsegError(
-            f"{folder} lacks {len(missing)} of {len(images)} images, the first is {missing[0]}: "
-            "fetch the data set again"
+            f"{folder} lacks {len(missing)} of {len(images)} images, the first is {missing[0]}: get the data set again"
         )
 
 

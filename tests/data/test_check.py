@@ -181,8 +181,7 @@ def test_findings_of_the_small_set(report: Report) -> None:
 
 
 def test_text_says_what_was_found_first(report: Report) -> None:
-    lines = report.text().splitlines()
-    assert len(lines) == len(report.findings)
+    lines = report.text().splitlines()[: len(report.findings)]
     assert lines[0] == (
         "    2 of 9     images given another image's label by the published pairing: train list positions 2 to 3 get "
         "the label -1 away, mean Dice with their own 0.00, 1 do not touch it"
@@ -191,6 +190,15 @@ def test_text_says_what_was_found_first(report: Report) -> None:
     assert "    1 of 9     borders drawn on slices of another width than most: 1 are 256 wide" in lines
     found = [int(line.split()[0]) > 0 for line in lines]
     assert found == sorted(found, reverse=True)
+
+
+def test_text_ends_with_what_trivial_answers_score_and_what_was_not_checked(report: Report) -> None:
+    *_, train, valid, test, fifth, unchecked = report.text().splitlines()
+    area = row(report.areas, split="valid", mask="published")["mean"]
+    assert valid.startswith(f"valid: a blank answer has accuracy {1 - area:.4f} and mean IoU {(1 - area) / 2:.4f}; ")
+    assert f"marking every pixel has accuracy {area:.4f}" in valid
+    assert [line.split(":")[0] for line in (train, test, fifth)] == ["train", "test", "last fifth of train"]
+    assert unchecked.startswith("not checked: images that nearly repeat others; the border file says")
 
 
 def test_leakage_counts_patients_slices_and_what_a_copied_label_scores(tmp_path: Path) -> None:
@@ -409,7 +417,7 @@ def test_a_set_without_borders_is_checked_for_the_rest(tmp_path: Path) -> None:
 
 
 def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BrainsegError, match="does not exist"):
+    with pytest.raises(BrainsegError, match=r"has no annotation file, expected SPLIT/_annotations\.coco\.json, or"):
         check(tmp_path)
 
 

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +44,7 @@ from brainseg.paper.study import MEASURES, PARAMETERS, published_last_epoch, pub
 from brainseg.scores.metrics import dice as dice_of_images
 from brainseg.scores.published import broadcast_scores
 from tests.conftest import REPOSITORY
+from tests.data_fixtures import Slice, write_split
 from tests.paper import quotations
 from tests.paper.quotations import plain
 
@@ -131,7 +131,7 @@ def test_a_wrong_field_is_refused(tmp_path: Path, change: dict[str, Any], messag
         read_claims(write(tmp_path, ENTRY | change))
 
 
-@pytest.mark.parametrize("field", ["id", "maker", "quote", "place", "test", "tolerance", "reason", "shown_in"])
+@pytest.mark.parametrize("field", ["id", "maker", "quote", "place", "test", "tolerance", "reason"])
 def test_a_missing_field_is_named(tmp_path: Path, field: str) -> None:
     with pytest.raises(BrainsegError, match=f"the field {field} is missing"):
         read_claims(write(tmp_path, {name: value for name, value in ENTRY.items() if name != field}))
@@ -268,7 +268,7 @@ def test_the_images_give_the_verdicts_that_their_record_gives(ledger: list[Claim
     claims = [claim for claim in ledger if claim.test == "checked"]
     anew = evaluate(claims, Evidence(data=real_data))
     assert set(anew["verdict"]) == {REPRODUCED}
-    assert {name for sources in anew["sources"] for name in sources} == {"the study's images"}
+    assert {name for sources in anew["sources"] for name in sources} == {"the images at hand"}
 
 
 def test_a_failing_claim_of_the_book_fails_the_command(
@@ -277,7 +277,7 @@ def test_a_failing_claim_of_the_book_fails_the_command(
     own = ENTRY | {"maker": "book"}
     for value, status in ((0.9628, 0), (0.5, 1)):
         path = write(tmp_path, own | {"published": value})
-        monkeypatch.setattr(ledger_module, "read_claims", partial(read_claims, path))
+        monkeypatch.setattr(ledger_module, "read_claims", lambda file, own=path: read_claims(own))
         arguments = ["brainseg", "claims", "--json", str(tmp_path / "verdicts.json")]
         monkeypatch.setattr("sys.argv", arguments)
         with pytest.raises(SystemExit) as stopped:
@@ -286,6 +286,55 @@ def test_a_failing_claim_of_the_book_fails_the_command(
         assert "a-claim: Measured: 0.9628" in capsys.readouterr().out
         (row,) = json.loads((tmp_path / "verdicts.json").read_text())
         assert row["verdict"] == (NOT_REPRODUCED if status else REPRODUCED)
+
+
+def test_a_ledger_of_ones_own_is_about_ones_own_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_split(tmp_path / "data" / "train", [Slice(1), Slice(2, [])])
+    patients = {"table": "findings", "column": "total", "row": {"finding": "patients in more than one split"}}
+    labelled = {"table": "areas", "column": "images", "row": {"split": "train", "mask": "label"}}
+    claims = [
+        {"id": "patients", "arguments": patients, "published": 2},
+        {"id": "labels", "arguments": labelled, "published": 2},
+    ]
+    path = write(tmp_path, *({**ENTRY, "tolerance": 0, **one} for one in claims))
+    verdicts = tmp_path / "verdicts.json"
+    given = [
+        "brainseg",
+        "claims",
+        str(path),
+        "--data",
+        str(tmp_path / "data"),
+        "--patient",
+        ".",
+        "--json",
+        str(verdicts),
+    ]
+    monkeypatch.setattr("sys.argv", given)
+    with pytest.raises(SystemExit) as stopped:
+        cli.app()
+    assert (stopped.value.code or 0) == 0
+    found = {one["id"]: (one["measured"], one["verdict"]) for one in json.loads(verdicts.read_text())}
+    assert found == {"patients": (2, REPRODUCED), "labels": (1, NOT_REPRODUCED)}
+    monkeypatch.setattr("sys.argv", given[:3])
+    with pytest.raises(SystemExit) as stopped:
+        cli.app()
+    assert stopped.value.code == 2
+    assert "and no images, expected --data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"table": "area"}, "received table 'area', expected one of: findings, "),
+        ({"column": "size"}, "received column of areas 'size', expected one of: split, mask"),
+        ({"row": {"split": "valid"}}, r"areas has 3 rows with \{'split': 'valid'\}, expected one"),
+    ],
+)
+def test_a_number_that_is_in_no_table_is_an_error(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BrainsegError, match=message):
+        outcome(claim("checked", 1, **(BLANK | change)), Evidence())
 
 
 # The tests of the table's entries

@@ -31,7 +31,8 @@ class Claim:
 
     Attributes:
         id: Its name, in lower case with hyphens.
-        maker: ``"study"`` or ``"book"``: a book about claims makes some itself.
+        maker: ``"study"`` or ``"book"``: a book about claims makes some itself. In a ledger of one's own, what is
+            audited, and who audits.
         quote: The exact words.
         place: Where they stand.
         published: The number that is claimed, if it is one.
@@ -39,7 +40,7 @@ class Claim:
         arguments: What the test takes besides the claim and the evidence.
         tolerance: The largest difference that counts as none. Which difference that is, the test says.
         reason: Why it is this large.
-        shown_in: Chapter and section that show it, as ``NN_name: Heading``.
+        shown_in: Chapter and section that show it, as ``NN_name: Heading``; of a ledger of one's own maybe none.
     """
 
     id: str
@@ -49,7 +50,7 @@ class Claim:
     test: str
     tolerance: float
     reason: str
-    shown_in: str
+    shown_in: str = ""
     published: float | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 

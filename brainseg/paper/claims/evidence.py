@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from brainseg.data.check import check
-from brainseg.errors import BrainsegError
+from brainseg.errors import BrainsegError, known
 from brainseg.experiments import recorded as results
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.matrix import Matrix, read_matrix
@@ -67,7 +67,8 @@ class Evidence:
 
     Args:
         data: Folder of the study's images. With it, what is claimed of them is measured anew; without it, what was
-            recorded of them is read.
+            recorded of them is read. Or of any data set that :func:`brainseg.data.check.check` takes.
+        patient: What :func:`brainseg.data.check.check` takes besides.
         workspace: For the claims that are tested live; without it these cannot be tested.
 
     Attributes:
@@ -97,11 +98,14 @@ class Evidence:
     against_controls = of_maps(lambda record: saliency_tables.against_controls(record.scores, ["energy"]), "saliency")
     """Saliency methods beside the best control, in the energy inside the border."""
 
-    def __init__(self, data: str | Path | None = None, workspace: "Workspace | None" = None) -> None:
+    def __init__(
+        self, data: str | Path | None = None, workspace: "Workspace | None" = None, patient: str | None = None
+    ) -> None:
         self.used: dict[str, None] = {}
         self.kept: dict[Any, Any] = {}
         self._data = None if data is None else Path(data)
         self._workspace = workspace
+        self._patient = patient
 
     def published(self, column: str) -> dict[str, float]:
         """A column of :func:`brainseg.paper.study.published_table` by model."""
@@ -114,9 +118,9 @@ class Evidence:
         return {str(model): float(value) for model, value in published_last_epoch()[column].items()}
 
     def check(self, table: str) -> pd.DataFrame:
-        """A table of :func:`brainseg.data.check.check` about the study's images: measured now, or recorded."""
-        self.note(CHECK if self._data is None else "the study's images")
-        return self._checked[table]
+        """A table of :func:`brainseg.data.check.check` about the images: measured now, or recorded of the study's."""
+        self.note(CHECK if self._data is None else "the images at hand")
+        return self._checked[known(table, self._checked, "table")]
 
     def blank_mask(self, split: str, score: str) -> float:
         """What a mask without any tumour scores on the published labels: ``accuracy`` or ``mean_iou``."""
@@ -163,7 +167,7 @@ class Evidence:
     def _checked(self) -> Mapping[str, pd.DataFrame]:
         if self._data is None:
             return results.recorded(CHECK)
-        return {name: pd.DataFrame(rows) for name, rows in check(self._data).to_dict().items()}
+        return {name: pd.DataFrame(rows) for name, rows in check(self._data, self._patient).to_dict().items()}
 
     def note(self, *names: str) -> None:
         """Note that something of these names has been looked at."""

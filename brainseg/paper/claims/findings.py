@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from brainseg.data import VALIDATION_SHARE
+from brainseg.errors import BrainsegError, known
 from brainseg.experiments.ladder import STEPS
 from brainseg.experiments.recipe import TRAININGS
 from brainseg.models import MODELS, TITLES
@@ -27,8 +28,12 @@ DIGITS = 4
 def checked(evidence: Evidence, table: str, column: str, row: Mapping[str, str] = MappingProxyType({})) -> float:
     """A number in a table of ``brainseg data check``; the row is named by its values in some of the columns."""
     rows = evidence.check(table)
-    (found,) = rows[(rows[list(row)] == pd.Series(row, dtype=str)).all(axis=1)].to_dict("records")
-    return float(found[column])
+    for name in (column, *row):
+        known(name, rows.columns, f"column of {table}")
+    found = rows[(rows[list(row)] == pd.Series(row, dtype=str)).all(axis=1)]
+    if len(found) != 1:
+        raise BrainsegError(f"{table} has {len(found)} rows with {dict(row)}, expected one: name it by its values")
+    return float(found[column].item())
 
 
 @measurement
