@@ -448,6 +448,8 @@ sentences(own[by_runs], "What it claims of arithmetic, tested with the networks 
 # - An artefact is repeated by running a study again. It takes a control to see it: a blank mask, a copied label (Dice {glue:text}`copied:.2f`), a step left out ({glue:text}`closed` labels change).
 # - Of {glue:text}`entries` entries of the study's table {glue:text}`table_reproduced` are reproduced; {glue:text}`table_artefacts` are artefacts, {glue:text}`table_untestable` cannot be tested. These are different answers, and all are honest ones.
 #
+# [The next chapter](12_audit_your_own) takes all this to a study of your own.
+#
 # ## Exercises
 #
 # Some numbers depend on `variant`, so that another class can be given others.

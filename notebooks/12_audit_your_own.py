@@ -52,7 +52,7 @@ folder = Path(kept.name)
 # %% [markdown]
 # ## A second data set
 #
-# It has what the study's lacks, and lacks what the study's has: its labels are outlines, whole patients lie in a split, and no border file beside it says what is right. Somebody else made it, in the layout that {term}`COCO` itself uses: `annotations/instances_training.json`, and the images in `images/training`. Its splits are called `training`, `tuning` and `holdout`, and a file such as `P06-07.png` is named after its patient.
+# It has what the study's lacks, and lacks what the study's has: its labels are outlines, whole patients lie in a split, and no border file beside it says what is right. It stands for one that somebody else made, in the layout that {term}`COCO` itself uses: `annotations/instances_training.json`, and the images in `images/training`. Its splits are called `training`, `tuning` and `holdout`, and a file such as `P06-07.png` is named after its patient.
 #
 # It is made from the images of this book in a line, and faults are planted in it. Of a data set of your own you would not know which; so read the check before you look at what was planted.
 
@@ -139,10 +139,12 @@ def label(split, image):
     return decode(union(split.annotations_of(image), image))
 
 
-shrunk = [image for image in splits["tuning"].images if label(splits["tuning"], image)[:300, :300].any()][::5][:4]
-pictures = [opened(image) for image in shrunk]
-drawn_on = [label(splits["tuning"], image)[: len(one), : len(one)] for image, one in zip(shrunk, pictures, strict=True)]
-plotting.montage(pictures, {"position": drawn_on}, [image.path.stem for image in shrunk])
+tuning = splits["tuning"]
+side = len(opened(tuning.images[0]))
+drawn_on = {image: label(tuning, image)[:side, :side] for image in tuning.images}
+missed = [image for image, mask in drawn_on.items() if mask.any()]
+missed = missed[:: len(missed) // 4][:4]
+plotting.montage([opened(image) for image in missed], {"border": [drawn_on[image] for image in missed]})
 
 # %% [markdown]
 # Each image of `holdout` was compared with all of `training`, at sixty-four pixels to a side, in eight ways to turn and mirror it. Brightness and contrast do not count. These three are pairs:
@@ -205,14 +207,14 @@ int(exchanged.findings["count"].sum())
 glue(exchanged_found=int(exchanged.findings["count"].sum()), exchanged=len([one, other]))
 training = read_splits(clean)["training"]
 ends = [training.images[0], training.images[-1]]
-plotting.montage([opened(image) for image in ends], {"position": [label(training, image) for image in ends]}, columns=2)
+plotting.montage([opened(image) for image in ends], {"border": [label(training, image) for image in ends]}, columns=2)
 
 # %% [markdown]
 # So draw labels, always: ten at random from each split, and ten from the ends of the lists. It takes a quarter of an hour.
 #
 # ## Any paper's table
 #
-# Of the three rows below, whose numbers come from made answers to the training images of the second data set, {glue:text}`contradicting` cannot be what they say. Suppose that a paper prints this table:
+# Of the three rows below, whose numbers come from made answers to the training images of the second data set, {glue:text}`contradicting` cannot be scores of one answer, its pixels pooled. Suppose that a paper prints this table:
 
 # %% tags=["hide-input"]
 outlined = [image for image in splits["training"].images if splits["training"].annotations_of(image)]
@@ -246,7 +248,7 @@ table(printed, "A table as a paper might print it.", digits=4)
 # Type such a table into a file, a row for each method and a column for each score, with as many digits as are printed, and ask `brainseg check-table FILE`. It takes CSV or JSON and knows accuracy, precision, recall, specificity, Dice, IoU, mean IoU and the share of tumour, by most names that they have.
 
 # %% tags=["hide-input"]
-printed.to_csv(folder / "table.csv")
+printed.to_csv(folder / "table.csv", float_format="%.4f")
 verdicts = [checker.check(name, scores) for name, scores in checker.read_table(folder / "table.csv").items()]
 glue(contradicting=sum(row.verdict != checker.POSSIBLE for row in verdicts), tabled=len(verdicts))
 print("\n".join(line for row in verdicts for line in row.sentences()))
@@ -293,8 +295,9 @@ judged = ledger.evaluate(claims, evidence.Evidence(second, patient="^P[0-9]+"))
 
 # %% tags=["hide-input"]
 glue(claims=len(judged), held=int((judged["verdict"] == "reproduced").sum()))
-columns = {"quote": "claim", "published": "claimed", "measured": "measured", "verdict": "verdict"}
-table(judged.set_index("id")[list(columns)].rename(columns=columns), "Three claims, and what the data say.")
+shown = {"claimed": judged["published"], "measured": judged["measured"]}
+shown = {name: values.map("{:.4g}".format) for name, values in shown.items()} | {"verdict": judged["verdict"]}
+table(pd.DataFrame(shown).set_index(judged["quote"]).rename_axis("claim"), "Three claims, and what the data say.")
 
 # %% [markdown]
 # Of {glue:text}`claims` claims {glue:text}`held` holds. On the command line:
@@ -303,7 +306,7 @@ table(judged.set_index("id")[list(columns)].rename(columns=columns), "Three clai
 # brainseg claims claims.yml --data FOLDER --patient "^P[0-9]+"
 # ```
 #
-# The test `checked` takes any number of the check's tables: `findings`, `areas`, `pairing`, `patients`. For claims about something else, a test is a function with a line above it (`brainseg/paper/claims/findings.py` has thirty); that takes a checkout of this repository.
+# The test `checked` takes any number of the check's tables: `findings`, `areas`, `pairing`, `patients`. For claims about something else, a test is a function of what is at hand, as in `brainseg/paper/claims/findings.py`; that takes a checkout of this repository.
 #
 # ## Your own study
 #

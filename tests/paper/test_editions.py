@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.slow
 CHAPTERS = os.environ.get("BRAINSEG_CHAPTERS", "05 06").split()
-"""Two by default; on demand all: BRAINSEG_CHAPTERS="01 02 03 04 05 06 07 08 09 10 11"."""
+"""Two by default; on demand all: BRAINSEG_CHAPTERS="01 02 03 04 05 06 07 08 09 10 11 12"."""
 
 
 @pytest.fixture(scope="module", params=CHAPTERS)
