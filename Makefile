@@ -9,6 +9,7 @@ DATA       ?=
 SCALE      ?=
 SEED       ?=
 COURSE     ?=
+CHAPTER    ?= 06
 CPU        ?= Haswell
 SIZE       ?= 32
 NUMBER     ?= 20000
@@ -24,13 +25,13 @@ SNAKEMAKE   = snakemake --cores "$$CORES" --quiet rules \
 	$(if $(COURSE),"course=$$COURSE") --rerun-incomplete
 
 # A recipe takes what is given from its environment: as a part of its text, a quote or a space in it would be the shell's.
-export EXPERIMENT DATASET DATA SCALE SEED COURSE CPU SIZE CORES NUMBER SITE
+export EXPERIMENT DATASET DATA SCALE SEED COURSE CHAPTER CPU SIZE CORES NUMBER SITE
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book site pdf test lint fast compare test-all fuzz hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
+.PHONY: book site pdf slides test lint fast compare test-all fuzz hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -45,6 +46,9 @@ site: book ## Put the book into SITE, a folder for any static host, beside the v
 
 pdf: book ## Print the whole book (needs Chromium)
 	python -m brainseg.paper.build pdf "$(HTML)" _toc.yml
+
+slides: $(READY) ## Make slides of a CHAPTER, one file that needs no network: build/slides
+	python -m brainseg.paper.build slides "$$CHAPTER"
 
 test: $(READY) ## Lint, types, the fast tests, and the chapters compared on the networks that come with the repository
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint fast

@@ -12,7 +12,7 @@ from typing import Any
 from docutils import nodes  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
 
-from brainseg.paper.build.prose import minutes_to_read
+from brainseg.paper.build.prose import COPIES, STUDY, minutes_to_read
 
 FOLD = re.compile(r'<details class="[^"]*\bhide\b[^"]*">\s*<summary[^>]*>.*?</summary>', re.DOTALL)
 
@@ -42,9 +42,6 @@ def fold(page: str) -> str:
 
 ABOUT = re.compile(r'<div class="cell [^"]*\btag_of-(study|copy)\b')
 OUTPUT = '<div class="cell_output docutils container">'
-STUDY = "the study’s images"
-COPIES = {"phantom": "phantom", "tumorseg": STUDY}
-"""What is said of the images that a copy of the book is made with, by their data set."""
 
 
 def badged(page: str, copy: str) -> str:

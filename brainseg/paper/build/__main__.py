@@ -82,6 +82,15 @@ def stage(
 
 
 @app.command()
+def slides(chapter: str, folder: Path = Path("build/slides")) -> None:
+    """Make the slides of a CHAPTER, by its number or name, from its committed notebook, in FOLDER."""
+    from brainseg.paper.course.editions import script_of
+    from brainseg.paper.course.slides import write_slides
+
+    print(f"The slides are ready: open {write_slides(script_of(chapter).with_suffix('.ipynb'), folder)}")
+
+
+@app.command()
 def networks(folder: Path = Path(FOLDER)) -> None:
     """Store the networks that the chapters ask for in FOLDER, in place of those that are there."""
     workspace = Workspace()

@@ -53,6 +53,10 @@ def resolved(text: str, values: Mapping[str, str]) -> str:
     return GLUED.sub(value, text)
 
 
+STUDY: Final = "the study’s images"
+COPIES: Final = {"phantom": "phantom", "tumorseg": STUDY}
+"""What a badge says of the images that a copy of the book is made with, by their data set."""
+
 WORDS: Final = 200
 """That are read in a minute."""
 

@@ -79,9 +79,7 @@ def edition(script: Path, seed: str | None = None) -> NotebookNode:
         seed: From which the variant of its exercises is drawn; none, for the book's own.
     """
     notebook, executed = read_chapter(script), nbformat.read(script.with_suffix(".ipynb"), as_version=4)
-    figures = [cell.metadata.get("mystnb", {}).get("figure", {}) for cell in notebook.cells]
-    numbers = {about["name"]: place for place, about in enumerate(filter(None, figures), start=1)}
-    words = Words(glued(executed), numbers, parse_file(str(REPOSITORY / "book" / "references.bib")))
+    figures, words = _figures(notebook), words_of(executed)
     graded(notebook)
     cells = []
     for cell, about in zip(notebook.cells, figures, strict=True):
@@ -91,11 +89,23 @@ def edition(script: Path, seed: str | None = None) -> NotebookNode:
             cell.source = VARIANT.sub(f"variant = {variant(seed, script.stem)}", cell.source)
         cells.append(cell)
         if about:
-            cells.append(nbformat.v4.new_markdown_cell(words.plain(captioned(about, numbers[about["name"]]))))
+            caption = words.plain(captioned(about, words.figures[about["name"]]))
+            cells.append(nbformat.v4.new_markdown_cell(caption))
     if cited := words.bibliography():
         cells.append(nbformat.v4.new_markdown_cell("\n".join(["## References", "", *(f"- {line}" for line in cited)])))
     notebook.cells = cells
     return _numbered(notebook)
+
+
+def words_of(executed: NotebookNode) -> Words:
+    """What the roles of an executed chapter stand for."""
+    numbers = {about["name"]: place for place, about in enumerate(filter(None, _figures(executed)), start=1)}
+    return Words(glued(executed), numbers, parse_file(str(REPOSITORY / "book" / "references.bib")))
+
+
+def _figures(notebook: NotebookNode) -> list[dict[str, str]]:
+    """Of each cell, what is said of its figure, if it has one."""
+    return [cell.metadata.get("mystnb", {}).get("figure", {}) for cell in notebook.cells]
 
 
 def write_edition(script: Path, folder: Path, student: bool = True, seed: str | None = None) -> None:
