@@ -10,6 +10,7 @@ SCALE      ?=
 SEED       ?=
 COURSE     ?=
 CHAPTER    ?= 06
+LOCALE     ?=
 CPU        ?= Haswell
 SIZE       ?= 32
 NUMBER     ?= 20000
@@ -22,22 +23,22 @@ HTML        = build/$${DATASET:-phantom}-$${SCALE:-quick}-$${SEED:-0}/book/_buil
 SNAKEMAKE   = snakemake --cores "$$CORES" --quiet rules \
 	--config "experiment=$$EXPERIMENT" $(if $(DATASET),"dataset=$$DATASET") $(if $(DATA),"data=$$DATA") \
 	$(if $(SCALE),"scale=$$SCALE") $(if $(SEED),"seed=$$SEED") \
-	$(if $(COURSE),"course=$$COURSE") --rerun-incomplete
+	$(if $(COURSE),"course=$$COURSE") $(if $(LOCALE),"locale=$$LOCALE") --rerun-incomplete
 
 # A recipe takes what is given from its environment: as a part of its text, a quote or a space in it would be the shell's.
-export EXPERIMENT DATASET DATA SCALE SEED COURSE CHAPTER CPU SIZE CORES NUMBER SITE
+export EXPERIMENT DATASET DATA SCALE SEED COURSE CHAPTER LOCALE CPU SIZE CORES NUMBER SITE
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book site pdf slides test lint fast compare test-all fuzz hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
+.PHONY: book site pdf slides gettext test lint fast compare test-all fuzz hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/'
 
-book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, SCALE, SEED, COURSE)
+book: $(READY) ## Execute the chapters and build the HTML book (DATASET, DATA, SCALE, SEED, COURSE, LOCALE)
 	$(SNAKEMAKE) book
 	@echo "The book is ready: open $(HTML)/index.html"
 
@@ -49,6 +50,9 @@ pdf: book ## Print the whole book (needs Chromium)
 
 slides: $(READY) ## Make slides of a CHAPTER, one file that needs no network: build/slides
 	python -m brainseg.paper.build slides "$$CHAPTER"
+
+gettext: $(READY) ## Extract the prose of the book for translations: build/gettext
+	python -m brainseg.paper.build gettext build/gettext
 
 test: $(READY) ## Lint, types, the fast tests, and the chapters compared on the networks that come with the repository
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint fast

@@ -63,6 +63,9 @@ if DATASET == "tumorseg" and DATA is None:
 COURSE = str(config.get("course", ""))
 if COURSE and COURSE not in (COURSES := yaml.safe_load(Path("book/courses.yml").read_text())):
     refused(f"received COURSE {shown(COURSE)}, expected one of {', '.join(COURSES)}")
+LOCALE = str(config.get("locale", ""))
+if LOCALE and LOCALE not in (LOCALES := sorted(path.name for path in Path("book/locale").iterdir())):
+    refused(f"received LOCALE {shown(LOCALE)}, expected one of {', '.join(LOCALES)}")
 LOCK = "requirements.lock"
 WORK = Path(os.path.relpath(os.environ.setdefault("BRAINSEG_WORKSPACE", str(Path("build").absolute()))))
 OUT = WORK / f"{DATASET}-{SCALE}-{SEED}"
@@ -191,11 +194,12 @@ rule book:
         documented=[str(path) for path in sorted(Path("brainseg").rglob("*.py"))],
     params:
         course=f"--course '{COURSE}'" if COURSE else "",
+        locale=f"--locale '{LOCALE}'" if LOCALE else "",
     output:
         str(BOOK / "_build" / "html" / "index.html"),
     shell:
         "python -m brainseg.paper.build check {input.notebooks:q} --prepared {input.prepared:q} {PARAMETERS} && "
-        "python -m brainseg.paper.build stage {BOOK:q} --prepared {input.prepared:q} {params.course} && "
+        "python -m brainseg.paper.build stage {BOOK:q} --prepared {input.prepared:q} {params.course} {params.locale} && "
         "jupyter-book build -W -n --keep-going --all {BOOK:q} && "
         "python -m brainseg.paper.build site {BOOK:q}/_build/html _toc.yml"
 

@@ -1,7 +1,6 @@
 """A Sphinx extension that makes pages quieter.
 
-Code folds to one word, a badge says which images an output is about, a line how long a chapter takes, and glued
-numbers have real minus signs.
+Code folds to one word, a badge says which images an output is about, and a line how long a chapter takes.
 """
 
 import json
@@ -11,8 +10,12 @@ from typing import Any
 
 from docutils import nodes  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
+from sphinx.locale import get_translation
 
 from brainseg.paper.build.prose import COPIES, STUDY, minutes_to_read
+
+word = get_translation("pages")
+"""A word in the language of the book; ``translated.py`` opens the catalogue."""
 
 FOLD = re.compile(r'<details class="[^"]*\bhide\b[^"]*">\s*<summary[^>]*>.*?</summary>', re.DOTALL)
 
@@ -34,8 +37,8 @@ def fold(page: str) -> str:
 
     def cell(part: str) -> str:
         found = EXERCISE.match(part)
-        word = found[1].capitalize() if found else "Code"
-        return FOLD.sub(f'<details class="hide"><summary>{word}</summary>', MARKER.sub("", part) if found else part)
+        name = word(found[1].capitalize() if found else "Code")
+        return FOLD.sub(f'<details class="hide"><summary>{name}</summary>', MARKER.sub("", part) if found else part)
 
     return "".join(map(cell, CELL.split(page)))
 
@@ -56,7 +59,7 @@ def badged(page: str, copy: str) -> str:
             return part
         words = STUDY if found[1] == "study" else COPIES[copy]
         kind = "study" if words == STUDY else "phantom"
-        return part.replace(OUTPUT, f'<p class="of of-{kind}">{words}</p>{OUTPUT}', 1)
+        return part.replace(OUTPUT, f'<p class="of of-{kind}">{word(words)}</p>{OUTPUT}', 1)
 
     return "".join(map(cell, CELL.split(page)))
 
@@ -68,10 +71,10 @@ def facts(words: int, seconds: float) -> str:
     '<p class="facts">About 15 minutes to read; its code runs in 1 minute.</p>'
     """
     running = max(1, round(seconds / 60))
-    return (
-        f'<p class="facts">About {minutes_to_read(words)} minutes to read; its code runs in {running} '
-        f"minute{'s' if running > 1 else ''}.</p>"
-    )
+    said = word("About {reading} minutes to read; its code runs in {running} minute.")
+    if running > 1:
+        said = word("About {reading} minutes to read; its code runs in {running} minutes.")
+    return f'<p class="facts">{said.format(reading=minutes_to_read(words), running=running)}</p>'
 
 
 def prose(doctree: nodes.document) -> int:
@@ -91,15 +94,7 @@ def quieten(app: Sphinx, name: str, template: str, context: dict[str, Any], doct
             context["body"] = context["body"].replace("</h1>", f"</h1>{facts(prose(doctree), seconds)}", 1)
 
 
-def mend_minus(app: Sphinx, doctree: nodes.document) -> None:
-    """Give negative numbers that come from cells a minus sign instead of a hyphen."""
-    for node in doctree.findall(nodes.inline):
-        if "pasted-text" in node["classes"] and re.match(r"-\d", node.astext()):
-            node.children = [nodes.Text(f"−{node.astext()[1:]}")]
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register both."""
     app.connect("html-page-context", quieten)
-    app.connect("doctree-read", mend_minus)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

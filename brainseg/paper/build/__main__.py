@@ -62,11 +62,13 @@ def stage(
     folder: Path,
     prepared: PreparedData,
     course: Annotated[str, typer.Option(help="Of book/courses.yml: its pages come first.")] = "",
+    locale: Annotated[str, typer.Option(help="Language, of those in book/locale; else English.")] = "",
 ) -> None:
     """Put the book's pages and settings, and what is made for each build, into FOLDER."""
     from brainseg.paper.build.api import write_pages
     from brainseg.paper.build.citation import how_to_cite
     from brainseg.paper.build.lab import write_parts
+    from brainseg.paper.build.translation import write_language
 
     shutil.rmtree(folder / "book", ignore_errors=True)
     shutil.copytree("book", folder / "book")
@@ -74,11 +76,22 @@ def stage(
         shutil.copy2(name, folder)
     if course:
         write_reading(folder, course)
+    if locale:
+        write_language(folder, locale)
     write_parts(folder / "book", Workspace())
     write_pages(folder / "book" / "api")
     (folder / "book" / "citation.txt").write_text(how_to_cite(Path("CITATION.cff")), encoding="utf-8")
     (folder / "book" / "copy.txt").write_text(prepared.stem.partition("-")[0], encoding="utf-8")
     (folder / "book" / "status-tables.txt").write_text(status(folder.parent, prepared, LOCK), encoding="utf-8")
+
+
+@app.command()
+def gettext(target: Path) -> None:
+    """Write the prose of the committed pages to the folder TARGET, as templates for translations."""
+    from brainseg.paper.build.translation import pages, write_templates
+
+    write_templates(Path.cwd(), target, pages(Path.cwd()))
+    print(f"The templates are ready: {target}")
 
 
 @app.command()
