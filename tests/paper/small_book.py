@@ -15,7 +15,9 @@ import yaml
 from brainseg.morphology import opening
 from brainseg.paper.build.api import page
 from brainseg.paper.build.citation import how_to_cite
+from brainseg.paper.build.marks import SVG, marked
 from brainseg.paper.display import source
+from brainseg.plotting.style import plate
 from tests.conftest import REPOSITORY
 
 CHAPTER = "notebooks/09_morphology"
@@ -37,8 +39,15 @@ With an icon.
 """
 
 
+def drawing() -> str:
+    """A chart as a chapter shows it."""
+    figure = plate(1)
+    figure.subplots().plot([0, 1, 0.5])
+    return marked({SVG: str(figure._repr_mimebundle_()[SVG])}, f"{CHAPTER}, cell-03")[SVG]
+
+
 def picture() -> bytes:
-    """A chart as a chapter draws it."""
+    """What is shown as pixels."""
     figure, axes = plt.subplots(figsize=(2, 1))
     axes.plot([0, 1, 0.5])
     kept = io.BytesIO()
@@ -48,12 +57,14 @@ def picture() -> bytes:
 
 
 def notebook() -> nbformat.NotebookNode:
-    """A chapter with a chart, whose code is hidden, and with the source of a function."""
+    """A chapter with a picture and a chart, whose code is hidden, and with the source of a function."""
     image = nbformat.v4.new_output("display_data", {"image/png": base64.b64encode(picture()).decode()})
+    drawn = nbformat.v4.new_output("display_data", {"image/svg+xml": drawing()})
     shown = nbformat.v4.new_output("display_data", {"text/markdown": source(opening).data})
     cells = [
         nbformat.v4.new_markdown_cell("# Clean masks\n\nWhat a disc does not fit into goes."),
         nbformat.v4.new_code_cell("draw()", outputs=[image], metadata={"tags": ["hide-input"]}),
+        nbformat.v4.new_code_cell("chart()", outputs=[drawn], metadata={"tags": ["hide-input"]}),
         nbformat.v4.new_code_cell("source(opening)", outputs=[shown]),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -20,7 +20,7 @@ from brainseg.paper.build.api import public
 from brainseg.paper.build.publish import add_version
 from brainseg.paper.build.site import broken_links
 from tests.conftest import REPOSITORY
-from tests.paper.small_book import CHAPTER, build, picture
+from tests.paper.small_book import CHAPTER, build, drawing, picture
 
 WORKFLOW = REPOSITORY / ".github" / "workflows" / "book.yml"
 ADDRESS, BASE = "https://github.com/someone/brainseg", "https://someone.github.io/brainseg"
@@ -139,6 +139,8 @@ def test_pictures_lose_nothing(home: Path) -> None:
     shown = Image.open((home / f"{CHAPTER}.html").parent / name).convert("RGBA")
     assert np.array_equal(np.asarray(shown), np.asarray(Image.open(io.BytesIO(picture())).convert("RGBA")))
     assert list((home / "_images").glob("*.png")) == []
+    (name,) = re.findall(r'src="[^"]*/_images/([^"]+\.svg)"', (home / f"{CHAPTER}.html").read_text(encoding="utf-8"))
+    assert (home / "_images" / name).read_text(encoding="utf-8") == drawing()
 
 
 def test_code_folds_to_one_word(home: Path) -> None:

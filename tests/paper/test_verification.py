@@ -29,12 +29,13 @@ CHAPTER = """\
 # %%
 print("Dice 0.713 on 12 images")
 
-# %% mystnb={"figure": {"caption": "A line.", "name": "fig-line"}}
-import matplotlib.pyplot as plt
-_ = plt.plot([0, 1, 2], [0, 2, 1])
+# %% mystnb={"figure": {"caption": "A picture.", "name": "fig-picture"}}
+from brainseg.plotting.style import plate
+figure = plate(2)
+_ = figure.subplots().imshow([[0, 2, 1]])
+figure
 
 # %% mystnb={"figure": {"caption": "Dots.", "name": "fig-dots"}}
-from brainseg.plotting.style import plate
 chart = plate(2)
 _ = chart.subplots().plot([0, 1, 2], [2, 0, 1], "o", markersize=12)
 chart
@@ -42,7 +43,7 @@ chart
 # %% tags=["hide-input"]
 print("median filter")
 """
-LINE = "_ = plt.plot([0, 1, 2], [0, 2, 1])"
+PICTURE = "_ = figure.subplots().imshow([[0, 2, 1]])"
 ENDS = {
     "exits": "import os; os._exit(0)",
     "is killed": "import os; os.kill(os.getpid(), 9)",
@@ -114,8 +115,8 @@ def fail(folder: Path) -> None:
 def end(folder: Path, how: str) -> None:
     """Let the second cell end its kernel: script and notebook say so alike."""
     script = folder / "notebooks" / "01_tiny.py"
-    script.write_text(script.read_text().replace(LINE, ENDS[how]))
-    _edit(folder, lambda cells: cells[1].update(source=cells[1].source.replace(LINE, ENDS[how])))
+    script.write_text(script.read_text().replace(PICTURE, ENDS[how]))
+    _edit(folder, lambda cells: cells[1].update(source=cells[1].source.replace(PICTURE, ENDS[how])))
     forger.refresh(script)
 
 
@@ -280,7 +281,7 @@ def move(cells: list[Any]) -> None:
 DEFECTS: dict[str, tuple[Callable[[list[Any]], None], dict[str, str]]] = {
     "tampered": (tamper, {"cell-01": "stdout: 0.731 became 0.713"}),
     "emptied": (empty, {"cell-01": "stdout: the reference has no such output"}),
-    "swapped": (swap, {"cell-02": "image/png: ", "cell-03": "image/svg+xml: "}),
+    "swapped": (swap, {"cell-02": "image/svg+xml: ", "cell-03": "image/png: "}),
     "blank": (blank, {"cell-02": "image/png: "}),
     "moved": (move, {"cell-03": "image/svg+xml: "}),
 }
