@@ -156,6 +156,7 @@ def check(root: Path, patient: str | None = None, progress: bool = False) -> Rep
         *_pairing_findings(images, pairing, dataset, by),
         *_label_findings(images, dataset),
         *_category_findings(dataset),
+        _id_finding(dataset),
     ]
     if patient is None:
         unchecked["patients in several splits"] = "no pattern was given that finds in a file name whom it shows"
@@ -195,6 +196,7 @@ def _check_beside_borders(root: Path, progress: bool) -> Report:
         *bordered.border_findings(images, borders, repeated(drawn)),
         *bordered.agreement_findings(images, agreement),
         *_category_findings(dataset),
+        *(one for one in [_id_finding(dataset)] if one[1]),  # the recorded findings have no such row
         *bordered.category_findings(images, dataset),
         *_patient_findings(images, patients, dataset),
         *bordered.patient_findings(images),
@@ -436,6 +438,9 @@ def _category_findings(dataset: dict[str, Split]) -> Iterator[Finding]:
     used = {annotation.category for split in dataset.values() for annotation in split.annotations}
     unused = sorted(names - used)
     yield "categories that no annotation uses", len(unused), len(names), some([repr(name) for name in unused])
+
+
+def _id_finding(dataset: dict[str, Split]) -> Finding:
     ids: dict[str, dict[int, str]] = {}
     for split in dataset.values():
         for number, name in split.named.items():
@@ -445,8 +450,7 @@ def _category_findings(dataset: dict[str, Split]) -> Iterator[Finding]:
         for name, places in ids.items()
         if len(places) > 1
     ]
-    if several:  # as above
-        yield "categories with another id in another split", len(several), len(names), some(several, "; ")
+    return "categories with another id in another split", len(several), len(ids), some(several, "; ")
 
 
 def _patient_findings(images: pd.DataFrame, patients: pd.DataFrame, splits: dict[str, Split]) -> Iterator[Finding]:

@@ -107,6 +107,16 @@ def test_the_same_file_is_a_duplicate_and_no_near_duplicate(tmp_path: Path) -> N
     assert counts(check(root)) == {"image files identical to an earlier one": 1}
 
 
+def test_an_id_is_looked_up_in_every_data_set(tmp_path: Path) -> None:
+    finding = "categories with another id in another split"
+    assert row(check(write_any(tmp_path)).findings, finding=finding) == {
+        "finding": finding,
+        "count": 0,
+        "total": 2,
+        "detail": "",
+    }
+
+
 def test_near_duplicates_in_one_split_are_no_fault(tmp_path: Path) -> None:
     root = write_any(tmp_path)
     picture = cv2.imread(str(root / "dev" / "case 3 of dev.jpg"))
