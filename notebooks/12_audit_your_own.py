@@ -17,7 +17,7 @@
 # :class: before
 # **You will be able to** check any data set in COCO format with one command, and say what such a check cannot see; ask a table of scores whether its numbers can belong together; write claims down so that a program judges them.
 # **You need** to know what a {term}`split` and {term}`leakage` are ([chapter 1](01_data)) and what a blank sheet scores ([chapter 6](06_table)).
-# **The answer**: of {glue:text}`planted_kinds` kinds of fault that are planted in a second data set the check finds {glue:text}`found_kinds`, each as often as it was planted, and of a data set without faults it says nothing. Exchanged names of files it finds in {glue:text}`exchanged_found` of {glue:text}`exchanged` images: these take a look.
+# **The answer**: of {glue:text}`planted_kinds` kinds of fault that are planted in a second data set the check finds {glue:text}`found_kinds`, each as often as it was planted, and of a data set without faults it says nothing. Of {glue:text}`exchanged` images whose names were exchanged it finds {glue:text}`exchanged_found`: that takes a look.
 # ```
 #
 # The eleven chapters before this one are about one study, whose authors made it possible to look closely. Nothing in them needs that study. Here the same tools meet a data set with other names, other folders and other faults, and then it is your turn.
@@ -109,7 +109,6 @@ glue(
     moved=kinds["patient"],
     copies=kinds["copies"],
     swapped=kinds["ids"],
-    slices=len(report.images),
 )
 
 # %% [markdown]
