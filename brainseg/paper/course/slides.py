@@ -19,6 +19,7 @@ from brainseg import __version__
 from brainseg.paper.build.prose import COPIES, STUDY
 from brainseg.paper.course.editions import words_of
 from brainseg.paper.course.exercises import GRADED, HEAD
+from brainseg.paper.course.plain import Words
 
 LINES, CHARACTERS = 20, 1200
 """Rows of a table or lines, and characters of prose, that fit on a slide; what has more stands in the chapter."""
@@ -82,7 +83,7 @@ def slides(notebook: NotebookNode, chapter: str) -> str:
         if tags & {"solution", *GRADED}:
             continue
         if cell.cell_type == "code":
-            for shown in _outputs(cell, words.plain, words.figures):
+            for shown in _outputs(cell, words):
                 _show(deck, shown)
         else:
             for part in PART.split(words.plain(cell.source)):
@@ -152,26 +153,28 @@ def _show(deck: Deck, shown: tuple[str, str]) -> None:
     deck.near = ""
 
 
-def _outputs(cell: NotebookNode, plain: Any, numbers: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+def _outputs(cell: NotebookNode, words: Words) -> Iterator[tuple[str, str]]:
     """What a cell shows: what a figure finds, or nothing, and HTML."""
     tags = cell.metadata.get("tags", [])
     badges = "".join(f'<p class="badge {kind}">{text}</p>' for tag, (kind, text) in BADGES.items() if tag in tags)
     code = "" if {"hide-input", "remove-input"} & set(tags) else _code(cell.source)
-    about = cell.metadata.get("mystnb", {})
     for output in cell.outputs:
         found = output.get("data", {})
-        kind = next((kind for kind in KINDS if kind in found), None)
-        if kind is None:
-            continue
-        if not kind.startswith("image/"):
+        kind = next((kind for kind in KINDS if kind in found), "")
+        if kind.startswith("image/"):
+            said, markup = _figure(cell.metadata.get("mystnb", {}), words, _embedded(kind, found[kind]))
+            yield said, badges + markup
+        elif kind:
             yield "", badges + code + _text(kind, found[kind])
-            continue
-        caption = plain(about.get("figure", {}).get("caption", ""))
-        first, *rest = SENTENCE.split(caption, maxsplit=1)
-        name = f"Figure {numbers[about['figure']['name']]}. " if "figure" in about else ""
-        small = f"<figcaption>{line(name + ' '.join(rest))}</figcaption>" if caption else ""
-        alt = escape(about.get("image", {}).get("alt", ""))
-        yield first, f'{badges}<figure><img alt="{alt}" src="{_embedded(kind, found[kind])}">{small}</figure>'
+
+
+def _figure(about: Mapping[str, Any], words: Words, address: str) -> tuple[str, str]:
+    """The first sentence of a caption, and the figure above the others."""
+    first, *rest = SENTENCE.split(words.plain(about.get("figure", {}).get("caption", "")), maxsplit=1)
+    number = f"Figure {words.figures[about['figure']['name']]}. " if "figure" in about else ""
+    caption = f"<figcaption>{line(number + ' '.join(rest))}</figcaption>" if number else ""
+    alt = escape(about.get("image", {}).get("alt", ""))
+    return first, f'<figure><img alt="{alt}" src="{address}">{caption}</figure>'
 
 
 def _embedded(kind: str, picture: str) -> str:
