@@ -99,8 +99,9 @@ reference: $(READY) ## Execute the chapters on the phantom; networks and outputs
 results: $(READY) ## Run an EXPERIMENT of experiments.yml and keep its scores (DATA, SCALE, SEED)
 	$(SNAKEMAKE) results
 
-benchmark: $(READY) ## Measure what the networks as published cost, and record it
+benchmark: $(READY) ## Measure what the networks as published cost, and what a student needs for each chapter; record it
 	python benchmarks/networks.py --record results/efficiency.json
+	python benchmarks/classroom.py --record results/classroom.json
 
 bench: $(READY) ## Measure training, answers, data, masks and maps beside what others offer; record it, write its page
 	python -m benchmarks --record results/benchmarks.json

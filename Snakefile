@@ -189,7 +189,7 @@ rule book:
         settings=["_config.yml", "_toc.yml"],
         prepared=PREPARED,
         checks=sources("brainseg.paper.build.__main__"),
-        parts=[*expand("brainseg/plotting/{part}", part=["lab.css", "lab.js", "lab_network.js"]), "CITATION.cff"],
+        parts=[*expand("brainseg/plotting/{part}", part=["lab.css", "lab.js", "lab_network.js"]), "CITATION.cff", "results/classroom.json"],
         network="brainseg/app/weights/deeplab.onnx",
         documented=[str(path) for path in sorted(Path("brainseg").rglob("*.py"))],
     params:

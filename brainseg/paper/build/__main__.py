@@ -65,10 +65,12 @@ def stage(
     locale: Annotated[str, typer.Option(help="Language, of those in book/locale; else English.")] = "",
 ) -> None:
     """Put the book's pages and settings, and what is made for each build, into FOLDER."""
+    from brainseg.experiments.recorded import recorded
     from brainseg.paper.build.api import write_pages
     from brainseg.paper.build.citation import how_to_cite
     from brainseg.paper.build.lab import write_parts
     from brainseg.paper.build.translation import write_language
+    from brainseg.paper.course.classroom import RECORD, needs
 
     shutil.rmtree(folder / "book", ignore_errors=True)
     shutil.copytree("book", folder / "book")
@@ -81,6 +83,7 @@ def stage(
     write_parts(folder / "book", Workspace())
     write_pages(folder / "book" / "api")
     (folder / "book" / "citation.txt").write_text(how_to_cite(Path("CITATION.cff")), encoding="utf-8")
+    (folder / "book" / "classroom.txt").write_text(needs(recorded(RECORD)), encoding="utf-8")
     (folder / "book" / "copy.txt").write_text(prepared.stem.partition("-")[0], encoding="utf-8")
     (folder / "book" / "status-tables.txt").write_text(status(folder.parent, prepared, LOCK), encoding="utf-8")
 

@@ -31,8 +31,10 @@ REPOSITORY: Final = PACKAGE.parent
 VARIANT: Final = re.compile(r"^variant = 0$", re.MULTILINE)
 INSTALL: Final = """\
 # Installs what is missing, from the files beside this notebook. Restart the kernel once after it has.
+import os
 from importlib.util import find_spec
 
+os.environ.setdefault("BRAINSEG_WORKSPACE", os.path.abspath("made"))  # what is made stays beside this notebook
 if find_spec("brainseg") is None:
     %pip install --quiet --require-hashes -r requirements.txt
     %pip install --quiet --no-deps {wheel}"""
