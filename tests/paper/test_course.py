@@ -172,6 +172,7 @@ def test_no_role_directive_or_link_into_the_book_is_left_for_students(script: Pa
         ("{term}`Dice`, {term}`the\nIoUs <IoU>`", "Dice, the IoUs"),
         ("So {cite:p}`a,b`.", "So (Dice 1945; Dice and Jaccard 1912)."),
         ("See {numref}`fig-a` and [chapter 6](06_table).", "See figure 3 and chapter 6."),
+        ("Look. {numref}`fig-a` shows it.", "Look. Figure 3 shows it."),
         ("[doi](https://doi.org/1)", "[doi](https://doi.org/1)"),
         ("{glue:text}`share:.1f` %", "0.5 %"),
         ("```{admonition} Before\n:class: before\n**You**\n\nneed\n```", "> **Before**\n>\n> **You**\n>\n> need"),
@@ -248,7 +249,7 @@ def test_captions_follow_their_figures_and_what_is_cited_stands_at_the_end(tmp_p
     script.write_text(text, encoding="utf-8")
     nbformat.write(read_chapter(script), script.with_suffix(".ipynb"))
     assert [one.source.split(":")[0] for one in edition(script).cells] == [
-        "figure 1, (Dice 1945)",
+        "Figure 1, (Dice 1945)",
         "1",
         "*Figure 1.* A head.",
         "2",

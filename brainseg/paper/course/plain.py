@@ -11,6 +11,9 @@ from brainseg.errors import BrainsegError
 from brainseg.paper.build.prose import resolved
 
 ROLE: Final = re.compile(r"\{(?P<role>[a-z:]+)\}`(?P<text>[^`<]*?)\s*(?:<(?P<target>[^`>]+)>)?`")
+BEGINS: Final = re.compile(r"(^|[.?!])\s*$")
+"""What stands before a sentence."""
+
 LINK: Final = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?!https?:)[^)]+\)")
 DIRECTIVE: Final = re.compile(
     r"^(?P<fence>```|:::)\{(?P<name>\w+)\} *(?P<title>[^\n]*)\n(?::\w+:[^\n]*\n)*(?P<body>.*?)^(?P=fence)$",
@@ -45,7 +48,9 @@ class Words:
         said: dict[str, Callable[[], str]] = {
             "term": lambda: text,
             "ref": lambda: text,
-            "numref": lambda: f"figure {self.figures[text]}",
+            "numref": lambda: (
+                f"{'Figure' if BEGINS.search(found.string[: found.start()]) else 'figure'} {self.figures[text]}"
+            ),
             "cite:p": lambda: f"({'; '.join(self._cited(key.strip()) for key in text.split(','))})",
         }
         try:

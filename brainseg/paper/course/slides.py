@@ -140,7 +140,7 @@ def _begin(deck: Deck, paragraphs: list[str]) -> None:
     deck.add(made, answer[:1].upper() + answer[1:], "first")
     deck.title, _, needs = needs.partition("\n")
     deck.title = deck.title.strip("*")
-    deck.add(str(MARKDOWN.render(needs)))
+    deck.add(str(MARKDOWN.render(needs.replace("**You need**", "\n\n**You need**"))))
 
 
 def _show(deck: Deck, shown: tuple[str, str]) -> None:
@@ -192,7 +192,7 @@ def _text(kind: str, text: str) -> str:
     if kind == "text/markdown":
         text = MARKDOWN.render(text)
     markup = f"<pre>{escape(text)}</pre>" if kind == "text/plain" else text
-    many = " many" if rows > LINES / 2 else ""
+    many = " many" if rows > LINES / 3 else ""
     return f'<div class="wide{many}" tabindex="0" role="group" aria-label="Table or code">{markup}</div>'
 
 
