@@ -1,6 +1,7 @@
 """Any picture of a slice as the models take it: JPEG, PNG, DICOM or NIfTI, of any size."""
 
 import gzip
+import io
 import warnings
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
@@ -24,6 +25,12 @@ AT_ONCE = 8
 
 RUNS = 1 << 23
 """Bytes of a run-length encoded DICOM image, at most; they can stand for 64 times as many."""
+
+STEPS = 500_000
+"""Reads of a DICOM file, at most. Each element takes one or two, and more memory than its bytes."""
+
+VALUE = 1 << 20
+"""Bytes of a DICOM element that says how an image is stored or shown, at most."""
 
 COLOUR = 0.1
 """A picture is in colour if its red, green and blue differ anywhere by more than this share of its brightest value."""
@@ -200,6 +207,18 @@ def _require_whole(path: Path) -> None:
                 raise ValueError(f"it unpacks to more than {FILE:,} bytes")
 
 
+class _Bounded(io.BufferedReader):
+    """A file that is read in so many steps, at most."""
+
+    left = STEPS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"it is in more than {STEPS:,} pieces")
+        return super().read(size)
+
+
 def _dicom(path: Path, number: int | None) -> NDArray[Any]:
     import pydicom  # here, because a picture should not wait for it
     from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
@@ -209,7 +228,12 @@ def _dicom(path: Path, number: int | None) -> NDArray[Any]:
         about = pydicom.filereader.read_file_meta_info(path)
         if about.get("TransferSyntaxUID") == pydicom.uid.DeflatedExplicitVRLittleEndian:
             raise ValueError("it is compressed as a whole")
-        content = pydicom.dcmread(path)
+        with _Bounded(io.FileIO(path)) as file:
+            content = pydicom.dcmread(file)
+        for tag in content.group_dataset(0x0028).keys():  # noqa: SIM118 (the values would be parsed)
+            value = content.get_item(tag).value
+            if isinstance(value, bytes) and len(value) > VALUE:
+                raise ValueError(f"{tag} has more than {VALUE:,} bytes")
         if "PixelData" not in content:
             raise BrainsegError(f"{path} is a DICOM file without an image")
         if content.get("SamplesPerPixel", 1) != 1:

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,12 @@ BORDERS = Path("cheng2017", "annotations.coco.json")
 SCHEMA = yaml.safe_load(Path(__file__).with_name("cheng.schema.yml").read_text(encoding="utf-8"))
 MAT: Final = 1 << 26
 """Bytes of a ``.mat`` file, at most; the largest has less than a megabyte."""
+
+DIRECTORY: Final = 1 << 18
+"""Bytes that a zip file's list of its files has, at most; the longest of Cheng's has a fifth."""
+
+NUMBERS: Final = {"image": SIDE**2, "tumorMask": SIDE**2, "tumorBorder": 1 << 13, "PID": 64, "label": 1}
+"""Of each array of a ``.mat`` file, at most."""
 
 AGAIN = "make it again with 'brainseg data import-cheng'"
 
@@ -157,6 +164,10 @@ def import_cheng(sources: Path | Sequence[Path], out: Path) -> pd.DataFrame:
         **_SOURCE,
     }
     text = json.dumps(border_file(borders, info), separators=(",", ":"))
+    if len(text) > TEXT:
+        raise BrainsegError(
+            f"the borders take {len(text):,} bytes, expected at most {TEXT:,}: name Cheng's files alone"
+        )
     write_whole(out, text)
     return pd.DataFrame(
         {
@@ -185,7 +196,7 @@ def _mat_files(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
             yield from _mat_files(sorted(source.glob("*.zip")))
             yield from ((str(path), read_bytes(path, MAT)) for path in sorted(source.rglob("*.mat")))
         elif source.is_file() and zipfile.is_zipfile(source):
-            with expecting(f"{source} is a damaged zip file", "fetch it again"), zipfile.ZipFile(source) as archive:
+            with expecting(f"{source} is a damaged zip file", "fetch it again"), short_zip(source) as archive:
                 for about in archive.infolist():
                     if about.filename.endswith(".mat"):
                         if about.file_size > MAT:
@@ -193,6 +204,23 @@ def _mat_files(sources: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
                         yield f"{source}/{about.filename}", archive.read(about)
         else:
             raise BrainsegError(f"{source} is neither a folder nor a zip file: name Cheng's zip files or their folder")
+
+
+def short_zip(path: Path) -> zipfile.ZipFile:
+    """Open a zip file whose list of its files is short, which is known before that is read.
+
+    Raises:
+        ValueError: If it is longer, or may be, as in the format for more than 65,535 files or 4 GB.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - (1 << 16) - 42))
+        tail = file.read()
+    end = tail.rfind(b"PK\5\6")
+    (length,) = struct.unpack_from("<L", tail, end + 12)
+    if length > DIRECTORY or tail[max(0, end - 20) :].startswith(b"PK\6\7"):
+        raise ValueError(f"a list of more than {DIRECTORY:,} bytes")
+    return zipfile.ZipFile(path)
 
 
 def _read_mat(name: str, data: bytes) -> tuple[Border, float]:
@@ -230,7 +258,13 @@ def _array(file: h5py.File, name: str, shape_only: bool = False) -> Any:
             raise ValueError(f"{place} is missing, or in another file")
     stored = file[f"cjdata/{name}"]
     sizes = [stored.size, *([math.prod(stored.chunks)] if stored.chunks else [])]
-    if stored.dtype.kind not in "buif" or stored.is_virtual or stored.external or max(sizes) > SIDE**2:
+    if (
+        stored.dtype.kind not in "buif"
+        or stored.is_virtual
+        or stored.external
+        or stored.size > NUMBERS[name]
+        or max(sizes) > SIDE**2
+    ):
         raise ValueError(f"{name} is no array of numbers, or too large")
     return stored.shape if shape_only else stored[()]
 

@@ -3,6 +3,7 @@
 import logging
 import re
 import shutil
+import struct
 import time
 import zipfile
 import zlib
@@ -20,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
 from brainseg.data.checksums import sha256, unlike_published
-from brainseg.data.cheng import BORDERS, import_cheng
+from brainseg.data.cheng import BORDERS, import_cheng, short_zip
 from brainseg.data.coco import ANNOTATIONS, FOLDER, SPLITS, read_dataset
 from brainseg.data.outside import write_whole
 from brainseg.errors import BrainsegError
@@ -246,9 +247,9 @@ def _size(response: requests.Response) -> int | None:
 
 def _require_zip(path: Path, url: str) -> None:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with short_zip(path) as archive:
             broken = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error) as error:
         broken = str(error)
     if broken is not None:
         path.unlink()

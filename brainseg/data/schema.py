@@ -48,9 +48,9 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML file in UTF-8.
 
     Raises:
-        BrainsegError: If it cannot be read, is no YAML, or has more than a megabyte.
+        BrainsegError: If it cannot be read, is no YAML, or has more than a quarter of a megabyte.
     """
-    content = read_bytes(path, TEXT >> 4)
+    content = read_bytes(path, TEXT >> 6)
     with expecting(f"{path} is no YAML", "correct it"):
         loaded = yaml.load(content.decode(), _Loader)  # noqa: S506 (a SafeLoader)
         _require_small(loaded)

@@ -324,6 +324,13 @@ def zip_of_zeros(folder: Path) -> None:
         archive.writestr("7.mat", bytes(70 << 20))
 
 
+def zip_of_many(folder: Path) -> None:
+    (folder / "mats").mkdir()
+    with zipfile.ZipFile(folder / "mats" / "one.zip", "w") as archive:
+        for number in range(6000):
+            archive.writestr(f"{number}.mat", b"")
+
+
 def encrypted(content: bytes) -> bytes:
     """Set the flag in the entry and in the directory."""
     changed = bytearray(content)
@@ -348,6 +355,7 @@ MAT: dict[str, tuple[Damage, str]] = {
     "a label that is a text": (lambda f: mat(f, label="glioma"), "label is no array of numbers"),
     "no image": (lambda f: mat(f, image=KeyError), "cjdata/image is missing"),
     "an image in another file": (in_another_file, "cjdata/image is missing, or in another file"),
+    "a PID of 65 letters": (lambda f: mat(f, PID=np.full(65, 65, np.uint16)), "too large"),
     "an image with one axis": (lambda f: mat(f, image=np.zeros(9)), "not one of Cheng's"),
     "no cjdata": (put("mats/7.mat", b"MATLAB 5.0"), "not one of Cheng's"),
     "half a file": (both(mat, edit("mats/7.mat", lambda b: b[: len(b) // 2])), "not one of Cheng's"),
@@ -361,6 +369,7 @@ MAT: dict[str, tuple[Damage, str]] = {
     ),
     "an encrypted zip file": (zipped(encrypted), "is a damaged zip file"),
     "half a zip file": (zipped(lambda b: b[: len(b) // 2]), "neither a folder nor a zip file"),
+    "a zip file of 6,000 files": (zip_of_many, "a list of more than 262,144 bytes"),
     "70 MB of zeros in a zip file": (zip_of_zeros, "is a damaged zip file"),
 }
 
