@@ -8,7 +8,6 @@ import io
 import json
 import math
 import re
-import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -217,7 +216,7 @@ def short_zip(path: Path) -> zipfile.ZipFile:
         file.seek(max(0, size - (1 << 16) - 42))
         tail = file.read()
     end = tail.rfind(b"PK\5\6")
-    (length,) = struct.unpack_from("<L", tail, end + 12)
+    length = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0  # else ZipFile says that it is none
     if length > DIRECTORY or tail[max(0, end - 20) :].startswith(b"PK\6\7"):
         raise ValueError(f"a list of more than {DIRECTORY:,} bytes")
     return zipfile.ZipFile(path)

@@ -3,7 +3,6 @@
 import logging
 import re
 import shutil
-import struct
 import time
 import zipfile
 import zlib
@@ -249,7 +248,7 @@ def _require_zip(path: Path, url: str) -> None:
     try:
         with short_zip(path) as archive:
             broken = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         broken = str(error)
     if broken is not None:
         path.unlink()
