@@ -1,10 +1,11 @@
-"""When the outputs of a re-executed cell agree with the committed ones: if they are equal, in letters, lines and pixels.
+"""When the outputs of a re-executed cell agree with the committed ones: if equal, in letters, lines and pixels.
 
 Chapters are compared as the networks that come with the repository make them, so no training stands between an output
 and its reference. On x86-64 with AVX2 the same inputs give the same bytes, and every output has to be equal. On other
 processors sums are added in another order. There, in cells that show what a network answers
-(:func:`brainseg.paper.build.descent.answered`), decimals may differ by what rounding can do, those in drawings, too, and
-pictures by the rims of what is drawn. Nothing else may, and nothing that a notebook says of itself changes what is allowed.
+(:func:`brainseg.paper.build.descent.answered`), decimals may differ by what rounding can do, those in drawings, too,
+and pictures by the rims of what is drawn. Nothing else may, and nothing that a notebook says of itself changes what is
+allowed.
 """
 
 import base64
@@ -38,7 +39,7 @@ PIXELS = 0.003
 differ in 0.011 of their pixels; answers of two networks in 0.047 or more."""
 
 NUMBER = re.compile(r"(?<![\w.#])[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?(?!\w)")
-"""A number that stands by itself; digits inside a word, such as the name of a run, or a colour, are part of the word."""
+"""A number that stands by itself; digits inside a word, such as the name of a run, or a colour, belong to it."""
 
 IDENTIFIER = re.compile(r'(?<= id=")[^"]+|(?<=href="#)[^"]+|(?<=url\(#)[^)]+')
 """In SVG, what is drawn more than once, or cut by what. Names are hashes of numbers."""
@@ -189,8 +190,6 @@ def differing(reference: bytes, output: bytes) -> float | None:
         return None
     differences = np.abs(np.atleast_3d(one).astype(int) - np.atleast_3d(other)).max(axis=2)
     return float((differences > SEEN).mean())
-
-
 
 
 COMPARED = {PNG: compare_pictures, "image/jpeg": compare_pictures, SVG: compare_drawings}

@@ -51,7 +51,7 @@ def _runs(call: ast.Call, loops: list[ast.comprehension], chapter: Path, make: C
     every = ast.ListComp(run, loops) if loops else ast.List([run], ast.Load())
     code = compile(ast.fix_missing_locations(ast.Expression(every)), str(chapter), "eval")
     try:
-        made: list[Any] = eval(code, {"__builtins__": {}, "run": make, **NAMES})
+        made: list[Any] = eval(code, {"__builtins__": {}, "run": make, **NAMES})  # noqa: S307 (a chapter's own constants)
     except (NameError, TypeError, AttributeError) as error:
         raise BrainsegError(
             f"{chapter}, line {call.lineno}: received {ast.unparse(call)}, expected constants and loops over "

@@ -8,7 +8,9 @@ import yaml
 def how_to_cite(file: Path) -> str:
     """What a reader may copy, as MyST: a sentence, and an entry for BibTeX."""
     about = yaml.safe_load(file.read_text(encoding="utf-8"))
-    authors = [author.get("name") or f"{author['family-names']}, {author['given-names']}" for author in about["authors"]]
+    authors = [
+        author.get("name") or f"{author['family-names']}, {author['given-names']}" for author in about["authors"]
+    ]
     year = str(about["date-released"])[:4]
     address = about.get("url") or about.get("repository-code") or ""
     fields = {

@@ -48,8 +48,9 @@ def repository_faults(root: Path) -> list[tuple[str, str]]:
 def grouped(found: Iterable[tuple[str, str]]) -> list[str]:
     """One line for each cause, with the places where it shows and the command that mends it.
 
-    >>> grouped([("01_data", "it is stale: a.py has changed"), ("02_unet", "it is stale: a.py has changed")])  # doctest: +ELLIPSIS
-    ['a.py has changed, so these are stale: 01_data, 02_unet. To mend it: undo the change, ...']
+    >>> line, = grouped([("01_data", "it is stale: a.py has changed"), ("02_unet", "it is stale: a.py has changed")])
+    >>> line[:67]
+    'a.py has changed, so these are stale: 01_data, 02_unet. To mend it:'
     """
     places: dict[str, list[str]] = {}
     for where, cause in found:
@@ -60,14 +61,18 @@ def grouped(found: Iterable[tuple[str, str]]) -> list[str]:
 def _line(cause: str, where: list[str]) -> str:
     names = ", ".join(where[:12]) + (f" and {len(where) - 12} more" if len(where) > 12 else "")
     stale, words = cause.startswith(STALE), cause.removeprefix(STALE)
-    said = f"{words}, so {'these are' if len(where) > 1 else 'this is'} stale: {names}" if stale else f"{names}: {words}"
+    said = (
+        f"{words}, so {'these are' if len(where) > 1 else 'this is'} stale: {names}" if stale else f"{names}: {words}"
+    )
     mend = next(command for pattern, command in MENDS.items() if re.match(pattern, said))
     return f"{said}. To mend it: {mend}"
 
 
 STALE = "it is stale: "
 MENDS = {
-    r"book/claims\.yml: |claims, ": "correct book/claims.yml, or what it is about; .venv/bin/brainseg claims judges it again",
+    r"book/claims\.yml: |claims, ": (
+        "correct book/claims.yml, or what it is about; .venv/bin/brainseg claims judges it again"
+    ),
     r"results/\S+: ": "git checkout results",
     r"data, ": "rm -r build/data build/verify, then the same command again",
     r"(?s).*": "undo the change, which git diff shows, or make reference",

@@ -14,14 +14,14 @@ RECORDED = frozenset({"recorded", "recorded_runs", "recorded_at_every_scale", "r
 
 
 def answered(cells: Sequence[str]) -> list[bool]:
-    """Which code cells, of a chapter in order, descend from the answers of a network and from nothing recorded.
+    r"""Which code cells, of a chapter in order, descend from the answers of a network and from nothing recorded.
 
     A name descends from what is assigned to it, put into it, or read by the function that it names; a module from
     nothing. A cell that joins answers and recorded results counts as recorded.
 
     >>> answered(["x = workspace.run(recipe).scores", "y = x.mean()", "y", "recorded('a')", "recorded('a') + y"])
     [True, True, True, False, False]
-    >>> answered(["rows = []", "for run in map(workspace.run, recipes):\\n    rows.append(run)", "rows"])
+    >>> answered(["rows = []", "for run in map(workspace.run, recipes):\n    rows.append(run)", "rows"])
     [False, True, True]
     """
     live, kept = _descending(cells, ANSWERING), _descending(cells, RECORDED)
@@ -29,8 +29,10 @@ def answered(cells: Sequence[str]) -> list[bool]:
 
 
 def origins(cells: Sequence[str]) -> list[str]:
-    """What each code cell of a chapter is about: ``"study"``, recorded on its images; ``"copy"``, the images that this
-    copy of the book is made with; ``""`` of neither. A cell that joins both is about the study's.
+    """What each code cell of a chapter is about.
+
+    ``"study"``: recorded on its images; ``"copy"``: the images that this copy of the book is made with; ``""``: of
+    neither. A cell that joins both is about the study's.
 
     >>> origins(["space = Workspace()", "space.prepared", "recorded('a')", "1 + 1"])
     ['copy', 'copy', 'study', '']

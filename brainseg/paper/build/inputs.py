@@ -47,8 +47,7 @@ def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str
     """
     names = shown_by(source)
     files = {
-        _label(path, lock.parent): digest(path, names if path != source else None)
-        for path in input_files(source, lock)
+        _label(path, lock.parent): digest(path, names if path != source else None) for path in input_files(source, lock)
     }
     return {"files": files, "parameters": dict(parameters), "data": data}
 

@@ -150,9 +150,7 @@ class Judge:
         self.deselected = max(self.deselected, getattr(node, "workeroutput", {}).get("deselected", 0))
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, Any, Any]:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Add to the report of a cell the cell itself and its outputs beside the reference, without escape codes."""
         report = yield
         error = call.excinfo.value if call.excinfo else None

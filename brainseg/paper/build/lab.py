@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 from numpy.typing import NDArray
+from PIL import Image
 
 from brainseg import plotting
 from brainseg.app.prediction import NOT_A_DEVICE
@@ -83,7 +83,9 @@ def parts(workspace: "Workspace") -> dict[str, str]:
     larger = SIZE // coarse.size
     marked = (run.probability[looked_for] > THRESHOLD).repeat(larger, axis=1).repeat(larger, axis=2)
     return {
-        "scores": scores(fine.images[sizes], fine.masks["border"][sizes], ("A large tumour", "A middling one", "A small one")),
+        "scores": scores(
+            fine.images[sizes], fine.masks["border"][sizes], ("A large tumour", "A middling one", "A small one")
+        ),
         "table": table(),
         "threshold": threshold(
             coarse.images[cases],
@@ -92,9 +94,7 @@ def parts(workspace: "Workspace") -> dict[str, str]:
             mean_dice(run.probability[test], coarse.masks["border"][test]),
         ),
         "pairing": pairing(fine.images[several], fine.masks["box"][several]),
-        "find": find(
-            fine.images[looked_for], fine.masks["border"][looked_for], fine.masks["box"][looked_for], marked
-        ),
+        "find": find(fine.images[looked_for], fine.masks["border"][looked_for], fine.masks["box"][looked_for], marked),
         "network": network(),
     }
 
@@ -188,8 +188,8 @@ def find(images: Stack, borders: Stack, boxes: Stack, predictions: Stack) -> str
 def network() -> str:
     """The network that the reader asks, about the slices of :func:`find` or an image of their own."""
     says = (
-        "It learnt from the study's images, in which the head lies: its front or its crown is on the left. To images of "
-        "patients whom it has learnt from it answers too well.",
+        "It learnt from the study's images, in which the head lies: its front or its crown is on the left. To images "
+        "of patients whom it has learnt from it answers too well.",
         "A JPEG or PNG image can be dropped here, too. It stays in your browser.",
         NOT_A_DEVICE,
     )

@@ -70,8 +70,10 @@ def _kind(node: NodeProto, weights: dict[str, Any], constants: dict[str, Any]) -
     if node.op_type == "Resize":
         return {"kind": "enlarge", "times": int(constants[node.input[2]][-1])}
     if node.op_type not in PLAIN:
-        raise BrainsegError(f"received {node.name}, a node {node.op_type}, expected one of {', '.join(PLAIN)}, Conv, "
-                            "Resize: teach lab_network.js to compute it")
+        raise BrainsegError(
+            f"received {node.name}, a node {node.op_type}, expected one of {', '.join(PLAIN)}, Conv, "
+            "Resize: teach lab_network.js to compute it"
+        )
     return {"kind": PLAIN[node.op_type]}
 
 

@@ -71,9 +71,9 @@ def minutes_to_read(words: int) -> int:
 
 
 def typed_numbers(text: str) -> Iterator[str]:
-    """Lines of Markdown in which a number was typed that should come from a cell.
+    r"""Lines of Markdown in which a number was typed that should come from a cell.
 
-    >>> list(typed_numbers("Of `3` in HD95, 4 are left, see [chapter 6](06_table), $2 \\times 2$ and {term}`Dice 2`."))
+    >>> list(typed_numbers("Of `3` in HD95, 4 are left, see [chapter 6](06_table), $2 \times 2$ and {term}`Dice 2`."))
     ['Of  in HD95, 4 are left, see ,  and .']
     """
     for line in ELSEWHERE.sub("", text).splitlines():
