@@ -57,7 +57,7 @@ def verdict_counts(table: pd.DataFrame) -> Plate:
     >>> [text.get_text() for text in verdict_counts(table).axes[0].texts]
     ['2', '1']
     """
-    figure = plate(0.5 * len(table) + 1.0)
+    figure = plate(0.5 * len(table) + 1.2)
     ax = figure.subplots()
     left = np.zeros(len(table))
     for verdict in table:
@@ -70,7 +70,7 @@ def verdict_counts(table: pd.DataFrame) -> Plate:
     lines(ax, [str(group) for group in table.index])
     ax.set_xlabel("number of claims")
     handles = [Patch(color=VERDICT_COLOURS[str(verdict)], label=str(verdict)) for verdict in table]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.2)
+    _below(figure, handles)
     return figure
 
 
@@ -100,8 +100,13 @@ def verdict_table(values: pd.DataFrame, verdicts: pd.DataFrame) -> Plate:
             ax.text(column + 1, -0.55, str(metric), ha="center", va="bottom", fontweight="bold")
     shown = [verdict for verdict in VERDICT_COLOURS if (verdicts == verdict).to_numpy().any()]
     handles = [Patch(color=VERDICT_COLOURS[verdict], label=f"{VERDICT_MARKS[verdict]}  {verdict}") for verdict in shown]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    _below(figure, handles)
     return figure
+
+
+def _below(figure: Plate, handles: list[Patch]) -> None:
+    """Name the colours of verdicts: four a line, as more are wider than the figure."""
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4), columnspacing=1.2)
 
 
 @styled

@@ -41,6 +41,18 @@ def test_every_entry_stands_on_the_colour_of_its_verdict() -> None:
     assert len(figure.legends[0].get_texts()) == 4
 
 
+def test_all_verdicts_have_a_place_in_the_legend() -> None:
+    counts = pd.DataFrame(1, index=["words"], columns=list(VERDICTS))
+    columns = pd.MultiIndex.from_product([["Dice"], range(len(VERDICTS))])
+    values = pd.DataFrame(0.5, index=["A"], columns=columns)
+    verdicts = pd.DataFrame([list(VERDICTS)], index=["A"], columns=columns)
+    for figure in (plotting.verdict_counts(counts), plotting.verdict_table(values, verdicts)):
+        figure.draw_without_rendering()
+        places = [text.get_window_extent() for text in figure.legends[0].get_texts()]
+        assert len(places) == len(VERDICTS)
+        assert all(place.x0 > 0 and place.x1 < figure.bbox.width and place.y0 > 0 for place in places)
+
+
 def test_cells_lie_at_their_counts() -> None:
     (ax,) = plotting.execution_order(cells()).axes
     assert [text.get_text() for text in ax.get_yticklabels()] == list(TITLES.values())
