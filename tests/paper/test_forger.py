@@ -161,4 +161,4 @@ def test_random_edits_are_seen_or_change_nothing(count: int, seed: int, tmp_path
             unseen.append(path.name)
         reasons[said if said in REASONS else "seen"] += 1
     assert unseen == []
-    assert reasons["seen"] > 0.8 * count, reasons
+    assert reasons["seen"] > 0.7 * count, reasons
