@@ -150,7 +150,7 @@ SHARES = {"notebook": 30, "script": 12, "record": 25, "claims": 8, "source": 20,
 """Of 100 edits."""
 
 
-@pytest.mark.parametrize(("count", "seed"), [(50, 0), pytest.param(1000, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("count", "seed"), [(100, 0), pytest.param(1000, 1, marks=pytest.mark.slow)])
 def test_random_edits_are_seen_or_change_nothing(count: int, seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     unseen, reasons = [], Counter[str]()
@@ -161,4 +161,4 @@ def test_random_edits_are_seen_or_change_nothing(count: int, seed: int, tmp_path
             unseen.append(path.name)
         reasons[said if said in REASONS else "seen"] += 1
     assert unseen == []
-    assert reasons["seen"] > 0.7 * count, reasons
+    assert reasons["seen"] > 0.8 * count, reasons
