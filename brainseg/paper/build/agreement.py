@@ -44,6 +44,9 @@ NUMBER = re.compile(r"(?<![\w.#])[-+−]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,2})?(?!\w
 IDENTIFIER = re.compile(r'(?<= id=")[^"]+|(?<=href="#)[^"]+|(?<=url\(#)[^)]+')
 """In SVG, what is drawn more than once, or cut by what. Names are hashes of numbers."""
 
+NEAR = 100
+"""Words after the first difference of two texts that are looked at, to say what became what."""
+
 EMBEDDED = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 """A picture that is part of a text, as in a viewer."""
 
@@ -236,8 +239,11 @@ def _words(text: str) -> str:
 
 
 def _changed_words(reference: str, output: str) -> str:
-    """The first place at which two texts differ."""
+    """The first place at which two texts differ; what comes long after it is not looked at."""
     old, new = reference.split(), output.split()
+    same = next((place for place, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), None)
+    start = min(len(old), len(new)) if same is None else same
+    old, new = (words[start : start + NEAR] for words in (old, new))
     changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     _, i, j, k, m = next(change for change in changes if change[0] != "equal")
     before, after = (" ".join(words[:12]) or "nothing" for words in (old[i:j], new[k:m]))
