@@ -30,6 +30,7 @@ seed = 0
 
 # %% tags=["hide-input"]
 import json
+import textwrap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -74,11 +75,11 @@ planted = plant(images.root, second)
 # %%
 report = check(second, patient="^P[0-9]+")
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-copy"]
 found = report.findings[report.findings["count"] > 0].set_index("finding")
 table(found[["count", "total"]].rename(columns={"total": "of"}), "What the check finds in the second data set.")
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-copy"]
 signs = {
     "unlabelled": "images without an annotation",
     "shrunk": "images that cannot be read, or are of another size than listed",
@@ -124,7 +125,7 @@ glue(
 #
 # A program that does not compare sizes draws the outlines of `tuning` far from their tumours:
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Outlines of images that were made smaller after labelling are too large and miss their tumours. Four images of tuning, the outlines drawn on the pictures as they are.", "name": "fig-shrunk"}, "image": {"alt": "Four slices with outlines that lie too far down and to the right of the tumours, some cut off by the edge."}}
+# %% tags=["hide-input", "of-copy"] mystnb={"figure": {"caption": "Outlines of images that were made smaller after labelling are too large and miss their tumours. Four images of tuning, the outlines drawn on the pictures as they are.", "name": "fig-shrunk"}, "image": {"alt": "Four slices with outlines that lie too far down and to the right of the tumours, some cut off by the edge."}}
 splits = read_splits(second)
 
 
@@ -148,7 +149,7 @@ plotting.montage([opened(image) for image in missed], {"border": [drawn_on[image
 # %% [markdown]
 # Each image of `holdout` was compared with all of `training`, at sixty-four pixels to a side, in eight ways to turn and mirror it. Brightness and contrast do not count. These three are pairs:
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Three images of the holdout split (below) are images of the training split (above), mirrored, brighter, or both; the check found them by their pixels.", "name": "fig-twins"}, "image": {"alt": "Three pairs of slices; the lower of each pair is the upper one mirrored, brighter, or both."}}
+# %% tags=["hide-input", "of-copy"] mystnb={"figure": {"caption": "Three images of the holdout split (below) are images of the training split (above), mirrored, brighter, or both; the check found them by their pixels.", "name": "fig-twins"}, "image": {"alt": "Three pairs of slices; the lower of each pair is the upper one mirrored, brighter, or both."}}
 twins = report.images[report.images["twin"] >= 0]
 pairs = pd.concat([report.images.loc[twins["twin"]], twins])
 files = {(name, image.path.name): image for name, split in splits.items() for image in split.images}
@@ -173,7 +174,7 @@ check(second).unchecked["what"].tolist()
 #
 # A blank answer is right in {glue:text}`blank_percent:.1f` % of the pixels of `holdout`, and has a mean IoU of {glue:text}`blank_iou:.3f` if mean IoU is computed over two classes. Know these two numbers before you read any score. The other end is an answer that marks every pixel: its mean Dice of {glue:text}`full_dice:.3f` is what remains of a Dice that knows nothing.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-copy"]
 areas = report.areas.set_index("split")
 glue(
     blank_percent=100 * areas.loc["holdout", "background_accuracy"],
@@ -202,7 +203,7 @@ path.write_text(json.dumps(content))
 exchanged = check(clean, patient="^P[0-9]+")
 int(exchanged.findings["count"].sum())
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Both outlines mark the other image's tumour, and only a look tells. Two images whose names were exchanged.", "name": "fig-exchanged"}, "image": {"alt": "Two slices, each with an outline beside its tumour."}}
+# %% tags=["hide-input", "of-copy"] mystnb={"figure": {"caption": "Both outlines mark the other image's tumour, and only a look tells. Two images whose names were exchanged.", "name": "fig-exchanged"}, "image": {"alt": "Two slices, each with an outline beside its tumour."}}
 glue(exchanged_found=int(exchanged.findings["count"].sum()), exchanged=len([one, other]))
 training = read_splits(clean)["training"]
 ends = [training.images[0], training.images[-1]]
@@ -215,7 +216,7 @@ plotting.montage([opened(image) for image in ends], {"border": [label(training, 
 #
 # Of the three rows below, whose numbers come from made answers to the training images of the second data set, {glue:text}`contradicting` cannot be scores of one answer, its pixels pooled. Suppose that a paper prints this table:
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-copy"]
 outlined = [image for image in splits["training"].images if splits["training"].annotations_of(image)]
 truth = np.stack([shrink(label(splits["training"], image), 128) for image in outlined]).astype(np.uint8)
 
@@ -246,11 +247,11 @@ table(printed, "A table as a paper might print it.", digits=4)
 # %% [markdown]
 # Type such a table into a file, a row for each method and a column for each score, with as many digits as are printed, and ask `brainseg check-table FILE`. It takes CSV or JSON and knows accuracy, precision, recall, specificity, Dice, IoU, mean IoU and the share of tumour, by most names that they have.
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-copy"]
 printed.to_csv(folder / "table.csv", float_format="%.4f")
 verdicts = [checker.check(name, scores) for name, scores in checker.read_table(folder / "table.csv").items()]
 glue(contradicting=sum(row.verdict != checker.POSSIBLE for row in verdicts), tabled=len(verdicts))
-print("\n".join(line for row in verdicts for line in row.sentences()))
+print("\n".join(textwrap.fill(line, 80, subsequent_indent="    ") for row in verdicts for line in row.sentences()))
 
 # %% [markdown]
 # Network A is possible, which does not mean right. In the row of Network B the mean IoU is below what accuracy and Dice leave room for: it is half of the background, as in [chapter 6](06_table). In that of Network C the two columns stand in each other's place, for an IoU never exceeds its Dice. *Not of pooled pixels* is no accusation: means over images obey fewer rules, and a paper that says which of the two it prints settles it.
@@ -292,7 +293,7 @@ print("\n".join(line for row in verdicts for line in row.sentences()))
 claims = ledger.read_claims(folder / "claims.yml")
 judged = ledger.evaluate(claims, evidence.Evidence(second, patient="^P[0-9]+"))
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "of-copy"]
 glue(claims=len(judged), held=int((judged["verdict"] == "reproduced").sum()))
 shown = {"claimed": judged["published"], "measured": judged["measured"]}
 shown = {name: values.map("{:.4g}".format) for name, values in shown.items()} | {"verdict": judged["verdict"]}
