@@ -112,7 +112,8 @@ def _words(error: "ValidationError", schema: Mapping[str, Any]) -> str:
     field = f"{_place(error.path)} " if error.path else ""
     if error.validator == "enum":
         return f"received {field}{shown(error.instance)}, expected one of: {', '.join(map(str, error.validator_value))}"
-    words = error.schema.get("description") or schema["properties"][error.path[0]]["description"]
+    about = schema.get("properties", {}).get(error.path[0], schema) if error.path else schema
+    words = error.schema.get("description") or about["description"]
     return f"received {field}{shown(error.instance)}, expected {words}"
 
 

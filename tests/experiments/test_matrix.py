@@ -84,6 +84,7 @@ def test_all_experiments_are_chosen_by_none_and_an_unknown_one_is_refused() -> N
     [
         ("e: [", "is no YAML"),
         ("[]", "without experiments"),
+        (f"An experiment: {{{PLAIN}}}", "received [0] 'An experiment', expected small letters, digits and hyphens"),
         ("e: nothing", "experiment e: received 'nothing', expected a mapping of fields"),
         (f"e: {{{PLAIN}, epochs: 3}}", "received the unknown field epochs, expected about, dataset"),
         ("e: {about: x, scale: quick}", "experiment e: the field steps is missing: add it"),
