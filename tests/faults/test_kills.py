@@ -22,8 +22,8 @@ COMMANDS = {
         *("--scale", "quick", "--record", "{made}/record.json"),
     ),
 }
-KILLS = int(os.environ.get("BRAINSEG_KILLS", "1"))
-"""Of each command; ``make kills`` asks for seven, more than twenty together."""
+KILLS = int(os.environ.get("BRAINSEG_KILLS", "7"))
+"""Of each command: more than twenty together."""
 
 
 def call(command: str, data: Path, made: Path, seconds: float | None = None) -> bool:
