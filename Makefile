@@ -32,7 +32,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export BRAINSEG_WORKSPACE := $(CURDIR)/build
 export PYTHONHASHSEED := 0
 
-.PHONY: book site pdf slides gettext test lint fast compare test-all fuzz kills audit hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
+.PHONY: book site pdf slides gettext test lint fast compare test-all fuzz audit hooks verify bytes vary reference results benchmark bench bench-smoke lock clean help
 .DEFAULT_GOAL := help
 
 help: ## What can be made
@@ -73,9 +73,6 @@ test-all: $(READY) ## Everything that make test leaves out: other backends, real
 
 fuzz: $(READY) ## Give every reader NUMBER damaged inputs; what is found lies in build/fuzz
 	python -m tests.faults.fuzz all "$$NUMBER" "$$SEED"
-
-kills: $(READY) ## Kill each command that makes something seven times at random moments, and compare every byte
-	BRAINSEG_KILLS=7 pytest -n "$$CORES" --dist worksteal tests/faults/test_kills.py
 
 audit: $(READY) ## Ask what is known to be unsafe among the packages of the lock (needs a network)
 	python scripts/audit.py
