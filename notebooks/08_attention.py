@@ -176,7 +176,7 @@ table(of_types, "DeepLab at the study's size, all folds: mean Dice by type of tu
 # images, which are easier than most.
 
 # %% tags=["hide-input"]
-larger, ladder = (select.by_step(recorded_runs(name)) for name in ("corrected", "ladder"))
+larger, ladder = select.by_step(recorded_runs("corrected")), select.by_step(recorded_runs("ladder"))
 scale_effects = tables.scale_effects(larger, ladder, "corrected")
 above, below = beside_zero(scale_effects["low"], scale_effects["high"])
 glue(

@@ -14,12 +14,10 @@ from brainseg.backend import keras
 from brainseg.data.outside import expecting
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
-from brainseg.experiments.fit import digest
 from brainseg.experiments.run import DECIMALS, Record
 from brainseg.experiments.scoring import score
-from brainseg.experiments.stored import restored
+from brainseg.experiments.stored import opened
 from brainseg.models.exact import exact
-from brainseg.models.exchange import named_weights
 from brainseg.models.predict import predict
 from brainseg.scores import THRESHOLD
 
@@ -87,7 +85,8 @@ def read_kept(path: Path, folder: Path = SHIPPED) -> Kept:
     """
     record, beside = read_record(path), network_beside(path)
     if beside.is_file():
-        return Kept(record, _opened(record, beside))
+        with expecting(f"{beside} is not the network of the record beside it", "check both out again"):
+            return Kept(record, exact(opened(beside, record.recipe, record.provenance["weights"]["rounded"])))
     models = [known.name.removesuffix(SUFFIX) for known in sorted(folder.glob(f"*{SUFFIX}"))]
     for network in (shipped(model, folder) for model in models):
         if network.name == record.name:
@@ -122,17 +121,6 @@ def records_in(paths: Iterable[Path]) -> list[Path]:
             raise BrainsegError(f"{path} has no record with its network beside it: name one record")
         found += there
     return found
-
-
-def _opened(record: Record, file: Path) -> keras.Model:
-    with expecting(f"{file} is not the network of the record beside it", "check both out again"):
-        try:
-            model = restored(record.recipe, named_weights(file.read_bytes()))
-        except BrainsegError as error:
-            raise ValueError(str(error)) from error
-        if digest(model.get_weights()) != record.provenance["weights"]["rounded"]:
-            raise ValueError("its weights have another SHA-256 than the record says")
-        return exact(model)
 
 
 def recompute(known: Kept, prepared: Prepared) -> Recomputed:

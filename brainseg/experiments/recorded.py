@@ -40,6 +40,23 @@ def recorded(name: str) -> dict[str, pd.DataFrame]:
         return {table: pd.DataFrame(rows) for table, rows in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
+def record_files(experiment: str) -> list[Path]:
+    """The files of an experiment's records, in the order of their names.
+
+    Raises:
+        BrainsegError: If there is no such experiment, or records that it should have are missing.
+    """
+    (matrix,) = chosen([experiment])
+    folder = resource(f"results/{matrix.folder}")
+    paths = {name: folder / f"{name}.json.gz" for name in sorted(matrix.files)}
+    if missing := [name for name, path in paths.items() if not path.is_file()]:
+        raise BrainsegError(
+            f"{folder} lacks {len(missing)} of {len(paths)} records, for instance {missing[0]}: check it out again, or "
+            f"record it with make results EXPERIMENT={experiment}"
+        )
+    return list(paths.values())
+
+
 @cache
 def recorded_runs(experiment: str) -> tuple[Record, ...]:
     """The runs of a recorded experiment, in the order of their file names.
@@ -51,7 +68,7 @@ def recorded_runs(experiment: str) -> tuple[Record, ...]:
     Raises:
         BrainsegError: If there is no such experiment, or it is not recorded.
     """
-    return tuple(_read(path, Record.from_json) for path in _paths(experiment))
+    return tuple(_read(path, Record.from_json) for path in record_files(experiment))
 
 
 def recorded_at_every_scale() -> list[Record]:
@@ -60,13 +77,17 @@ def recorded_at_every_scale() -> list[Record]:
     >>> recorded_at_every_scale()[0].recipe.size
     64
     """
+    return [record for experiment in experiments_at_every_scale() for record in recorded_runs(experiment)]
+
+
+def experiments_at_every_scale() -> list[str]:
+    """Names of the experiments that :func:`recorded_at_every_scale` reads."""
     matrices = [
         matrix
         for matrix in read_matrix().values()
         if matrix.recorded and matrix.records == ("runs",) and matrix.spans_the_ladder
     ]
-    matrices.sort(key=lambda matrix: list(SCALES).index(matrix.scale))
-    return [record for matrix in matrices for record in recorded_runs(matrix.name)]
+    return [matrix.name for matrix in sorted(matrices, key=lambda matrix: list(SCALES).index(matrix.scale))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +214,7 @@ def recorded_provenance(experiment: str) -> pd.DataFrame:
     'unet-64-84ed8f2f-4c7bb53b'
     """
     rows = {}
-    for path in _paths(experiment):
+    for path in record_files(experiment):
         content = _read(path, json.loads)
         about = content["provenance"]
         same = {name: about[name] for name in ("seconds", "finished", "code")}
@@ -206,7 +227,7 @@ def recorded_provenance(experiment: str) -> pd.DataFrame:
 
 
 def _by_model(experiment: str) -> list[dict[str, Any]]:
-    contents = [_read(path, json.loads) for path in _paths(experiment)]
+    contents = [_read(path, json.loads) for path in record_files(experiment)]
     return sorted(contents, key=lambda content: MODELS.index(content["recipe"]["model"]))
 
 
@@ -226,20 +247,3 @@ def _read(path: Path, parse: Callable[[str], Content]) -> Content:
 
 def _undamaged(path: Path) -> AbstractContextManager[None]:
     return expecting(f"{path} is damaged", "check it out again")
-
-
-def _paths(experiment: str) -> list[Path]:
-    """The files of an experiment's records, in the order of their names.
-
-    Raises:
-        BrainsegError: If there is no such experiment, or records that it should have are missing.
-    """
-    (matrix,) = chosen([experiment])
-    folder = resource(f"results/{matrix.folder}")
-    paths = {name: folder / f"{name}.json.gz" for name in sorted(matrix.files)}
-    if missing := [name for name, path in paths.items() if not path.is_file()]:
-        raise BrainsegError(
-            f"{folder} lacks {len(missing)} of {len(paths)} records, for instance {missing[0]}: check it out again, or "
-            f"record it with make results EXPERIMENT={experiment}"
-        )
-    return list(paths.values())

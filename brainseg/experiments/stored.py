@@ -44,17 +44,10 @@ def unpack(recipe: Recipe, folder: Path) -> bool:
     file = resource("results") / Path(FOLDER).name / f"{folder.name}.onnx"
     if os.environ.get(ANEW) or not file.is_file():
         return False
-    from brainseg.models.exchange import named_weights  # here, because a training alone needs no ONNX
-
     with expecting(f"{file} is damaged", "check it out again"):
         about = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-        try:
-            model = restored(recipe, named_weights(file.read_bytes()))
-        except BrainsegError as error:
-            raise ValueError(str(error)) from error
-        if digest(model.get_weights()) != about["provenance"]["weights"]["rounded"]:
-            raise ValueError("its weights have another SHA-256 than was noted")
         history, provenance = pd.DataFrame(about["history"]), about["provenance"]
+        model = opened(file, recipe, provenance["weights"]["rounded"])
     write_run(folder, recipe, model, history, provenance)
     return True
 
@@ -71,6 +64,23 @@ def keep(run: Run, folder: Path) -> None:
     network, text = to_onnx(run.model), json.dumps(about, indent=1) + "\n"
     write_whole(folder / f"{run.folder.name}.onnx", network)
     write_whole(folder / f"{run.folder.name}.json", text)
+
+
+def opened(file: Path, recipe: Recipe, sha256: str) -> "keras.Model":
+    """The recipe's model with the weights of a file, which are those whose digest was noted.
+
+    Raises:
+        ValueError: If they are not, or do not fit.
+    """
+    from brainseg.models.exchange import named_weights  # here, because a training alone needs no ONNX
+
+    try:
+        model = restored(recipe, named_weights(file.read_bytes()))
+    except BrainsegError as error:
+        raise ValueError(str(error)) from error
+    if digest(model.get_weights()) != sha256:
+        raise ValueError("its weights have another SHA-256 than was noted")
+    return model
 
 
 def restored(recipe: Recipe, weights: Mapping[str, NDArray[Any]]) -> "keras.Model":

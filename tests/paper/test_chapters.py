@@ -6,6 +6,7 @@ import nbformat
 import pytest
 
 from brainseg.errors import BrainsegError
+from brainseg.models import MODELS
 from brainseg.paper.build import inputs as inputs_module
 from brainseg.paper.build.chapters import check_executed, execute_chapter, problems, read_chapter, sealed
 from brainseg.paper.build.inputs import inputs
@@ -129,14 +130,40 @@ def test_a_notebook_older_than_its_inputs_is_refused_and_what_changed_is_named(
 def test_inputs_are_the_modules_that_the_chapter_imports_and_what_these_read(source: Path, lock: Path) -> None:
     files = inputs(source, lock, {})["files"]
     assert set(files) == {"01_chapter.py", "requirements.lock", "brainseg/__init__.py", "brainseg/errors.py"}
-    source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.experiments.recorded"))
-    files = inputs(source, lock, {})["files"]
-    assert {"results/efficiency.json", "results/tumorseg-small-saliency/unet-0.json.gz", "experiments.yml"} <= set(
-        files
-    )
-    assert "book/claims.yml" not in files
     source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.paper.claims.ledger"))
     assert "book/claims.yml" in inputs(source, lock, {})["files"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ('recorded("efficiency")', {"efficiency.json"}),
+        ('recorded_saliency("saliency")', {f"tumorseg-small-saliency/{model}-0.json.gz" for model in MODELS}),
+        (
+            'recorded_runs("seeds")',
+            {f"tumorseg-quick-seeds/{m}-corrected-published-{k}.json.gz" for m in MODELS for k in range(3)},
+        ),
+    ],
+)
+def test_of_the_results_those_are_inputs_that_the_chapter_asks_for(
+    source: Path, lock: Path, asked: str, expected: set[str]
+) -> None:
+    def results() -> set[str]:
+        names = [name.removeprefix("results/") for name in inputs(source, lock, {})["files"] if "results/" in name]
+        return {name for name in names if "networks" not in name}
+
+    source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.experiments.recorded"))
+    assert results() == set()
+    source.write_text(source.read_text() + f"\n# %%\n{asked}\n")
+    assert results() == expected
+    source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.paper.claims.evidence"))
+    assert expected < results()
+
+
+def test_a_result_that_is_not_asked_for_by_its_name_is_refused(source: Path, lock: Path) -> None:
+    source.write_text(f"{CHAPTER}\n# %%\nrecorded_runs(name)\n")
+    with pytest.raises(BrainsegError, match=r"recorded_runs\(name\), expected the name of a recorded result"):
+        inputs(source, lock, {})
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import ast
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,28 @@ from brainseg.fingerprint import PACKAGE, code_fingerprint, imported_files, reso
 
 READ_BY = {
     "experiments/matrix.py": ("experiments.yml", "brainseg/experiments/experiment.schema.yml"),
-    "experiments/recorded.py": ("results",),
+    "experiments/stored.py": ("results/phantom-quick-networks",),
     "plotting/lab.py": ("brainseg/plotting/lab.css", "brainseg/plotting/lab.js"),
+    "paper/claims/evidence.py": ("results",),
     "paper/claims/ledger.py": ("book/claims.yml", "brainseg/paper/claims/claim.schema.yml"),
 }
-"""Which files and folders of the repository a module of the package reads."""
+"""Which files and folders of the repository a module of the package reads, whatever a chapter asks of it."""
 
 
 def input_files(source: Path, lock: Path) -> list[Path]:
-    """The script, the lock, the modules of the package that the script imports, directly or not, and what these read.
+    """The script, the lock, the modules of the package that the script imports, directly or not, and what is read.
 
     Raises:
-        BrainsegError: If one of the modules in :data:`READ_BY`, or what it reads, is not there.
+        BrainsegError: If one of the modules in :data:`READ_BY`, or what it reads, is not there; or if the script asks
+            for a recorded result by another thing than its name.
     """
     modules = imported_files(source)
     read = {
-        PACKAGE / module: [path for name in names for path in _read(PACKAGE / module, name)]
+        PACKAGE / module: {path for name in names for path in _read(PACKAGE / module, name)}
         for module, names in READ_BY.items()
     }
-    return [source, lock, *modules, *sorted(path for module in read if module in modules for path in read[module])]
+    by_modules = (paths for module, paths in read.items() if module in modules)
+    return [source, lock, *modules, *sorted(_results(source).union(*by_modules))]
 
 
 def inputs(source: Path, lock: Path, parameters: Mapping[str, object], data: str | None = None) -> dict[str, Any]:
@@ -88,11 +91,36 @@ def _read(module: Path, name: str) -> list[Path]:
     return found
 
 
+def _results(source: Path) -> set[Path]:
+    """Files of recorded results that a chapter asks :mod:`brainseg.experiments.recorded` for."""
+    from brainseg.experiments.recorded import experiments_at_every_scale, record_files
+
+    files: set[Path] = set()
+    for call in _calls(source):
+        asked = call.func.id if isinstance(call.func, ast.Name) else ""
+        if asked == "recorded_at_every_scale":
+            files.update(*map(record_files, experiments_at_every_scale()))
+        elif asked.partition("_")[0] == "recorded":
+            match call.args:
+                case [ast.Constant(str(name))]:
+                    files.update([resource(f"results/{name}.json")] if asked == "recorded" else record_files(name))
+                case _:
+                    raise BrainsegError(
+                        f"{source.name} has {ast.unparse(call)}, expected the name of a recorded result as a text, so "
+                        "that what the chapter reads is known before it is executed"
+                    )
+    return files
+
+
 def shown_by(source: Path) -> set[str]:
     """Names of the functions and classes whose source a chapter shows, docstrings and comments included."""
-    calls = [node for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    shows = (call for call in calls if ast.unparse(call.func).endswith("source"))
+    shows = (call for call in _calls(source) if ast.unparse(call.func).endswith("source"))
     return {ast.unparse(thing).rpartition(".")[2] for call in shows for thing in call.args}
+
+
+def _calls(source: Path) -> Iterator[ast.Call]:
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
 def digest(path: Path, shown: Collection[str] | None) -> str:
