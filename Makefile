@@ -59,7 +59,8 @@ test: $(READY) ## Lint, types, the fast tests, and the chapters compared on the 
 	@$(MAKE) --no-print-directory compare
 
 compare: $(READY) ## Execute the chapters on the networks that come with the repository, and compare every output
-	pytest --nbval --nbval-cell-timeout 600 -W default -n "$$CORES" --dist loadscope notebooks/
+	python -m brainseg.paper.build committed
+	$(SNAKEMAKE) compare
 
 lint: $(READY)
 	ruff check . && ruff format --check . && mypy

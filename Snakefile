@@ -179,6 +179,7 @@ localrules:
     chapters,
     runs,
     results,
+    compare,
     reference,
 
 
@@ -230,6 +231,13 @@ if CHANGED:
 
 else:
     committed = expand(str(BOOK / "notebooks" / "{chapter}.ipynb"), chapter=CHAPTERS)
+
+
+rule compare:
+    input:
+        committed,
+    shell:
+        "python -m brainseg.paper.build compare {input:q}"
 
 
 rule reference:

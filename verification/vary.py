@@ -8,14 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from brainseg.data.dataset import default_store, open_dataset
 from brainseg.experiments.run import Record
 from brainseg.experiments.stored import ANEW
-from brainseg.paper.build.agreement import compare
-from brainseg.paper.build.descent import answered
+from brainseg.paper.build.reproduced import differences
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHAPTER, MODEL = "05_deeplab", "deeplab"
@@ -72,16 +70,5 @@ def dice(record: Record) -> float:
 
 
 def test_stored_networks_answer_within_rounding_in_other_arithmetic(tmp_path: Path) -> None:
-    cells = code_cells(executed(tmp_path, **OTHER_ARITHMETIC))
-    references = code_cells(REPOSITORY / "notebooks" / f"{CHAPTER}.ipynb")
-    may_differ = answered([cell.source for cell in cells])
-    found = {
-        reference.id: compare(reference.outputs, cell.outputs, rounded)
-        for reference, cell, rounded in zip(references, cells, may_differ, strict=True)
-    }
-    differences = [f"{name}: {one.message}" for name, compared in found.items() for one in compared if not one.agrees]
-    assert differences == []
-
-
-def code_cells(path: Path) -> list[nbformat.NotebookNode]:
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    chapter = executed(tmp_path, **OTHER_ARITHMETIC)
+    assert differences(chapter, REPOSITORY / "notebooks" / chapter.name, rounding=True) == []

@@ -11,6 +11,7 @@ from brainseg.paper.build import inputs as inputs_module
 from brainseg.paper.build.chapters import check_executed, execute_chapter, problems, read_chapter, sealed
 from brainseg.paper.build.inputs import inputs
 from brainseg.paper.build.marks import marks
+from brainseg.paper.build.reproduced import differences
 
 CHAPTER = """\
 # %% [markdown]
@@ -218,6 +219,13 @@ def test_what_differs_each_time_stands_beside_the_notebook(source: Path, lock: P
     assert provenance["seconds"] > 0
     assert provenance["inputs"] == inputs(source, lock, {}, "01")
     assert {"keras", "backend", "device", "python"} <= set(provenance["made_with"])
+
+
+def test_an_executed_chapter_agrees_with_itself_and_what_it_shows_otherwise_is_named(folder: Path) -> None:
+    made, reference = folder / "out.ipynb", folder / "reference.ipynb"
+    reference.write_text(made.read_text().replace("phantom BrainsegError", "phantom ValueError"))
+    assert differences(made, made, rounding=False) == []
+    assert differences(made, reference, rounding=True) == ["out, cell-03: stdout: 'ValueError' became 'BrainsegError'"]
 
 
 def test_figures_say_where_they_are_from(executed: Path) -> None:

@@ -58,6 +58,19 @@ def committed() -> None:
 
 
 @app.command()
+def compare(notebooks: list[Path]) -> None:
+    """Refuse executed NOTEBOOKS whose outputs are not those of the committed chapters."""
+    from brainseg.paper.build.agreement import same_arithmetic
+    from brainseg.paper.build.reproduced import differences
+
+    rounding = not same_arithmetic()
+    found = [line for path in notebooks for line in differences(path, Path("notebooks", path.name), rounding)]
+    if found:
+        raise BrainsegError("\n".join(["these outputs are not the committed ones:", *found]))
+    print(f"The outputs of {len(notebooks)} chapters are the committed ones{' within rounding' if rounding else ''}.")
+
+
+@app.command()
 def stage(
     folder: Path,
     prepared: PreparedData,
