@@ -127,6 +127,9 @@ def check(root: Path, patient: str | None = None, progress: bool = False) -> Rep
         patient: Where no border file says whom an image shows: a regular expression that finds it in the name of the
             image file, as its first group if it has one.
         progress: Show a progress bar.
+
+    Raises:
+        BrainsegError: If there is no such data set, or ``patient`` is no regular expression or not needed.
     """
     if (root / BORDERS).is_file():
         if patient is not None:

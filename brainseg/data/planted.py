@@ -64,6 +64,9 @@ def plant(source: Path, root: Path, faults: Collection[str] = tuple(FAULTS), see
 
     Returns:
         What was planted: ``fault``, ``split`` and ``name`` of an image or category, one row for each.
+
+    Raises:
+        BrainsegError: If there is no such fault, the folder exists, or the data set has too few patients.
     """
     for fault in faults:
         known(fault, FAULTS, "fault")
