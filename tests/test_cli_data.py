@@ -91,7 +91,8 @@ def test_check_takes_a_pattern_of_patients(
     assert brainseg(monkeypatch, "data", "check", folder, "--patient", "^(.).", "--record", record) == 1
     assert "    0 of 2     images in test of patients who are in train too\n" in capsys.readouterr().out
     assert [row["what"] for row in json.loads(record.read_text())["unchecked"]] == [
-        "whether labels follow what they mark"
+        "whether labels follow what they mark",
+        "whether files are as they were made",
     ]
 
 

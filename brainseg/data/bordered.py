@@ -88,9 +88,8 @@ def label_findings(images: pd.DataFrame, annotations: list[Annotation]) -> Itera
 def border_findings(images: pd.DataFrame, borders: dict[int, Border], several: list[int]) -> Iterator[Finding]:
     """What is odd in the borders, of which there should be one for each slice."""
     yield about_images("images of a slice that another image shows", images, images.duplicated("number"))
-    if several:  # not else: the recorded findings about the study's images are compared row by row with others
-        named = some([str(number) for number in several])
-        yield "slices with several borders, of which the last counts", len(several), len(borders), named
+    named = some([str(number) for number in several])
+    yield "slices with several borders, of which the last counts", len(several), len(borders), named
     yield about_images("images without a border", images, images["border"].isna())
     yield about_images("images whose border encloses no pixel", images, images["border"] == 0)
     unused = sorted(borders.keys() - set(images["number"]))

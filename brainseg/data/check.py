@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -25,12 +25,14 @@ from tqdm import tqdm
 from brainseg.data import VALIDATION_SHARE, bordered
 from brainseg.data.alike import ALIKE, most_alike, thumbnail
 from brainseg.data.cases import Case, cases
-from brainseg.data.checksums import CHECKSUMS, changed_files, unlike_published
+from brainseg.data.checksums import unlike_listed
 from brainseg.data.cheng import BORDERS, all_borders, repeated
 from brainseg.data.coco import FOLDER, KINDS, Annotation, Image, Split, enclosed_area, read_dataset, read_splits
 from brainseg.data.findings import Finding, about_images, area, leaves, overlaps, some
 from brainseg.data.outside import read_bytes
 from brainseg.errors import BrainsegError
+
+UNLIKE: Final = "files that are not as they were made or published"
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +176,7 @@ def check(root: Path, patient: str | None = None, progress: bool = False) -> Rep
         patients=patients,
         categories=pd.DataFrame(),
         areas=_areas({name: images[images["split"] == name] for name in dataset}, {"label": "box"}),
-        unchecked=pd.DataFrame(unchecked.items(), columns=["what", "why"]),
+        unchecked=_unchecked(unchecked, findings),
     )
 
 
@@ -199,7 +201,7 @@ def _check_beside_borders(root: Path, progress: bool) -> Report:
         *bordered.border_findings(images, borders, repeated(drawn)),
         *bordered.agreement_findings(images, agreement),
         *_category_findings(dataset),
-        *(one for one in [_id_finding(dataset)] if one[1]),  # the recorded findings have no such row
+        _id_finding(dataset),
         *bordered.category_findings(images, dataset),
         *_patient_findings(images, patients, dataset),
         *bordered.patient_findings(images),
@@ -207,7 +209,7 @@ def _check_beside_borders(root: Path, progress: bool) -> Report:
     groups = {name: images[images["split"] == name] for name in dataset}
     train = groups["train"]
     groups["last fifth of train"] = train.iloc[int(len(train) * (1 - VALIDATION_SHARE)) :]
-    why = "the border file says which slice of whom an image shows"
+    unchecked = {"images that nearly repeat others": "the border file says which slice of whom an image shows"}
     return Report(
         findings=_table(findings),
         images=images,
@@ -216,7 +218,7 @@ def _check_beside_borders(root: Path, progress: bool) -> Report:
         patients=patients,
         categories=pd.crosstab(images["category"], images["tumour_type"]),
         areas=_areas(groups, {name: name for name in ("published", "box", "border")}),
-        unchecked=pd.DataFrame([("images that nearly repeat others", why)], columns=["what", "why"]),
+        unchecked=_unchecked(unchecked, findings),
     )
 
 
@@ -228,6 +230,13 @@ def _over(found: Iterable[Case], measure: Callable[[Case], dict[str, Any]], prog
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = pool.map(measure, todo)
         return pd.DataFrame(list(tqdm(rows, total=len(todo), desc="check", unit="image", disable=not progress)))
+
+
+def _unchecked(why: dict[str, str], findings: list[Finding]) -> pd.DataFrame:
+    """What was not looked for, and why; among it the files, where nothing says what they should be."""
+    if UNLIKE not in {finding for finding, *_ in findings}:
+        why = why | {"whether files are as they were made": "no list of their digests is known"}
+    return pd.DataFrame(why.items(), columns=["what", "why"])
 
 
 def _table(findings: list[Finding]) -> pd.DataFrame:
@@ -357,9 +366,9 @@ def _file_findings(
     listed = {image.path for split in dataset.values() for image in split.images}
     there = sorted(path for place in {path.parent for path in listed} for path in place.iterdir())
     unlisted = [path.name for path in there if path.suffix.lower() in KINDS and path not in listed]
-    changed = changed_files(root) if (root / CHECKSUMS).is_file() else unlike_published(root)
-    if changed:  # not else: the recorded findings about the study's images are compared row by row with others
-        yield "files that are not as they were made or published", len(changed), len(images), some(changed)
+    if unlike := unlike_listed(root):
+        changed, total = unlike
+        yield UNLIKE, len(changed), total, some(changed)
     yield "image files that no annotation file lists", len(unlisted), len(images) + len(unlisted), some(unlisted)
 
 

@@ -20,7 +20,7 @@ def published_files() -> dict[str, tuple[str, int]]:
     return {name: (digest, int(size)) for digest, size, name in (line.split(maxsplit=2) for line in lines)}
 
 
-def unlike_published(root: Path) -> list[str]:
+def unlike_published(root: Path) -> list[str] | None:
     """Files of the study's data set that are not as published: one phrase each, as :func:`changed_files` has them.
 
     None for another data set: one that has less than half of the names.
@@ -28,11 +28,23 @@ def unlike_published(root: Path) -> list[str]:
     files = published_files()
     there = {name: root / name for name in files if (root / name).is_file()}
     if 2 * len(there) < len(files):
-        return []
+        return None
     changed = [
         f"{name} has changed" for name, path in there.items() if (sha256(path), path.stat().st_size) != files[name]
     ]
     return changed + [f"{name} is missing" for name in files if name not in there]
+
+
+def unlike_listed(root: Path) -> tuple[list[str], int] | None:
+    """Files that are not as they were made or published, and how many are listed; None where no list is known.
+
+    >>> unlike_listed(getfixture("tmp_path")) is None
+    True
+    """
+    if (root / CHECKSUMS).is_file():
+        return changed_files(root), len(_listed(root))
+    changed = unlike_published(root)
+    return None if changed is None else (changed, len(published_files()))
 
 
 def write_checksums(root: Path) -> None:
@@ -53,16 +65,20 @@ def changed_files(root: Path) -> list[str]:
     >>> changed_files(root)
     ['a has changed', 'b is missing', 'c has been added']
     """
-    path = root / CHECKSUMS
-    if not path.is_file():
-        raise BrainsegError(f"{root} has no {CHECKSUMS}: make the data set anew")
-    lines = read_bytes(path, TEXT).decode(errors="replace").splitlines()
-    known, found = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}, _digests(root)
+    known, found = _listed(root), _digests(root)
     return [
         f"{name} {'is missing' if name not in found else 'has been added' if name not in known else 'has changed'}"
         for name in sorted({*known, *found})
         if known.get(name) != found.get(name)
     ]
+
+
+def _listed(root: Path) -> dict[str, str]:
+    path = root / CHECKSUMS
+    if not path.is_file():
+        raise BrainsegError(f"{root} has no {CHECKSUMS}: make the data set anew")
+    lines = read_bytes(path, TEXT).decode(errors="replace").splitlines()
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def _digests(root: Path) -> dict[str, str]:

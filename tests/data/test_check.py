@@ -193,12 +193,13 @@ def test_text_says_what_was_found_first(report: Report) -> None:
 
 
 def test_text_ends_with_what_trivial_answers_score_and_what_was_not_checked(report: Report) -> None:
-    *_, train, valid, test, fifth, unchecked = report.text().splitlines()
+    *_, train, valid, test, fifth, repeats, files = report.text().splitlines()
     area = row(report.areas, split="valid", mask="published")["mean"]
     assert valid.startswith(f"valid: a blank answer has accuracy {1 - area:.4f} and mean IoU {(1 - area) / 2:.4f}; ")
     assert f"marking every pixel has accuracy {area:.4f}" in valid
     assert [line.split(":")[0] for line in (train, test, fifth)] == ["train", "test", "last fifth of train"]
-    assert unchecked.startswith("not checked: images that nearly repeat others; the border file says")
+    assert repeats.startswith("not checked: images that nearly repeat others; the border file says")
+    assert files == "not checked: whether files are as they were made; no list of their digests is known"
 
 
 def test_leakage_counts_patients_slices_and_what_a_copied_label_scores(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from brainseg.data.check import check
+from brainseg.data.check import UNLIKE, check
+from brainseg.data.checksums import write_checksums
 from brainseg.data.coco import read_splits
 from brainseg.errors import BrainsegError
 from tests.data.test_check import counts, row
@@ -74,9 +75,12 @@ def test_the_studys_folder_without_borders_is_checked_like_any(tmp_path: Path) -
 
 def test_what_is_not_checked_is_said(tmp_path: Path) -> None:
     root = write_any(tmp_path)
-    unchecked = check(root).unchecked["what"].tolist()
-    assert unchecked == ["whether labels follow what they mark", "patients in several splits"]
-    assert check(root, patient="case .").unchecked["what"].tolist() == unchecked[:1]
+    outlines, files = "whether labels follow what they mark", "whether files are as they were made"
+    assert check(root).unchecked["what"].tolist() == [outlines, "patients in several splits", files]
+    assert check(root, patient="case .").unchecked["what"].tolist() == [outlines, files]
+    write_checksums(root)
+    assert check(root, patient="case .").unchecked["what"].tolist() == [outlines]
+    assert row(check(root).findings, finding=UNLIKE)["count"] == 0
     assert not any("patient" in finding for finding in check(root).findings["finding"])
 
 
