@@ -551,7 +551,8 @@ def recompute(
     dataset, beside, agree = open_dataset("tumorseg", data, progress=True), [], True
     for known in chosen:
         found = computed(known, dataset.prepared(known.record.recipe.size, progress=True))
-        scores = found.recorded.join(found.now, lsuffix="_recorded", rsuffix="_now").assign(run=known.record.name)
+        scores = found.recorded.join(found.now, lsuffix="_recorded", rsuffix="_now")
+        scores = scores.assign(run=known.record.name, model=known.record.recipe.model)
         typer.echo(
             f"{_again(known.record.name, scores)}; the largest difference of an image is "
             f"{found.differences['border_dice'].max():.5f} (slice {found.differences['border_dice'].idxmax()})"
@@ -564,8 +565,9 @@ def recompute(
         beside.append(scores)
         agree &= found.agrees
     together = pd.concat(beside)
-    if len(chosen) > 1:
-        typer.echo(_again("All together", together))
+    for model, of_model in together.groupby("model", sort=False):
+        if of_model["run"].nunique() > 1:
+            typer.echo(_again(f"All of {model}", of_model))
     _write_text(table, together.to_csv())
     raise typer.Exit(int(not agree))
 
