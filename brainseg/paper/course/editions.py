@@ -44,7 +44,7 @@ BEFORE: Final = re.compile(
 CHAPTERS_NEED: Final = ("ipykernel", "jupytext", "papermill", "pillow")
 """Beside what the package needs; the last three are what :mod:`brainseg.paper.build.chapters` imports."""
 
-HEAVY: Final = re.compile(r"brainseg/app/weights/\w+\.onnx\b")
+HEAVY: Final = re.compile(r"brainseg/(app/weights|repository/results/tumorseg[\w-]+)/[\w-]+\.onnx\b")
 
 CELL_SECONDS: Final = 300
 """That nbgrader lets a cell run: the slowest makes the phantom where it is not there yet."""
@@ -190,7 +190,7 @@ def _build_wheel(folder: Path) -> str:
 
 
 def _lighten(wheel: Path) -> None:
-    """Take out of a wheel the weights that predict and explain use, more than half of it: no chapter asks for them."""
+    """Take the networks of the study's images out of a wheel, more than half of it: no chapter asks for them."""
     with zipfile.ZipFile(wheel) as whole:
         files = {info: whole.read(info) for info in whole.infolist() if not HEAVY.match(info.filename)}
     with zipfile.ZipFile(wheel, "w") as light:
