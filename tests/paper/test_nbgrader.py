@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(not find_spec("nbgrader"), reason="nbgrader is not installed: it comes with the extra course"),
 ]
 CHAPTERS = os.environ.get("BRAINSEG_CHAPTERS", "05 06").split()
-SECONDS = 120
+SECONDS = 60
 """That a cell may take where one of a student's hangs."""
 
 
