@@ -81,6 +81,17 @@ def test_axe_finds_nothing_serious_on_a_page(
 
 
 @if_built
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_map_is_laid_over_its_slice_which_no_plate_hides(tab: SimpleNamespace, scheme: str) -> None:
+    page = visit(tab, "notebooks/10_saliency", scheme=scheme)
+    layers = page.locator(".lab-picture > img").evaluate_all(
+        "parts => parts.map(part => [getComputedStyle(part).backgroundColor, getComputedStyle(part).padding])"
+    )
+    assert len(layers) > 1
+    assert {tuple(layer) for layer in layers} == {("rgba(0, 0, 0, 0)", "0px")}
+
+
+@if_built
 def test_every_page_is_there_and_every_link_leads_somewhere() -> None:
     assert missing_pages(SITE, REPOSITORY / "_toc.yml") == []
     assert broken_links(SITE) == []
