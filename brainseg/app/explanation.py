@@ -74,20 +74,19 @@ class Explanation(Prediction):
         ]
 
 
-def explain_slice(network: Network, image: Slice, upright: bool = False, batch_size: int = 32) -> Explanation:
+def explain_slice(network: Network, image: Slice, upright: bool = False) -> Explanation:
     """Ask a trained network about one image of any size, and explain its answer.
 
     Args:
         network: The trained network.
         image: Grey, (h, w), 0 to 255.
         upright: Whether the head stands upright in it, see :func:`brainseg.app.slices.is_upright`.
-        batch_size: Images that are computed at once; more take more memory.
     """
     square = seen(network, image, upright)
     answer = predict(network.model, square[np.newaxis], network.recipe.preset.mirrored)
     region = marked_or_whole(answer)
     images = as_input(square[np.newaxis])
-    maps = {method: explain(method, network.model, images, region, batch_size)[0] for method in SHOWN}
+    maps = {method: explain(method, network.model, images, region)[0] for method in SHOWN}
     maps = {method: put_back(values, image, upright) for method, values in maps.items()}
     return Explanation(image, put_back(answer[0], image, upright), maps, _mirrored_dice(network, square))
 

@@ -14,8 +14,7 @@ class Progress:
 
     Args:
         what: Is being done.
-        total: How many things there are.
-        unit: What one of them is called.
+        total: How many images there are.
 
     >>> progress = Progress("count", 2)
     >>> for number in progress.through([1, 2]):
@@ -24,8 +23,8 @@ class Progress:
     line 2
     """
 
-    def __init__(self, what: str, total: int, unit: str = "image") -> None:
-        self._bar = tqdm(desc=what, total=total, unit=unit, delay=1)
+    def __init__(self, what: str, total: int) -> None:
+        self._bar = tqdm(desc=what, total=total, unit="image", delay=1)
 
     def through(self, things: Iterable[Thing]) -> Iterator[Thing]:
         """Hand things on, and count each when the next is asked for."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from brainseg.data.cheng import Border, read_borders
 from brainseg.data.coco import FOLDER, Split, read_dataset
 from brainseg.data.phantom import make_phantom
 from brainseg.data.prepare import Prepared, prepare
@@ -47,31 +46,20 @@ class Dataset:
         """The three COCO splits as they are on disk, by name: train, valid, test."""
         return read_dataset(self.root)
 
-    @cached_property
-    def borders(self) -> dict[int, Border]:
-        """The tumour borders of Cheng's data set, by slice number."""
-        return read_borders(self.root)
-
     def prepared(self, size: int, progress: bool = False) -> Prepared:
         """Images and masks as arrays of ``size`` × ``size`` pixels, prepared when first asked for."""
         return prepare(self.root, size, self.store / "prepared", progress)
 
 
-def open_dataset(
-    name: str = "phantom",
-    data: str | Path | None = None,
-    store: Path | None = None,
-    progress: bool = False,
-) -> Dataset:
-    """Open a data set; make the phantom first if it is asked for and not there yet.
+def open_dataset(name: str = "phantom", data: str | Path | None = None, progress: bool = False) -> Dataset:
+    """Open a data set; make the phantom first if it is asked for and not there yet. What is made is in the store.
 
     Args:
         name: ``"phantom"`` or ``"tumorseg"``.
         data: Folder of the real data set; ``None`` for the phantom, which lies in the store.
-        store: Where to keep what is made; :func:`default_store` if not given.
         progress: Show a progress bar while the phantom is made.
     """
-    store = store or default_store()
+    store = default_store()
     if known(name, DATASETS, "data set") == "phantom":
         if data is not None:
             raise BrainsegError(

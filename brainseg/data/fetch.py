@@ -22,7 +22,7 @@ from tqdm import tqdm
 from brainseg.data.checksums import sha256, unlike_published
 from brainseg.data.cheng import BORDERS, import_cheng, short_zip
 from brainseg.data.coco import ANNOTATIONS, FOLDER, SPLITS, read_dataset
-from brainseg.data.outside import write_whole
+from brainseg.data.outside import make_folder, write_whole
 from brainseg.errors import BrainsegError
 
 HANDLE = "pkdarabi/brain-tumor-image-dataset-semantic-segmentation/versions/1"
@@ -60,10 +60,7 @@ def fetch(
         kaggle: Takes the handle of a Kaggle data set, returns the folder that it was downloaded to.
         patience: Seconds to wait for a connection, for an answer, and for each 64 kB of a zip file.
     """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BrainsegError(f"cannot make the folder {root} ({error}): name one that you can write to") from error
+    make_folder(root)
     if not _has_images(root):
         with _timed(patience):
             _fetch_images(root, kaggle)

@@ -161,13 +161,13 @@ def read_matrix(path: Path | None = None) -> dict[str, Matrix]:
     return {name: _matrix(name, fields) for name, fields in content.items()}
 
 
-def chosen(names: list[str], path: Path | None = None) -> list[Matrix]:
+def chosen(names: list[str]) -> list[Matrix]:
     """The experiments of these names; all, if there are none.
 
     Raises:
         BrainsegError: As :func:`read_matrix`, or if there is no experiment of a name.
     """
-    matrices = read_matrix(path)
+    matrices = read_matrix()
     return [matrices[known(name, matrices, "experiment")] for name in names or matrices]
 
 

@@ -127,7 +127,7 @@ def _about(folder: Path) -> tuple[Recipe, dict[str, Any]]:
         recipe = Recipe.from_dict(content["recipe"])
         if not folder.name.startswith(f"{recipe.model}-{recipe.size}-{recipe.id}-"):
             raise ValueError(f"{ABOUT} is of another run")
-        for name, expected in content.get("files", {}).items():  # runs of earlier versions have none
+        for name, expected in content["files"].items():
             if not (folder / name).is_file() or sha256(folder / name) != expected:
                 raise ValueError(f"{name} is missing or has changed")
         return recipe, dict(content["provenance"])
@@ -189,7 +189,7 @@ def _model(folder: Path) -> "keras.Model":
     _, provenance = _about(folder)
     with _undamaged(folder):
         model = keras.saving.load_model(folder / MODEL, compile=False)
-        if digest(model.get_weights()) != provenance.get("weights", {}).get("rounded", digest(model.get_weights())):
+        if digest(model.get_weights()) != provenance["weights"]["rounded"]:
             raise ValueError(f"{MODEL} has other weights than were noted")
         return exact(model)
 

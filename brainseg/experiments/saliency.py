@@ -69,7 +69,7 @@ def methods_of(run: Run, images: Array, among: Sequence[str] = tuple(METHODS)) -
     return [name for name in known_methods(among) if name != "attention" or attention_maps(run.model, images[:1])]
 
 
-def explainable_rows(run: Run, prepared: Prepared, number: int, seed: int = 0) -> NDArray[np.intp]:
+def explainable_rows(run: Run, prepared: Prepared, number: int) -> NDArray[np.intp]:
     """Rows of test images, drawn at random, whose tumour's border is known and in which the network marks something.
 
     They are drawn in an order that is the same for all networks: those that mark something in the same images are
@@ -78,12 +78,11 @@ def explainable_rows(run: Run, prepared: Prepared, number: int, seed: int = 0) -
     Args:
         run, prepared: A trained network, and the data that it was tested on.
         number: At most so many.
-        seed: Of the choice.
 
     Raises:
         BrainsegError: If there is no such image.
     """
-    rows = np.random.default_rng(seed).permutation(prepared.rows("test", run.recipe.split, run.recipe.fold))
+    rows = np.random.default_rng(0).permutation(prepared.rows("test", run.recipe.split, run.recipe.fold))
     marked = (run.probability[rows] > THRESHOLD).any(axis=(1, 2))
     known = np.asarray(prepared.masks["border"][rows]).any(axis=(1, 2))
     rows = rows[marked & known]
@@ -157,14 +156,13 @@ def randomisation(
     prepared: Prepared,
     number: int = 8,
     methods: Sequence[str] = RANDOMISED,
-    batch_size: int = 32,
     progress: bool = False,
 ) -> pd.DataFrame:
     """How much the maps stay the same while what the network has learned is destroyed, part by part from the answer up.
 
     Args:
         run, prepared, number: As :func:`explainable_rows`.
-        methods, batch_size, progress: As :func:`score_maps`; only methods that are in :data:`RANDOMISED`.
+        methods, progress: As :func:`score_maps`; only methods that are in :data:`RANDOMISED`.
 
     Returns:
         One row for each method and part: ``map``, ``part`` (the last one that was destroyed), ``parts`` (how many were)
@@ -175,7 +173,7 @@ def randomisation(
     names = [name for name in methods_of(run, images, methods) if name in RANDOMISED]
 
     def maps(name: str, model: "keras.Model") -> Array:
-        return explain(name, model, images, **{"region": region, "batch_size": batch_size, **OPTIONS.get(name, {})})
+        return explain(name, model, images, **{"region": region, **OPTIONS.get(name, {})})
 
     before = {name: maps(name, run.model) for name in names}
     table = []
@@ -209,7 +207,6 @@ def label_randomisation(
     prepared: Prepared,
     number: int = 30,
     methods: Sequence[str] = RANDOMISED,
-    batch_size: int = 32,
     progress: bool = False,
 ) -> pd.DataFrame:
     """How alike the maps of a network are to those of others, for instance of one that learned shuffled labels.
@@ -221,7 +218,7 @@ def label_randomisation(
         run: The network whose maps the others' are compared with.
         others: By what they are called.
         prepared, number: As :func:`explainable_rows`, for the first network.
-        methods, batch_size, progress: As :func:`score_maps`.
+        methods, progress: As :func:`score_maps`.
 
     Returns:
         One row for each method, other network and image: ``map``, ``network``, ``number``, ``patient``, ``dice`` (of
@@ -232,7 +229,7 @@ def label_randomisation(
     about = prepared.table.iloc[rows][["number", "patient"]].reset_index(drop=True)
     tables = []
     for name in tqdm(methods_of(run, images, methods), desc=f"maps of {run.recipe.model}", disable=not progress):
-        options = {"region": region, "batch_size": batch_size, **OPTIONS.get(name, {})}
+        options = {"region": region, **OPTIONS.get(name, {})}
         own = explain(name, run.model, images, **options)
         for network, other in others.items():
             marked = other.probability[rows] > THRESHOLD

@@ -148,7 +148,7 @@ def gate_maps(run: Run, prepared: Prepared) -> tuple[Plate, dict[str, float]]:
     return plotting.attention_maps(images, truth, maps, dice, kind), means
 
 
-def both_ends(published: Run, corrected: Run, prepared: Prepared, count: int = 5) -> Plate:
+def both_ends(published: Run, corrected: Run, prepared: Prepared) -> Plate:
     """Show the answers of both ends of the ladder to test images that neither has seen, from best to worst."""
     common, runs = common_test(prepared), {"as published": published, "corrected": corrected}
     dice = {name: run.scores["border_dice"].to_numpy()[common] for name, run in runs.items()}
@@ -156,6 +156,6 @@ def both_ends(published: Run, corrected: Run, prepared: Prepared, count: int = 5
         prepared.images[common],
         prepared.masks["border"][common],
         {name: run.probability[common] > THRESHOLD for name, run in runs.items()},
-        plotting.spread(dice["corrected"], count),
+        plotting.spread(dice["corrected"], 5),
         dice,
     )

@@ -76,14 +76,13 @@ def destroyed(randomisation: pd.DataFrame) -> pd.DataFrame:
     return table.assign(mean=table.mean(axis="columns")).sort_values("mean")
 
 
-def guidance(records: Sequence[Record], scores: pd.DataFrame, method: str = "gradient") -> pd.DataFrame:
-    """What guidance in training changes: masks on all test images, maps of one method on those that are explained.
+def guidance(records: Sequence[Record], scores: pd.DataFrame) -> pd.DataFrame:
+    """What guidance in training changes: masks on all test images, maps of gradients on those that are explained.
 
     Args:
         records: Runs of one seed with several weights of the guidance term, 0 among them.
         scores: Scores of the maps of the same runs, as :func:`brainseg.experiments.recorded.recorded_saliency` has
             them.
-        method: Which maps.
 
     Returns:
         One row for each score of :data:`ABLATED`, network and weight: ``score``, ``model``, ``weight``; the mean with
@@ -91,7 +90,7 @@ def guidance(records: Sequence[Record], scores: pd.DataFrame, method: str = "gra
         on the same images, ``difference``, ``difference_low``, ``difference_high``, NaN in that network's own row.
     """
     dice = {(run.recipe.model, run.recipe.guidance): collect([run], "border_dice").assign(seed=0) for run in records}
-    chosen = scores[scores["map"] == method].assign(seed=0)
+    chosen = scores[scores["map"] == "gradient"].assign(seed=0)
     maps: dict[Any, pd.DataFrame] = dict(iter(chosen.groupby(["model", "guidance"])))
     table = []
     for name in ABLATED:

@@ -86,15 +86,15 @@ def blank(recipe: Recipe, prepared: Prepared) -> dict[str, float]:
     return background_scores(prepared.masks[recipe.mask][split_rows(recipe, prepared)[1]])
 
 
-def on_borders(records: Sequence[Record], split: str = "test") -> pd.DataFrame:
-    """How well runs of one recipe, one per seed, find and outline the tumours of a split.
+def on_borders(records: Sequence[Record]) -> pd.DataFrame:
+    """How well runs of one recipe, one per seed, find and outline the tumours of test images.
 
     Returns:
         One row per score: ``mean`` with the ``low`` and ``high`` end of its 95 % interval, ``median``, and ``images``,
         of how many images it is known. The last row, ``missed``, is the share of images in which the answer does not
         touch the tumour; HD95 is not known of images without any answer, so read it together with that.
     """
-    scores = {title: collect(records, f"border_{score}", split) for score, title in SCORES.items()}
+    scores = {title: collect(records, f"border_{score}") for score, title in SCORES.items()}
     scores["missed"] = scores["Dice"].assign(value=(scores["Dice"]["value"] == 0).astype(float))
     rows = {}
     for title, table in scores.items():

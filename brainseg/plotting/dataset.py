@@ -109,8 +109,8 @@ def tumour_area(table: pd.DataFrame) -> Plate:
 
 
 @styled
-def agreement(dice: NDArray[Any] | pd.Series, what: str = "Dice of box against border") -> Plate:
-    """Show the distribution of per-image scores from 0 to 1, with its median; NaN is left out.
+def agreement(dice: NDArray[Any] | pd.Series) -> Plate:
+    """Show the distribution of the Dice of boxes against borders, with its median; NaN is left out.
 
     Slices that score exactly 0, where the two masks do not touch, get a bar of their own.
     """
@@ -129,7 +129,7 @@ def agreement(dice: NDArray[Any] | pd.Series, what: str = "Dice of box against b
     if apart:
         above = {"xytext": (4, 8), "textcoords": "offset points"}
         note(ax, -0.02, apart, f"{apart} do not touch", color=MASK_COLOURS["prediction"], **above)
-    ax.set(xlim=(-0.035, 1), xlabel=what, ylabel="slices")
+    ax.set(xlim=(-0.035, 1), xlabel="Dice of box against border", ylabel="slices")
     return figure
 
 

@@ -106,7 +106,6 @@ def predictions(
     probability: Array,
     scores: Array,
     kind: str = "box",
-    score_name: str = "Dice",
     threshold: float = THRESHOLD,
     count: int = 4,
 ) -> Plate:
@@ -114,7 +113,7 @@ def predictions(
 
     Args:
         probability: Of tumour, (n, h, w), 0 to 1.
-        score_name: What `scores` are.
+        scores: The Dice of each.
         threshold: A pixel is predicted tumour where its probability exceeds this.
         count: Cases in a row.
     """
@@ -127,7 +126,7 @@ def predictions(
             ax.remove()
         for ax, row in zip(line, rows, strict=False):
             slice_panel(ax, images[row], {kind: truth[row], "prediction": probability[row] > threshold})
-            ax.set_title(f"{score_name} {scores[row]:.2f}", fontsize=9, fontweight="normal")
+            ax.set_title(f"Dice {scores[row]:.2f}", fontsize=9, fontweight="normal")
         line[0].set_ylabel(name, fontsize=9.5)
     return with_legend(figure, (kind, "prediction"))
 
@@ -189,11 +188,11 @@ def side_by_side(
     answers: Mapping[str, Array],
     rows: Sequence[int],
     scores: Mapping[str, Array] | None = None,
-    kind: str = "border",
 ) -> Plate:
     """Show several answers to the same images, one image a column, one answer a row.
 
     Args:
+        truth: Masks of the borders.
         answers: By title: stacks of predicted masks.
         rows: Which images to show.
         scores: By the same titles: n scores, written above the pictures as Dice.
@@ -202,11 +201,11 @@ def side_by_side(
     axes = figure.subplots(len(answers), len(rows), squeeze=False)
     for line, (title, masks) in zip(axes, answers.items(), strict=True):
         for ax, row in zip(line, rows, strict=True):
-            slice_panel(ax, images[row], {kind: truth[row], "prediction": masks[row]})
+            slice_panel(ax, images[row], {"border": truth[row], "prediction": masks[row]})
             if scores:
                 ax.set_title(f"Dice {scores[title][row]:.2f}", fontsize=9, fontweight="normal")
         line[0].set_ylabel(title, fontsize=9.5)
-    return with_legend(figure, (kind, "prediction"))
+    return with_legend(figure, ("border", "prediction"))
 
 
 def _grid(n: int, columns: int, titled: bool) -> tuple[Plate, list[Axes]]:

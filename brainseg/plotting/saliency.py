@@ -159,15 +159,15 @@ def against_controls(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
 
 
 @styled
-def randomisation(table: pd.DataFrame, columns: int = 3) -> Plate:
+def randomisation(table: pd.DataFrame) -> Plate:
     """Show how alike maps stay while parts of the network are destroyed, one panel a method, one line a network.
 
     Args:
         table: One row for each network, method and part: `model` (key), `map`, `parts` (how many are destroyed) and
             `correlation` with the map of the whole network.
-        columns: Panels in a row.
     """
     methods = dict(iter(table.groupby("map", sort=False)))
+    columns = 3
     rows = -(-len(methods) // columns)
     figure = plate(1.35 * rows + 0.6)
     axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)

@@ -126,9 +126,9 @@ def plate(height: float, width: float = WIDTH) -> Plate:
     return Plate(figsize=(width, height), dpi=144, layout="constrained")
 
 
-def halo(width: float = 3.0, colour: str = "black") -> list[AbstractPathEffect]:
+def halo() -> list[AbstractPathEffect]:
     """Return a dark rim that keeps a thin line visible on bright tissue."""
-    return [withStroke(linewidth=width, foreground=colour, alpha=0.55)]
+    return [withStroke(linewidth=3, foreground="black", alpha=0.55)]
 
 
 def bare(ax: Axes) -> None:

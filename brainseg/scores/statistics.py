@@ -211,7 +211,7 @@ def counted(decisions: Iterable[str]) -> str:
     return ", ".join(f"{one} in {made.count(one)}" for one in DECISIONS if one in made)
 
 
-def differences(scores: Mapping[str, pd.DataFrame], draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
+def differences(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """:func:`labelled_differences` of all pairs of models, given by name; the label is "first − second".
 
     >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
@@ -220,12 +220,10 @@ def differences(scores: Mapping[str, pd.DataFrame], draws: int = DRAWS, seed: in
     [['A − B', 0.25, 0.375], ['A − C', 0.125, 0.375], ['B − C', 0.125, 0.375]]
     """
     pairs = {f"{one} − {other}": (scores[one], scores[other]) for one, other in itertools.combinations(scores, 2)}
-    return labelled_differences(pairs, draws, seed)
+    return labelled_differences(pairs)
 
 
-def labelled_differences(
-    pairs: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], draws: int = DRAWS, seed: int = 0
-) -> pd.DataFrame:
+def labelled_differences(pairs: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
     """Paired differences a − b of pairs (a, b) that have a label each, with Holm's correction of their p values.
 
     Returns:
@@ -237,7 +235,7 @@ def labelled_differences(
     """
     if not pairs:
         raise BrainsegError("received no pair of tables, expected one or more: give scores of two models at least")
-    found = {label: paired_difference(*pair, draws, seed) for label, pair in pairs.items()}
+    found = {label: paired_difference(*pair) for label, pair in pairs.items()}
     table = pd.DataFrame(
         {"label": label, **asdict(one), "decision": decision(one), "detectable": one.detectable}
         for label, one in found.items()

@@ -413,5 +413,5 @@ def test_an_interruption_among_the_images_is_made_good(
 
 def test_a_folder_that_cannot_be_made_is_reported(server: Server, kaggle: Kaggle, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(BrainsegError, match="cannot make the folder"):
+    with pytest.raises(BrainsegError, match="file cannot be made"):
         fetch(tmp_path / "file", figshare=server.url, kaggle=kaggle)

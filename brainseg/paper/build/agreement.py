@@ -108,13 +108,13 @@ def compare(
     >>> [one.message for one in compare([said], [])]
     ['the output is missing']
     """
-    pairs = zip_longest(parts(reference), parts(output))
+    pairs = zip_longest(_parts(reference), _parts(output))
     return [found for old, new in pairs for found in _compared(old, new, rounded)]
 
 
-def parts(outputs: Sequence[Mapping[str, Any]], kinds: str = "") -> list[Part]:
-    """Kind and content of all that a cell's outputs hold, in order; of kinds that begin so only."""
-    return [part for output in outputs for part in _contents(output) if part[0].startswith(kinds)]
+def _parts(outputs: Sequence[Mapping[str, Any]]) -> list[Part]:
+    """Kind and content of all that a cell's outputs hold, in order."""
+    return [part for output in outputs for part in _contents(output)]
 
 
 def compare_texts(reference: str, output: str, rounded: bool = False, kind: str = "text/plain") -> Comparison:

@@ -178,7 +178,7 @@ def smallest_p_of(evidence: Evidence, seeds: int) -> float:
 @measurement
 def live_mean_iou_spread(evidence: Evidence) -> float:
     """How far mean IoU can tell labels, their opposite and a blank sheet apart, all given as probabilities."""
-    truth = _test_labels(evidence, "box")
+    truth = _test_labels(evidence)
     answers = [np.where(truth, 0.99, 0.01), np.where(truth, 0.01, 0.99), np.zeros(truth.shape)]
     return float(np.ptp([published_scores(answer, truth)["mean_iou"] for answer in answers]))
 
@@ -186,20 +186,20 @@ def live_mean_iou_spread(evidence: Evidence) -> float:
 @measurement
 def live_half_the_background(evidence: Evidence) -> float:
     """Difference of the mean IoU of a blank sheet from half the share of background."""
-    truth = _test_labels(evidence, "box")
+    truth = _test_labels(evidence)
     return abs(background_scores(truth)["mean_iou"] - (1 - float(truth.mean())) / 2)
 
 
 @measurement
 def live_stretched_pairs(evidence: Evidence) -> float:
     """Largest difference of a stretched "IoU" from what the stretched "Dice" beside it says it must be."""
-    masks = [mask for mask in _test_labels(evidence, "box") if mask.any()]
+    masks = [mask for mask in _test_labels(evidence) if mask.any()]
     pairs = [
         broadcast_scores(prediction, truth) for prediction, truth in zip(masks, masks[1:] + masks[:1], strict=True)
     ]
     return float(max(abs(broadcast_iou(pair["dice"], len(masks[0])) - pair["iou"]) for pair in pairs))
 
 
-def _test_labels(evidence: Evidence, mask: str) -> np.ndarray:
+def _test_labels(evidence: Evidence) -> np.ndarray:
     prepared = evidence.live().prepared
-    return np.asarray(prepared.masks[mask][prepared.rows("test")])
+    return np.asarray(prepared.masks["box"][prepared.rows("test")])
