@@ -121,8 +121,8 @@ plotting.ladder(tables.ladder_scores(phantom))
 # **{glue:text}`best_answer`**
 #
 # With borders for labels, patients kept apart and one training for all, the networks can be compared. The patients are dealt into five folds: a network is trained on three, the fourth chooses the epoch, and the fifth is tested; five
-# times over, so that every patient is a test patient once. The scores are those of {glue:text}`compared_images:,.0f` images of {glue:text}`compared_patients` patients, each by the network that has not met the patient. All were trained with one seed;
-# [chapter 8](08_attention) shows what another one does.
+# times over, so that every patient is a test patient once. The scores are those of {glue:text}`compared_images:,.0f` images of {glue:text}`compared_patients` patients, each by the network that has not met the patient. Each fold was trained with {glue:text}`fold_seeds` seeds;
+# [chapter 8](08_attention) shows what a seed does.
 
 # %% tags=["hide-input"]
 folds = select.by_step(recorded_runs("folds"))
@@ -130,10 +130,11 @@ pairs = tables.model_differences(folds, "corrected")
 ahead = tables.ahead_of_all(pairs)
 dice = {model: bootstrap_mean(select.collect(steps["corrected"], "border_dice")) for model, steps in folds.items()}
 best = max(dice, key=lambda model: dice[model].mean)
+seeds = tables.seed_table(folds, "corrected").shape[1] - 1
 if ahead:
-    best_answer = f"Trained five times each, with one seed, {ahead} is ahead of the three others."
-elif set(pairs["decision"]) == {UNDECIDED}:
-    best_answer = "Which network is best cannot be told, although all patients are tested."
+    best_answer = f"Tested on all patients, {ahead} is ahead of the three others."
+elif UNDECIDED in set(pairs["decision"]):
+    best_answer = f"Which network is best cannot be told, although all patients are tested, with {seeds} seeds."
 else:
     best_answer = "Tested on all patients, no network is ahead of all others."
 glue(
@@ -144,6 +145,9 @@ glue(
     detectable=pairs["detectable"].max(),
     pairs=len(pairs),
     best_answer=best_answer,
+    more_seeds=tables.answer_on_seeds(pairs),
+    fold_seeds=seeds,
+    fold_trainings=len(folds[best]["corrected"]),
     pairs_counted=counted(pairs["decision"]),
 )
 table(
@@ -169,7 +173,7 @@ table(
 )
 
 # %% [markdown]
-# What the intervals of the {glue:text}`pairs` pairs say of the first network: {glue:text}`pairs_counted`. A difference of {glue:text}`detectable:.3f` between such trained networks would be found four times in five.
+# What the intervals of the {glue:text}`pairs` pairs say of the first network: {glue:text}`pairs_counted`. A difference of {glue:text}`detectable:.3f` between such trained networks would be found four times in five. {glue:text}`more_seeds`
 #
 # The {term}`p values <p value>` are of a test that exchanges the two networks patient by patient, because slices of one patient are not independent, and are corrected for the number of pairs {cite:p}`holm1979`.
 

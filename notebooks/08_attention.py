@@ -73,7 +73,7 @@ table(
 
 # %% [markdown]
 # These intervals are about the trained networks. For what gates do to networks that are trained anew, the folds are what counts: {glue:text}`gate_trainings` pairs of trainings of each network, each pair tested on other patients. The mean over networks is {glue:text}`gate_mean:+.3f`, and intervals over folds leave
-# room for a gain of {glue:text}`gate_room:+.3f` at most. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. All trainings have one seed, and this is one size: larger networks on more images may have more use of gates.
+# room for a gain of {glue:text}`gate_room:+.3f` at most. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. Gates were compared with one seed, and this is one size: larger networks on more images may have more use of gates.
 #
 # The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well, once each, for one split by patient and shortly: {glue:text}`short_epochs` epochs of {glue:text}`short_images` images. So the intervals below are about these trained networks, and
 # not about the designs.

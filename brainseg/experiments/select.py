@@ -111,9 +111,18 @@ def by_attention(records: Iterable[Record]) -> dict[str, dict[str | None, list[R
 
 
 def with_and_without_gates(records: Iterable[Record]) -> dict[str, dict[str | None, list[Record]]]:
-    """As :func:`by_attention`, of the models that have gates, only their runs with gates and without attention."""
+    """As :func:`by_attention`, of the models that have gates, only their runs with gates and without attention.
+
+    Of these the folds and seeds that both sides have.
+    """
     return {
-        model: {kind: kinds[kind] for kind in ("gate", None)}
+        model: {kind: _of_same(kinds[kind], kinds[other]) for kind, other in (("gate", None), (None, "gate"))}
         for model, kinds in by_attention(records).items()
         if {"gate", None} <= set(kinds)
     }
+
+
+def _of_same(runs: Iterable[Record], others: Iterable[Record]) -> list[Record]:
+    """Those of the runs whose fold and seed one of the others has."""
+    there = {(other.recipe.fold, other.recipe.seed) for other in others}
+    return [run for run in runs if (run.recipe.fold, run.recipe.seed) in there]

@@ -24,6 +24,7 @@ from brainseg.scores.published import background_scores, published_scores
 from brainseg.scores.statistics import (
     BETTER,
     MARGIN,
+    UNDECIDED,
     WORSE,
     Interval,
     bootstrap_mean,
@@ -191,6 +192,29 @@ def ahead_of_all(pairs: pd.DataFrame) -> str | None:
     ]
     models = {name for label in pairs["label"] for name in str(label).split(" − ")}
     return next((name for name in models if won.count(name) == len(models) - 1), None)
+
+
+def answer_on_seeds(pairs: pd.DataFrame) -> str:
+    """Whether further seeds would decide what is open, in one sentence, of a table by :func:`model_differences`.
+
+    It is of two seeds or more, as the spread of one is not known.
+
+    >>> pairs = pd.DataFrame({"decision": ["better", UNDECIDED, UNDECIDED], "seeds_needed": [1, np.inf, 7]})
+    >>> answer_on_seeds(pairs)
+    'With 7 seeds, 1 of the 2 that cannot be told could be, if mean and spread stayed.'
+    >>> answer_on_seeds(pairs[:2])
+    'More seeds alone would decide none of those that cannot be told: more patients are needed.'
+    """
+    needed = pairs.loc[pairs["decision"] == UNDECIDED, "seeds_needed"]
+    enough = needed[np.isfinite(needed)]
+    if needed.empty:
+        return "None is left open."
+    if enough.empty:
+        return "More seeds alone would decide none of those that cannot be told: more patients are needed."
+    return (
+        f"With {enough.max():.0f} seeds, {len(enough)} of the {len(needed)} that cannot be told could be, if mean and "
+        "spread stayed."
+    )
 
 
 def seed_table(results: Steps, step: str) -> pd.DataFrame:

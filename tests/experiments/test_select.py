@@ -44,6 +44,18 @@ def test_kinds_of_attention_are_of_the_corrected_training_without_guidance() -> 
     assert not with_and_without_gates(kinds[:1])
 
 
+def test_gates_are_compared_with_the_same_folds_and_seeds() -> None:
+    runs = [
+        record(recipe_at("corrected", "unet", SMALL, seed, attention, fold=fold))
+        for fold, seed, attention in [(0, 0, "gate"), (0, 1, "gate"), (1, 0, "gate"), (0, 0, None), (2, 0, None)]
+    ]
+    kinds = with_and_without_gates(runs)["unet"]
+    assert {kind: [(run.recipe.fold, run.recipe.seed) for run in of_kind] for kind, of_kind in kinds.items()} == {
+        "gate": [(0, 0)],
+        None: [(0, 0)],
+    }
+
+
 def test_scores_are_of_the_split_or_of_the_images_that_both_splits_test() -> None:
     one = record(recipe_at("published", "unet", SMALL), 0.5)
     assert len(collect([one], "border_dice")) == 20
