@@ -69,7 +69,7 @@ fast: $(READY)
 	pytest -n "$$CORES" --dist loadfile -m "not slow"
 
 test-all: $(READY) ## Everything that make test leaves out: other backends, real kills, seeded defects, the wheel
-	pytest -n "$$CORES" --dist worksteal -m slow
+	pytest -n "$$CORES" --dist worksteal --durations 30 -m slow
 	KERAS_BACKEND=jax pytest -n "$$CORES" --dist loadfile -m contract
 
 fuzz: $(READY) ## Give every reader NUMBER damaged inputs; what is found lies in build/fuzz
