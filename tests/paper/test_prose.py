@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import jupytext
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from brainseg.errors import BrainsegError
-from brainseg.paper.build.prose import glued, resolved, typed_numbers
+from brainseg.paper.build.prose import GLUED, glued, resolved, typed_numbers
 from tests.conftest import REPOSITORY
 
 
@@ -64,3 +65,11 @@ def test_sentences_and_captions_have_no_typed_number(script: Path) -> None:
         about = cell.metadata.get("mystnb", {})
         texts += [about[part][words] for part, words in (("figure", "caption"), ("image", "alt")) if part in about]
     assert [line for text in texts for line in typed_numbers(text)] == []
+
+
+@pytest.mark.parametrize("page", sorted((REPOSITORY / "book").glob("*.md")), ids=lambda path: path.stem)
+def test_a_page_takes_numbers_that_chapters_keep_and_formats_them(page: Path) -> None:
+    for role in GLUED.finditer(page.read_text(encoding="utf-8")):
+        assert role["form"], f"{role[0]}: MyST-NB takes the last colon for that of a format"
+        kept = glued(nbformat.read(REPOSITORY / role["page"].lstrip("/"), as_version=4))
+        assert format(kept[role["name"]] if role["form"] == "s" else float(kept[role["name"]]), role["form"])
