@@ -131,6 +131,10 @@ def test_a_notebook_older_than_its_inputs_is_refused_and_what_changed_is_named(
 def test_inputs_are_the_modules_that_the_chapter_imports_and_what_these_read(source: Path, lock: Path) -> None:
     files = inputs(source, lock, {})["files"]
     assert set(files) == {"01_chapter.py", "requirements.lock", "brainseg/__init__.py", "brainseg/errors.py"}
+    source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.experiments.recorded"))
+    files = inputs(source, lock, {})["files"]
+    assert "experiments.yml" in files
+    assert "book/claims.yml" not in files
     source.write_text(CHAPTER.replace("brainseg.errors", "brainseg.paper.claims.ledger"))
     assert "book/claims.yml" in inputs(source, lock, {})["files"]
 
