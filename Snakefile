@@ -11,6 +11,7 @@ With --profile profiles/slurm (or another of that folder) the same rules run as 
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -129,8 +130,8 @@ def options(wildcards):
 
 
 def named_options(wildcards):
-    """The weight of the guidance term and the fold, where a name has them."""
-    return wildcards.guidance.replace("-guidance-", "--guidance ") + wildcards.fold.replace("-fold-", " --fold ")
+    """What a name has besides network, step and attention, as options: `-fold-1` is `--fold 1`."""
+    return re.sub(r"-([a-z-]+)-([\d.]+)", r" --\1 \2", wildcards.guidance + wildcards.get("changes", "") + wildcards.fold)
 
 
 def memory(wildcards, attempt):
@@ -168,6 +169,7 @@ wildcard_constraints:
     scale="|".join(NEEDS),
     seed=r"\d+",
     guidance=r"(-guidance-[\d.]+)?",
+    changes=r"(-width-\d+)?(-batch-size-\d+)?(-epochs-\d+)?",
     fold=r"(-fold-\d)?",
     maps="|".join(MAPS),
     model="|".join(MODELS),
@@ -266,7 +268,7 @@ rule run:
         sources("brainseg.experiments.workspace"),
         str(WORK / "prepared" / "{dataset}-{scale}.json"),
     output:
-        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}{fold}.json"),
+        str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}{changes}{fold}.json"),
     params:
         options=options,
         named=named_options,

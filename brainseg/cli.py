@@ -162,12 +162,30 @@ class Chosen(Guided):
     attention: Annotated[str, typer.Option("--attention", help="published, gate, channel, spatial or none.")] = (
         "published"
     )
+    width: Annotated[
+        int | None, typer.Option("--width", min=1, max=1024, help="Filters at full resolution, if not the scale's.")
+    ] = None
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, max=1024, help="Images per batch, if not the scale's.")
+    ] = None
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=3, max=10_000, help="Epochs if corrected, if not the scale's.")
+    ] = None
 
     @property
     def recipe(self) -> Recipe:
         """The network as chosen."""
-        scale = scale_named(self.scale)
-        return recipe_at(self.step, self.model, scale, self.seed, self.attention, self.guidance, self.fold)
+        changes = {name: getattr(self, name) for name in ("width", "batch_size", "epochs")}
+        scale = dataclasses.replace(
+            scale_named(self.scale), **{name: value for name, value in changes.items() if value is not None}
+        )
+        recipe = recipe_at(self.step, self.model, scale, self.seed, self.attention, self.guidance, self.fold)
+        if self.epochs is not None and recipe.epochs != self.epochs:
+            raise BrainsegError(
+                f"received {self.epochs} epochs for a training as published, which has {recipe.epochs}: leave out "
+                "--epochs, or add --step corrected"
+            )
+        return recipe
 
 
 @dataclass(frozen=True)

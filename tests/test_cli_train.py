@@ -64,6 +64,10 @@ def test_train_and_evaluate_end_with_a_table(brainseg: Brainseg, capsys: Capture
         (["unet", "--step", "best"], "received step 'best', expected one of: published, paired, scored, borders"),
         (["deeplab", "--attention", "gate"], "Modified DeepLab cannot have attention 'gate', because it has no skip"),
         (["unet", "--scale", "huge"], "received scale 'huge', expected one of: quick, small, laptop, full"),
+        (
+            ["unet", "--epochs", "40"],
+            "received 40 epochs for a training as published, which has 30: leave out --epochs",
+        ),
         (["unet", "--dataset", "mnist"], "received data set 'mnist', expected one of: phantom, tumorseg"),
         (["unet", "--dataset", "tumorseg"], "received the data folder None for 'tumorseg'"),
         (["unet", "--dataset", "tumorseg", "--data", "nowhere"], "received the data folder nowhere"),

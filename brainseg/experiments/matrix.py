@@ -1,6 +1,7 @@
 """The matrix of experiments: which trainings each recorded experiment is made of, as ``experiments.yml`` lists them."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -40,6 +41,7 @@ class Planned:
     guidance: float
     seed: int
     fold: int | None = None
+    changes: tuple[tuple[str, int], ...] = ()
 
     @property
     def name(self) -> str:
@@ -53,7 +55,8 @@ class Planned:
     @property
     def recipe(self) -> Recipe:
         """What is trained and scored."""
-        scale = scale_named(self.scale)
+        changes: dict[str, Any] = dict(self.changes)
+        scale = dataclasses.replace(scale_named(self.scale), **changes)
         return recipe_at(self.step, self.model, scale, self.seed, self.attention, self.guidance, self.fold)
 
 
@@ -65,6 +68,7 @@ class Matrix:
         name, about: What it is called, and what it is for.
         dataset, scale: On which images, and how large; see :data:`brainseg.experiments.recipe.SCALES`.
         steps, models, attentions, guidance, folds, seeds: As the command ``brainseg train`` takes them.
+        changes: What is another than the scale says: ``width``, ``batch_size`` or ``epochs``.
         records: What is kept of it: ``"runs"``, or of corrected networks ``"saliency"`` (scores of maps by all
             methods), ``"maps"`` (by two methods) or ``"labels"`` (maps after training on shuffled labels).
     """
@@ -79,6 +83,7 @@ class Matrix:
     guidance: tuple[float, ...]
     folds: tuple[int | None, ...]
     seeds: tuple[int, ...]
+    changes: Mapping[str, int]
     records: tuple[str, ...]
     recorded: bool
 
@@ -86,8 +91,8 @@ class Matrix:
     def spans_the_ladder(self) -> bool:
         """Whether it has networks as published or as corrected, one training of each and nothing else."""
         ends = {"published", "corrected"} & set(self.steps)
-        others = (self.attentions, self.guidance, self.folds, self.seeds)
-        return bool(ends) and others == (("published",), (0,), (None,), (0,))
+        others = (self.attentions, self.guidance, self.folds, self.seeds, self.changes)
+        return bool(ends) and others == (("published",), (0,), (None,), (0,), {})
 
     def at(self, dataset: str | None = None, scale: str | None = None, seed: int | None = None) -> "Matrix":
         """The same experiment on another data set, at another scale or with one other seed; None leaves what is.
@@ -104,11 +109,12 @@ class Matrix:
     def runs(self) -> list[Planned]:
         """The trainings, less those that a model cannot have and those that would be the same twice."""
         distinct: dict[Recipe, Planned] = {}
+        changes = tuple(self.changes.items())
         for model, step, attention, guidance, fold, seed in product(
             self.models, self.steps, self.attentions, self.guidance, self.folds, self.seeds
         ):
             if attention in ("published", *_attentions(model)):
-                run = Planned(self.dataset, self.scale, model, step, attention, guidance, seed, fold)
+                run = Planned(self.dataset, self.scale, model, step, attention, guidance, seed, fold, changes)
                 distinct.setdefault(run.recipe, run)
         return list(distinct.values())
 
@@ -204,4 +210,5 @@ def _attentions(model: str) -> list[str]:
 
 def _suffix(run: Planned) -> str:
     guidance = f"-guidance-{run.guidance:g}" if run.guidance else ""
-    return guidance + (f"-fold-{run.fold}" if run.fold is not None else "")
+    changes = "".join(f"-{name.replace('_', '-')}-{value}" for name, value in run.changes)
+    return guidance + changes + (f"-fold-{run.fold}" if run.fold is not None else "")

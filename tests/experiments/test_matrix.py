@@ -1,5 +1,6 @@
 """experiments.yml: what it means, what the recorded results say it must mean, and what is refused."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,14 @@ def test_a_run_means_what_the_command_line_trains() -> None:
     assert run.recipe == recipe_at("corrected", "unet", scale_named("quick"), 0, None)
 
 
+def test_what_is_another_than_the_scale_says_is_in_the_recipe_and_in_the_name(tmp_path: Path) -> None:
+    path = write(tmp_path, f"e: {{{PLAIN}, models: [deeplab], changes: {{width: 4, epochs: 3}}, folds: [2]}}")
+    (run,) = read_matrix(path)["e"].runs
+    assert run.name == "deeplab-corrected-published-width-4-epochs-3-fold-2"
+    scale = dataclasses.replace(scale_named("quick"), width=4, epochs=3)
+    assert run.recipe == recipe_at("corrected", "deeplab", scale, fold=2)
+
+
 def test_an_experiment_moves_to_other_data_scale_and_seed() -> None:
     matrix = read_matrix()["ladder"].at("phantom", "laptop", 7)
     assert matrix.folder == "phantom-laptop-ladder"
@@ -100,6 +109,12 @@ def test_all_experiments_are_chosen_by_none_and_an_unknown_one_is_refused() -> N
         (f"e: {{{PLAIN}, seeds: [true]}}", "expected a list of different whole numbers"),
         (f"e: {{{PLAIN}, seeds: [-1]}}", "whole numbers, none below 0"),
         (f"e: {{{PLAIN}, guidance: [much]}}", "expected a list of different numbers"),
+        (
+            f"e: {{{PLAIN}, changes: {{size: 9}}}}",
+            "received the unknown field size, expected width, batch_size, epochs",
+        ),
+        (f"e: {{{PLAIN}, changes: {{epochs: 2}}}}", "epochs"),
+        (f"e: {{{PLAIN}, changes: [9]}}", "expected a mapping of width, batch_size or epochs to whole numbers"),
         (f"e: {{{PLAIN}, dataset: mnist}}", "received dataset 'mnist', expected one of: phantom, tumorseg"),
         (f"e: {{{PLAIN}, recorded: perhaps}}", "recorded 'perhaps', expected true or false"),
         (f"e: {{{PLAIN}, records: [pictures]}}", "received records 'pictures', expected one of: runs, saliency"),

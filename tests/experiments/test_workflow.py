@@ -45,6 +45,15 @@ def test_an_experiment_moves_to_the_phantom(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_an_experiment_changes_of_its_scale_is_told_to_the_command(tmp_path: Path) -> None:
+    told = snakemake(tmp_path, "-n", "-p", "results", "--config", "experiment=longer", f"data={tmp_path}")
+    assert planned(told.stdout)["run"] == 5
+    assert "--attention published --width 32 --batch-size 8 --epochs 120 --fold 4 --dataset tumorseg" in " ".join(
+        told.stdout.split()
+    )
+
+
+@pytest.mark.slow
 def test_an_experiment_on_real_images_wants_their_folder(tmp_path: Path) -> None:
     refused = snakemake(tmp_path, "-n", "results", "--config", "experiment=ladder")
     assert refused.returncode != 0
