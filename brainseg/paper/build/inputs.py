@@ -9,6 +9,7 @@ from typing import Any
 
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import PACKAGE, code_fingerprint, imported_files, resource
+from brainseg.paper.build.descent import RECORDED
 
 READ_BY = {
     "experiments/matrix.py": ("experiments.yml", "brainseg/experiments/experiment.schema.yml"),
@@ -100,7 +101,7 @@ def _results(source: Path) -> set[Path]:
         asked = call.func.id if isinstance(call.func, ast.Name) else ""
         if asked == "recorded_at_every_scale":
             files.update(*map(record_files, experiments_at_every_scale()))
-        elif asked.partition("_")[0] == "recorded":
+        elif asked in RECORDED:
             match call.args:
                 case [ast.Constant(str(name))]:
                     files.update([resource(f"results/{name}.json")] if asked == "recorded" else record_files(name))
