@@ -1,7 +1,7 @@
 """Every picture of the book. A chapter's cell calls one function and shows the figure it returns."""
 
 from brainseg.plotting.architecture import architecture
-from brainseg.plotting.curves import learning_curves, published_against_ours
+from brainseg.plotting.curves import dice_by_epoch, learning_curves, published_against_ours
 from brainseg.plotting.dataset import agreement, contingency, patients_across_splits, tumour_area
 from brainseg.plotting.images import (
     attention_maps,
@@ -35,6 +35,7 @@ __all__ = [
     "box_against_border",
     "coloured",
     "contingency",
+    "dice_by_epoch",
     "execution_order",
     "forest",
     "guidance",

@@ -1,8 +1,9 @@
 """Learning curves and the comparison with what was published."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -55,6 +56,30 @@ def learning_curves(history: pd.DataFrame, background: float, model: str = "unet
         ax.xaxis.get_major_locator().set_params(integer=True)
     handles, labels = loss.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+@styled
+def dice_by_epoch(histories: Sequence[pd.DataFrame], model: str = "unet") -> Plate:
+    """Show the Dice per image of several trainings epoch by epoch, training against validation, and the mean of each.
+
+    Args:
+        histories: Of each training, which all have as many epochs: `epoch`, `dice_per_image` and `val_dice_per_image`.
+        model: Gives the colour: `unet`, `linknet`, `segnet` or `deeplab`.
+    """
+    figure = plate(WIDTH * 0.55)
+    ax = figure.subplots()
+    epochs = histories[0]["epoch"]
+    for column, label, colour in (
+        ("dice_per_image", "training", SOFT),
+        ("val_dice_per_image", "validation", MODEL_COLOURS[model]),
+    ):
+        each = np.stack([history[column] for history in histories])
+        ax.plot(epochs, each.T, color=colour, lw=0.7, alpha=0.45)
+        ax.plot(epochs, each.mean(axis=0), color=colour, lw=2.2, label=f"{label}, mean of {len(each)}")
+    ax.set(xlabel="epoch", ylabel="Dice per image", ylim=(0, 1))
+    ax.margins(x=0.02)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 

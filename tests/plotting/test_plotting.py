@@ -230,6 +230,18 @@ def test_learning_curves_show_both_curves_and_what_finding_nothing_gives(epochs:
     assert len(loss.lines) == len(dice.lines) == 2
 
 
+def test_dice_by_epoch_shows_every_training_and_their_mean() -> None:
+    random = np.random.default_rng(0)
+    columns = ("dice_per_image", "val_dice_per_image")
+    histories = [pd.DataFrame({"epoch": [1, 2, 3], **{name: random.random(3) for name in columns}}) for _ in range(4)]
+    (ax,) = plotting.dice_by_epoch(histories, "deeplab").axes
+    for lines, name in zip((ax.lines[:5], ax.lines[5:]), columns, strict=True):
+        expected = [history[name].tolist() for history in histories]
+        expected.append([sum(values) / 4 for values in zip(*expected, strict=True)])
+        np.testing.assert_allclose([np.asarray(line.get_ydata(), float) for line in lines], expected)
+    assert ax.lines[-1].get_color() == MODEL_COLOURS["deeplab"]
+
+
 def test_comparison_puts_every_number_in_its_panel_and_line() -> None:
     values = {"published baseline": 0.90, "published": 0.95, "ours": 0.93}
     rows = [
