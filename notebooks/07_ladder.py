@@ -337,3 +337,34 @@ table(
 #
 # Training and test scores lie close together in every trial on the study's images: the networks seem to be limited not by {term}`overfitting` but by how much they can learn in so few steps. Four images in a batch in place of sixteen, which is four times as many
 # steps for the same images, helped more than twice the width. A larger learning rate made no difference to U-Net but is what SegNet needs to start within so few short epochs.
+#
+# ### Longer training at the study's size
+#
+# What [chapter 8](08_attention) calls the longer training was chosen by these trials, one training each, all with the corrected training on the images of fold 0, of which no test image was looked at. *Epochs* is the number that the learning rate was planned for; a trial that has *trained* fewer was stopped when the time on the graphics card
+# was over. *Valid* is the highest mean Dice of validation images, that of the *best epoch*, and *training* that of training images in the same epoch. The first row is the training as it was recorded, the last the one that was chosen.
+
+# %% tags=["hide-input"]
+ends = [run for run in (*recorded_runs("full-folds"), *recorded_runs("longer")) if run.recipe.fold == 0]
+best_epochs = [run.history.loc[run.history["val_dice_per_image"].idxmax()] for run in ends]
+before, after = (
+    {
+        "model": TITLES[run.recipe.model],
+        "width": run.recipe.width,
+        "batch": run.recipe.batch_size,
+        "epochs": run.recipe.epochs,
+        "trained": len(run.history),
+        "best epoch": int(row["epoch"]),
+        "valid": row["val_dice_per_image"],
+        "training": row["dice_per_image"],
+    }
+    for run, row in zip(ends, best_epochs, strict=True)
+)
+tried = [before, *recorded("training-trials")["full_size"].to_dict("records"), after]
+table(
+    pd.DataFrame(tried).set_index("model"),
+    "Trials at the study's size, on training and validation images of fold 0.",
+    digits=3,
+)
+
+# %% [markdown]
+# Smaller batches helped, half the width cost nothing, and a planned longer training was ahead when it was stopped. U-Net, slower on the card, was not far enough to be judged.

@@ -89,6 +89,7 @@ class Evidence:
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
     full_effects = of_runs(_scale_effects, "folds", "full-folds")
+    longer_effects = of_runs(_scale_effects, "full-folds", "longer")
     attention_effects = of_runs(lambda runs: tables.attention_effects(by_attention(runs)), "attention")
     seeds = of_runs(lambda runs: tables.seed_table(by_step(runs), "corrected"), "seeds")
     published_runs = of_runs(lambda runs: [run for run in runs if run.recipe.training == "published"], "full")
