@@ -102,6 +102,11 @@ def sources(*modules):
     return [stamp("+".join(modules), code_fingerprint(source_files(*modules))), LOCK]
 
 
+for chapter in CHAPTERS:  # Snakemake looks into a folder once: what chapter_sources makes later would be missing
+    if not (WORK / "code" / chapter).is_file():
+        stamp(chapter, "")
+
+
 def chapter_sources(wildcards):
     """What decides a chapter, as the executed notebook will know it."""
     files = inputs(Path(f"notebooks/{wildcards.chapter}.py"), Path(LOCK), {})["files"]

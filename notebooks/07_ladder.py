@@ -340,7 +340,7 @@ table(
 #
 # ### Longer training at the study's size
 #
-# What [chapter 8](08_attention) calls the longer training was chosen by these trials, one training each, all with the corrected training on the images of fold 0, of which no test image was looked at. *Epochs* is the number that the learning rate was planned for; a trial that has *trained* fewer was stopped when the time on the graphics card
+# What [chapter 8](08_attention) calls the longer training was chosen by these trials, one training each, all with the corrected training on the images of the first fold, of which no test image was looked at. *Epochs* is the number that the learning rate was planned for; a trial that has *trained* fewer was stopped when the time on the graphics card
 # was over. *Valid* is the highest mean Dice of validation images, that of the *best epoch*, and *training* that of training images in the same epoch. The first row is the training as it was recorded, the last the one that was chosen.
 
 # %% tags=["hide-input"]
@@ -362,7 +362,7 @@ before, after = (
 tried = [before, *recorded("training-trials")["full_size"].to_dict("records"), after]
 table(
     pd.DataFrame(tried).set_index("model"),
-    "Trials at the study's size, on training and validation images of fold 0.",
+    "Trials at the study's size, on training and validation images of the first fold.",
     digits=3,
 )
 

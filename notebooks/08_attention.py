@@ -16,7 +16,7 @@
 # ```{admonition} Before you start
 # :class: before
 # **You will be able to** say what larger images and wider networks add; tell an effect of attention from the difference between two trainings; say what a network costs. **You need** [chapter 7](07_ladder), which compares four networks
-# at one size with the attention that the study gave them. **The answer**: {glue:text}`gates_answer` At the study's own size, on patients whom it has not met, DeepLab reaches a mean Dice of {glue:text}`full_dice:.2f`. Training again moves a network by up to
+# at one size with the attention that the study gave them. **The answer**: {glue:text}`gates_answer` At the study's own size, on patients whom it has not met, DeepLab reaches a mean Dice of {glue:text}`full_dice:.2f`, and trained three times as long {glue:text}`longer_dice:.2f`. Training again moves a network by up to
 # {glue:text}`moved:.3f`. DeepLab is the fastest of the four.
 # ```
 
@@ -44,7 +44,7 @@ from brainseg.scores.statistics import MARGIN, beside_zero, smallest_p
 # **{glue:text}`gates_answer`**
 #
 # That attention layers improved segmentation is the study's first claim in words, as [chapter 11](11_audit) numbers them, and in its table every score is higher with gates. The code of its baseline without gates was not published. Here each network with gates was also trained without
-# them, with the same corrected training, the same five folds by patient and the same seed; each of {glue:text}`gate_images:,.0f` images of {glue:text}`gate_patients` patients is scored by networks that have not met its patient. DeepLab has no skip connection that a gate could weight.
+# them, with the same corrected training, the same five folds by patient and the same seeds; each of {glue:text}`gate_images:,.0f` images of {glue:text}`gate_patients` patients is scored by networks that have not met its patient. DeepLab has no skip connection that a gate could weight.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "What gates change in Dice on the test images of all folds, by network, with intervals over patients and images. Right of the line, gates help. A filled point: the interval excludes zero.", "name": "fig-gates"}, "image": {"alt": "Forest plot of differences in Dice between three networks with attention gates and the same networks without."}}
 with_and_without = select.with_and_without_gates([*recorded_runs("folds"), *recorded_runs("gates")])
@@ -60,6 +60,7 @@ glue(
     margin=MARGIN,
     gates_answer=tables.answer_on_gates(designs),
     gate_trainings=int(designs["trainings"].max()),
+    gate_seeds=len({run.recipe.seed for kinds in with_and_without.values() for run in kinds[None]}),
     gate_room=designs["high"].max(),
 )
 shown = gates.set_index(gates["label"].str.removesuffix(", gate").rename("network"))
@@ -72,8 +73,8 @@ table(
 )
 
 # %% [markdown]
-# These intervals are about the trained networks. For what gates do to networks that are trained anew, the folds are what counts: {glue:text}`gate_trainings` pairs of trainings of each network, each pair tested on other patients. The mean over networks is {glue:text}`gate_mean:+.3f`, and intervals over folds leave
-# room for a gain of {glue:text}`gate_room:+.3f` at most. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. Gates were compared with one seed, and this is one size: larger networks on more images may have more use of gates.
+# These intervals are about the trained networks. For what gates do to networks that are trained anew, the folds are what counts: {glue:text}`gate_trainings` pairs of trainings of each network, {glue:text}`gate_seeds` for each fold, and each fold is tested on other patients. The mean over networks is {glue:text}`gate_mean:+.3f`, and intervals over folds leave
+# room for a gain of {glue:text}`gate_room:+.4f` at most. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. This is one size: larger networks on more images may have more use of gates.
 #
 # The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well, once each, for one split by patient and shortly: {glue:text}`short_epochs` epochs of {glue:text}`short_images` images. So the intervals below are about these trained networks, and
 # not about the designs.
@@ -172,6 +173,45 @@ table(of_types, "DeepLab at the study's size, all folds: mean Dice by type of tu
 # Each answer is scored at its own resolution, against the border drawn at that resolution: at the smaller one a small tumour is a few pixels, and its Dice is coarse. Gliomas reach {glue:text}`full_glioma:.2f`. The larger network learns its training
 # images better, to {glue:text}`full_training:.2f`, and loses more on new patients: the gap grows from {glue:text}`gap_small:.2f` to {glue:text}`gap_full:.2f`.
 #
+# ### Would longer training help?
+#
+# **A little; then it is patients that are missing.** The same DeepLab was trained for {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, in batches of {glue:text}`longer_batch` and half as wide; trials on the training and validation images of the first fold chose that
+# ([chapter 7](07_ladder), appendix). It has a mean Dice of {glue:text}`longer_dice:.2f` on all patients in place of {glue:text}`full_dice:.2f`: a gain of {glue:text}`longer_gain:.3f`, with an interval of {glue:text}`longer_low:.3f` to {glue:text}`longer_high:.3f`; on gliomas, {glue:text}`longer_glioma:.2f`. In the first fold, whose test
+# images no choice has seen, it has {glue:text}`longer_first:.2f` in place of {glue:text}`full_first:.2f`.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Training images are learnt better to the end, validation images hardly in the second half. Dice of the longer trainings of DeepLab at the study's size, one thin line for each fold.", "name": "fig-longer"}, "image": {"alt": "Dice per image of training and validation images by epoch, of five trainings of DeepLab, with the mean of each."}}
+longer = recorded_runs("longer")
+plotting.dice_by_epoch([run.history for run in longer], "deeplab")
+
+# %% tags=["hide-input"]
+mean_dice = pd.concat([run.history[["dice_per_image", "val_dice_per_image"]] for run in longer]).groupby(level=0).mean()
+third, last = (mean_dice.groupby(4 * mean_dice.index // len(mean_dice)).mean().loc[quarter] for quarter in (2, 3))
+longest = {"deeplab": {"corrected": list(longer)}}
+gain = tables.scale_effects(longest, full, "corrected").iloc[0]
+first_folds = [
+    tables.fold_table({"deeplab": runs["deeplab"]}, "corrected")["fold 0"].item() for runs in (longest, full)
+]
+glue(
+    longer_epochs=longer[0].recipe.epochs,
+    longer_batch=longer[0].recipe.batch_size,
+    longer_dice=gain["larger"],
+    longer_gain=gain["mean"],
+    longer_low=gain["low"],
+    longer_high=gain["high"],
+    longer_glioma=tables.type_table(longest, "corrected").xs("test", level="images")["glioma"].item(),
+    longer_first=first_folds[0],
+    full_first=first_folds[1],
+    third_valid=third["val_dice_per_image"],
+    third_training=third["dice_per_image"],
+    last_valid=last["val_dice_per_image"],
+    last_training=last["dice_per_image"],
+    learnt_patients=min(run.scores.query("patient_split == 'train'")["patient"].nunique() for run in longer),
+)
+
+# %% [markdown]
+# From the third quarter of the epochs to the last, the mean Dice of training images rises from {glue:text}`third_training:.3f` to {glue:text}`last_training:.3f`, and that of validation images goes from {glue:text}`third_valid:.3f` to {glue:text}`last_valid:.3f`. At the small size too few steps were what limited the networks. Here it
+# is what the {glue:text}`learnt_patients` patients of a training set can teach a network that starts from nothing.
+#
 # **The networks that come with this book** lie between the two in size, and were trained before there were folds, on another split by patient. There mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
 # images, which are easier than most.
 
@@ -227,7 +267,7 @@ table(by_seed, "Mean Dice on the same test images, by seed.", digits=3)
 
 # %% [markdown]
 # The first seed of this table trains the networks with gates of the last figure once more, with the same recipe, on another computer and by a later version of the code: {glue:text}`moved_network` has a mean Dice of {glue:text}`moved_to:.3f`, and had {glue:text}`moved_from:.3f` there. Other last bits of a sum are enough for that; a training magnifies them as it magnifies a seed.
-# No difference between two trainings is safe from that; five pairs of trainings, one for each fold, average some of it out.
+# No difference between two trainings is safe from that; pairs of trainings of five folds average some of it out.
 #
 # Networks, each averaged over its seeds, lie {glue:text}`networks_nearest:.3f` to {glue:text}`networks_farthest:.3f` apart. To say that one *design* is better than another, and not one trained network than another, several trainings of each are needed, of several folds or seeds, and trainings are what an interval is drawn over.
 # A test that uses only the signs or ranks of paired differences, and so assumes nothing of their distribution, cannot go below a p value of {glue:text}`five_seeds:.4f` with five seeds, or {glue:text}`six_seeds:.4f` with six.
@@ -265,7 +305,7 @@ table(pd.DataFrame(costs), "What each network costs at the study's size; times a
 #
 # - {glue:text}`gates_answer`
 # - {glue:text}`gap_answer`
-# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas.
+# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas. Trained three times as long, it has {glue:text}`longer_dice:.2f`, and in the second half of the training only training images get better.
 # - Another seed moves one network by up to {glue:text}`seed_range:.3f`, and training again on another computer by up to {glue:text}`moved:.3f`, about as far as one network lies from another: a difference counts only with its interval, over patients and over seeds.
 # - The modified DeepLab is the fastest of the four for one image, with the fewest parameters and multiply-adds.
 #

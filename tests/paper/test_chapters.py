@@ -1,8 +1,10 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import papermill
 import pytest
 
 from brainseg.errors import BrainsegError
@@ -73,6 +75,24 @@ def test_a_parameter_reaches_the_chapter_and_its_cells_are_hidden(source: Path, 
     assert notebook.cells[-1].outputs[0].text == "real BrainsegError\n"
     hidden = [cell.source for cell in notebook.cells if "remove-cell" in cell.metadata.get("tags", [])]
     assert len(hidden) == 2
+
+
+def test_a_kernel_that_ends_before_its_first_cell_is_started_once_more(
+    source: Path, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.write_text(CHAPTER)
+    execute, calls = papermill.execute_notebook, []
+
+    def clumsy(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return execute(*arguments, **options)
+
+    monkeypatch.setattr(papermill, "execute_notebook", clumsy)
+    execute_chapter(source, tmp_path / "out.ipynb", lock, {})
+    assert len(calls) == 2
+    assert (tmp_path / "out.ipynb").is_file()
 
 
 def test_a_failing_cell_stops_the_build_and_is_named(source: Path, lock: Path, tmp_path: Path) -> None:

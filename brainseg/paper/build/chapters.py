@@ -72,7 +72,13 @@ def execute_chapter(
     started, made_from = datetime.now(UTC), inputs(source, lock, parameters, data)
     options = {"cwd": source.parent, "progress_bar": {"desc": source.stem}, "execution_timeout": limit}
     try:
-        notebook = papermill.execute_notebook(unfinished, unfinished, dict(parameters), **options)
+        try:
+            notebook = papermill.execute_notebook(unfinished, unfinished, dict(parameters), **options)
+        except RuntimeError:
+            if _begun(unfinished):
+                raise
+            # Two kernels that start at once can choose the same port; then one ends before its first cell.
+            notebook = papermill.execute_notebook(unfinished, unfinished, dict(parameters), **options)
     except PapermillExecutionError as error:
         raise BrainsegError(
             f"{source}: cell {error.cell_index + 1} failed with {error.ename}: {error.evalue}. The notebook up to "
@@ -104,9 +110,13 @@ def execute_chapter(
 
 def _stopped_in(source: Path, unfinished: Path) -> str:
     """Name the cell that was executed last."""
+    return f"{source}: cell {max(_begun(unfinished), default=0)}"
+
+
+def _begun(unfinished: Path) -> list[int]:
+    """Places of the cells that were begun, from 1."""
     cells = nbformat.read(unfinished, as_version=4).cells
-    begun = [place for place, cell in enumerate(cells, 1) if cell.metadata.get("papermill", {}).get("start_time")]
-    return f"{source}: cell {max(begun, default=0)}"
+    return [place for place, cell in enumerate(cells, 1) if cell.metadata.get("papermill", {}).get("start_time")]
 
 
 def _slowest(notebook: NotebookNode, count: int = 3) -> Iterator[tuple[str, float]]:
