@@ -174,7 +174,7 @@ wildcard_constraints:
     scale="|".join(NEEDS),
     seed=r"\d+",
     guidance=r"(-guidance-[\d.]+)?",
-    changes=r"(-width-\d+)?(-batch-size-\d+)?(-epochs-\d+)?",
+    changes=r"(-(width|batch-size|epochs)-\d+)*",
     fold=r"(-fold-\d)?",
     maps="|".join(MAPS),
     model="|".join(MODELS),
