@@ -173,6 +173,31 @@ table(of_types, "DeepLab at the study's size, all folds: mean Dice by type of tu
 # Each answer is scored at its own resolution, against the border drawn at that resolution: at the smaller one a small tumour is a few pixels, and its Dice is coarse. Gliomas reach {glue:text}`full_glioma:.2f`. The larger network learns its training
 # images better, to {glue:text}`full_training:.2f`, and loses more on new patients: the gap grows from {glue:text}`gap_small:.2f` to {glue:text}`gap_full:.2f`.
 #
+# **The networks that come with this book** lie between the two in size, and were trained before there were folds, on another split by patient. There mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
+# images, which are easier than most.
+
+# %% tags=["hide-input"]
+larger, ladder = select.by_step(recorded_runs("corrected")), select.by_step(recorded_runs("ladder"))
+scale_effects = tables.scale_effects(larger, ladder, "corrected")
+above, below = beside_zero(scale_effects["low"], scale_effects["high"])
+glue(
+    smaller=scale_effects["smaller"].mean(),
+    larger=scale_effects["larger"].mean(),
+    sizes=len(scale_effects),
+    sizes_above=above,
+)
+table(
+    tables.scoreboard(larger, "corrected"),
+    "The networks of this book: mean score of single test images against the borders, with its interval.",
+)
+
+# %% [markdown]
+# Of {glue:text}`sizes` differences, the intervals of {glue:text}`sizes_above` lie above zero.
+#
+# Others have outlined the tumours in Cheng's slices, too. A small autoencoder reached a mean Dice of “0.72” in five-fold cross-validation by slice, so that slices of one person could be on both sides
+# {cite:p}`badza2021`; for a network that looks at three scales, “0.83” is reported {cite:p}`diazpernas2021`. Both had all of Cheng's slices, and ways of dividing and averaging differ. So these numbers show what
+# has been reported on such images, and not which network is better.
+#
 # ### Would longer training help?
 #
 # **A little; then it is patients that are missing.** The same DeepLab was trained for {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, in batches of {glue:text}`longer_batch` and half as wide; trials on the training and validation images of the first fold chose that
@@ -211,31 +236,6 @@ glue(
 # %% [markdown]
 # From the third quarter of the epochs to the last, the mean Dice of training images rises from {glue:text}`third_training:.3f` to {glue:text}`last_training:.3f`, and that of validation images goes from {glue:text}`third_valid:.3f` to {glue:text}`last_valid:.3f`. At the small size too few steps were what limited the networks. Here it
 # is what the {glue:text}`learnt_patients` patients of a training set can teach a network that starts from nothing.
-#
-# **The networks that come with this book** lie between the two in size, and were trained before there were folds, on another split by patient. There mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
-# images, which are easier than most.
-
-# %% tags=["hide-input"]
-larger, ladder = select.by_step(recorded_runs("corrected")), select.by_step(recorded_runs("ladder"))
-scale_effects = tables.scale_effects(larger, ladder, "corrected")
-above, below = beside_zero(scale_effects["low"], scale_effects["high"])
-glue(
-    smaller=scale_effects["smaller"].mean(),
-    larger=scale_effects["larger"].mean(),
-    sizes=len(scale_effects),
-    sizes_above=above,
-)
-table(
-    tables.scoreboard(larger, "corrected"),
-    "The networks of this book: mean score of single test images against the borders, with its interval.",
-)
-
-# %% [markdown]
-# Of {glue:text}`sizes` differences, the intervals of {glue:text}`sizes_above` lie above zero.
-#
-# Others have outlined the tumours in Cheng's slices, too. A small autoencoder reached a mean Dice of “0.72” in five-fold cross-validation by slice, so that slices of one person could be on both sides
-# {cite:p}`badza2021`; for a network that looks at three scales, “0.83” is reported {cite:p}`diazpernas2021`. Both had all of Cheng's slices, and ways of dividing and averaging differ. So these numbers show what
-# has been reported on such images, and not which network is better.
 #
 # ## What a seed does
 #
