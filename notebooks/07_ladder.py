@@ -367,4 +367,5 @@ table(
 )
 
 # %% [markdown]
-# Smaller batches helped, half the width cost nothing, and a planned longer training was ahead when it was stopped. U-Net, slower on the card, was not far enough to be judged.
+# None of the trials that came to their end is clearly ahead of the recorded training; seeds alone make such differences. The one that was planned longer was ahead when it was stopped, so it was chosen, planned longer still, and with half the width, which cost nothing. U-Net, slower on the card, had not come far enough
+# to be judged.
