@@ -6,13 +6,13 @@ model that lacks a step is left out.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
 
 from brainseg.data.prepared import Prepared
-from brainseg.experiments.ladder import STEPS, ladder
+from brainseg.experiments.ladder import LADDER, STEPS, ladder
 from brainseg.experiments.recipe import SCALES, Recipe
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.select import by_step, change, collect, generalisation
@@ -106,10 +106,10 @@ def on_borders(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def ladder_scores(results: Steps) -> pd.DataFrame:
-    """Every step of the ladder against the tumours' borders, on the test images that no step has trained on.
+    """Every step of the ladder against the tumours' borders, on test images that are the same at every step.
 
-    These are test images in both splits. Before the split by patient, though, other images of the same patients were
-    trained on.
+    With folds these are all images, each scored by the networks that it was no training image of. Else they are the
+    test images in both splits. Before the split by patient, though, other images of the same patients were trained on.
 
     Returns:
         Columns ``model``, ``step``, ``title``, ``metric`` (``Dice``, ``IoU``), ``mean``, ``low``, ``high``, ``images``.
@@ -118,7 +118,7 @@ def ladder_scores(results: Steps) -> pd.DataFrame:
     trained = [(step, model) for step in STEPS for model in results if step in results[model]]
     for step, model in trained:
         for metric in ("Dice", "IoU"):
-            scores = collect(results[model][step], f"border_{metric.lower()}", common=True)
+            scores = collect(results[model][step], f"border_{metric.lower()}", common=not _in_folds(results))
             names = {"model": model, "step": step, "title": STEPS[step], "metric": metric}
             rows.append(names | asdict(bootstrap_mean(scores)) | {"images": scores["number"].nunique()})
     return pd.DataFrame(rows)
@@ -141,6 +141,23 @@ def ladder_table(results: Steps) -> pd.DataFrame:
         }
         columns[TITLES[model], "on borders"] = scores[model].to_dict()
     return pd.DataFrame(columns).reindex(list(STEPS)).rename(index=STEPS).rename_axis("step")
+
+
+def step_effects(results: Steps) -> pd.DataFrame:
+    """Paired differences in Dice of each step that was trained anew from the one before, on the same test images.
+
+    These are the images of :func:`ladder_scores`; the label is model and step.
+    """
+    pairs: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
+    for model, steps in results.items():
+        trained = [step for step in steps if step not in LADDER or LADDER[step].field != "scoring"]
+        scores = {step: collect(steps[step], "border_dice", common=not _in_folds(results)) for step in trained}
+        pairs |= {f"{TITLES[model]}, {STEPS[step]}": (scores[step], scores[last]) for last, step in pairwise(trained)}
+    return labelled_differences(pairs)
+
+
+def _in_folds(results: Steps) -> bool:
+    return all(run.recipe.fold is not None for steps in results.values() for runs in steps.values() for run in runs)
 
 
 def scoreboard(results: Steps, step: str) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from brainseg.experiments.ladder import STEPS
 from brainseg.experiments.recorded import recorded
 from brainseg.models import MODELS
 from brainseg.paper.claims import findings
@@ -43,6 +44,12 @@ def test_images_labels_and_patients(check: dict[str, pd.DataFrame]) -> None:
     tumour = check["agreement"].set_index("split")["box_is_tumour"].to_dict()
     assert tumour["all"] < 0.5
     assert "less than half of it is tumour" in README
+
+
+def test_what_meeting_new_patients_costs() -> None:
+    effects = Evidence().step_effects()
+    (patients,) = effects[effects["label"].str.contains(STEPS["patients"])].to_dict("records")
+    assert f"the Dice of DeepLab on {patients['images']:,} images is {-patients['mean']:.2f} lower" in README
 
 
 def test_what_holds_whatever_the_network_and_what_is_confirmed() -> None:

@@ -14,7 +14,7 @@ from brainseg.experiments.ladder import STEPS, ladder, recipe_at
 from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.recorded import recorded_runs
 from brainseg.experiments.run import Record
-from brainseg.experiments.select import by_attention, by_step, change
+from brainseg.experiments.select import by_attention, by_step, change, ladder_in_folds
 from brainseg.fingerprint import resource
 from brainseg.models import MODELS
 from brainseg.paper import tables
@@ -49,6 +49,30 @@ def test_all_steps_are_scored_on_the_images_that_both_splits_test(climbed: dict[
     both = (scores["published_split"] == "test") & (scores["patient_split"] == "test")
     row = table.query("model == 'unet' and step == 'borders' and metric == 'Dice'")
     assert row["mean"].item() == pytest.approx(scores.loc[both, "border_dice"].mean())
+
+
+def test_with_folds_all_steps_are_scored_on_every_image_once() -> None:
+    records = []
+    for place, step in enumerate(("published", "paired", "borders", "patients")):
+        for fold in (0, 1):
+            run = record(recipe_at(step, "deeplab", SMALL, fold=fold).trained, 0.3 + 0.1 * place)
+            run.scores["split"] = np.where((run.scores["number"] < 13 + place) == (fold == 0), "test", "train")
+            records.append(run)
+    corrected = [
+        replace(
+            run, name=f"{model}-{seed}-{run.name}", recipe=recipe_at("corrected", model, SMALL, seed, fold=fold).trained
+        )
+        for fold, run in enumerate(records[-2:])
+        for model, seed in (("deeplab", 0), ("deeplab", 1), ("unet", 0))
+    ]
+    steps = ladder_in_folds(records, corrected)
+    assert set(tables.ladder_scores(steps)["images"]) == {40}
+    effects = tables.step_effects(steps).set_index("label")
+    names = ["masks paired by id", "true borders", "split by patient", "corrected training"]
+    assert effects.index.tolist() == [f"Modified DeepLab, {name}" for name in names]
+    assert set(effects["images"]) == {40}
+    assert set(effects["seeds"]) == {1}
+    assert effects["mean"].tolist() == pytest.approx([0.1, 0.1, 0.1, 0])
 
 
 def test_published_steps_report_training_dice_and_later_ones_their_own_test_images(

@@ -16,7 +16,13 @@ from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.matrix import Matrix, read_matrix
 from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.run import Record
-from brainseg.experiments.select import by_attention, by_step, generalisation, with_and_without_gates
+from brainseg.experiments.select import (
+    by_attention,
+    by_step,
+    generalisation,
+    ladder_in_folds,
+    with_and_without_gates,
+)
 from brainseg.paper import saliency_tables, tables
 from brainseg.paper.study import published_last_epoch, published_table
 
@@ -77,6 +83,8 @@ class Evidence:
 
     ladder = of_runs(by_step, "ladder")
     ladder_table = of_runs(lambda runs: tables.ladder_table(by_step(runs)), "ladder")
+    step_effects = of_runs(lambda *runs: tables.step_effects(ladder_in_folds(*runs)), "ladder-folds", "folds")
+    """What each step of the ladder changes, tested on every image."""
     differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "folds")
     gate_designs = of_runs(lambda *runs: tables.gate_designs(with_and_without_gates(chain(*runs))), "folds", "gates")
     gap_designs = of_runs(lambda *runs: tables.gap_designs(with_and_without_gates(chain(*runs))), "folds", "gates")

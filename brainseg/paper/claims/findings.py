@@ -38,7 +38,7 @@ def checked(evidence: Evidence, table: str, column: str, row: Mapping[str, str] 
 
 @measurement
 def of_table(evidence: Evidence, table: str, column: str, how: str) -> float:
-    """The ``mean`` or ``max`` of a column of a table of recorded results, by the name of the evidence's method."""
+    """``mean``, ``min`` or ``max`` of a column of a table of recorded results, by the name of the evidence's method."""
     return float(getattr(evidence, table)()[column].agg(how))
 
 
