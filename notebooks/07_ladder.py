@@ -150,7 +150,7 @@ glue(
 
 # %% [markdown]
 # Of these {glue:text}`whole_steps` changes, {glue:text}`whole_decided` are decided; one of {glue:text}`whole_detectable:.2f` would be found four times in five. **A split by image hides {term}`overfitting`.** With the same patients on both sides, training images are {glue:text}`gap_met:.2f` ahead of test images; with patients
-# kept apart, {glue:text}`gap_unmet:.2f`. The network has learnt its patients, and test images of the same patients do not show it. What knowing a patient is worth depends on the tumour: {glue:text}`most_lost_dice:.2f` on images of the type *{glue:text}`most_lost:s`*, {glue:text}`least_lost_dice:.2f` on those of the type *{glue:text}`least_lost:s`*.
+# kept apart, {glue:text}`gap_unmet:.2f`. The network has learnt its patients, and test images of the same patients do not show it. What knowing a patient is worth depends on the tumour: {glue:text}`most_lost_dice:.2f` on images of the type *{glue:text}`most_lost`*, {glue:text}`least_lost_dice:.2f` on those of the type *{glue:text}`least_lost`*.
 
 # %% [markdown]
 # On the phantom, for the network that trains fastest, every reader can train all seven steps:
