@@ -19,10 +19,11 @@ from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import Scale
+from brainseg.experiments.recorded import recorded_runs
 from brainseg.experiments.run import Record, Run, open_run
 from brainseg.experiments.stored import restored
 from brainseg.experiments.train import train
-from brainseg.models import MODELS, as_input
+from brainseg.models import MODELS, TITLES, as_input
 from brainseg.models.exchange import to_onnx, weights_by_name
 from brainseg.models.predict import answered, predict
 from brainseg.paper.build import cards
@@ -203,7 +204,17 @@ def test_a_shipped_network_is_corrected_and_held_its_test_patients_out(model: st
 
 def test_the_page_of_cards_is_what_the_records_give() -> None:
     kept = (REPOSITORY / "book" / "models.md").read_text(encoding="utf-8")
-    assert kept == cards.page(cards.available()), "run: python -m brainseg.paper.build cards"
+    assert kept == cards.page(cards.available(), recorded_runs("folds")), "run: python -m brainseg.paper.build cards"
+
+
+def test_folds_are_shown_on_the_test_images_of_a_network_and_on_all() -> None:
+    network = shipped(AVAILABLE[0])
+    run = recorded_runs("folds")[0]
+    own = network.scores["split"].to_numpy() == "test"
+    scores = network.scores.assign(split="test", border_dice=np.where(own, 0.5, 0.25))
+    known = replace(run, recipe=replace(run.recipe, model=network.recipe.model), scores=scores)
+    expected = f"| {TITLES[network.recipe.model]} | 0.50 | {0.25 + 0.25 * own.mean():.2f} |"
+    assert expected in cards.page([network], [known])
 
 
 def test_the_example_on_the_page_works(capsys: pytest.CaptureFixture[str]) -> None:

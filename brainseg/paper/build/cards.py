@@ -1,7 +1,7 @@
 """The page of model cards: what the networks that come with the package are, and are not.
 
 After Mitchell et al. 2019, "Model cards for model reporting". Every number on the page is computed from the records
-that are shipped with the weights; its prose is ``cards.md``.
+that are shipped with the weights, and from those of the five folds; its prose is ``cards.md``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from brainseg.app.weights import SHIPPED, Weights, shipped
+from brainseg.experiments.run import Record
 from brainseg.experiments.select import collect
 from brainseg.models import MODELS, TITLES
 from brainseg.paper import narrate
@@ -23,15 +24,20 @@ from brainseg.scores.statistics import Interval, bootstrap_mean
 TYPES = ("meningioma", "glioma", "pituitary")
 
 
-def page(networks: Sequence[Weights]) -> str:
+def page(networks: Sequence[Weights], folds: Iterable[Record]) -> str:
     """The page as MyST Markdown.
 
     Args:
         networks: In the order in which they are to stand.
+        folds: Runs with the corrected training that have tested every patient.
     """
     template = Template(Path(__file__).with_suffix(".md").read_text(encoding="utf-8"))
-    cards = "\n\n".join(map(card, networks))
-    return template.substitute(overview=_overview(networks), splits=_splits(networks[0]), cards=cards)
+    return template.substitute(
+        overview=_overview(networks),
+        folds=_folds(networks, list(folds)),
+        splits=_splits(networks[0]),
+        cards="\n\n".join(map(card, networks)),
+    )
 
 
 def available() -> list[Weights]:
@@ -79,6 +85,17 @@ def _overview(networks: Iterable[Weights]) -> str:
         for network in networks
     ]
     return table(["network", "run", "pixels", "parameters", "file", "test Dice [95 % interval]"], rows)
+
+
+def _folds(networks: Iterable[Weights], runs: Sequence[Record]) -> str:
+    """What networks in folds score on the test images of the networks, and on all images."""
+    rows = []
+    for network in networks:
+        scores = collect([run for run in runs if run.recipe.model == network.recipe.model], "border_dice")
+        tested = collect([network.record], "border_dice")["number"]
+        same = scores[scores["number"].isin(tested)]
+        rows.append((TITLES[network.recipe.model], *(f"{one['value'].mean():.2f}" for one in (same, scores))))
+    return table(["network, in folds", "mean Dice on these test images", "on all images"], rows)
 
 
 def _splits(network: Weights) -> str:
