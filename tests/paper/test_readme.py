@@ -49,7 +49,7 @@ def test_images_labels_and_patients(check: dict[str, pd.DataFrame]) -> None:
 def test_what_meeting_new_patients_costs() -> None:
     effects = Evidence().step_effects()
     (patients,) = effects[effects["label"].str.contains(STEPS["patients"])].to_dict("records")
-    assert f"the Dice of DeepLab, else trained as published, is {-patients['mean']:.2f} lower" in README
+    assert f"the Dice of DeepLab, trained as published but on true outlines, is {-patients['mean']:.2f} lower" in README
     assert f"on all {patients['images']:,} images" in README
 
 
