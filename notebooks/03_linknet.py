@@ -279,7 +279,7 @@ assert slim(given_channels, wanted_channels) == block.count_params()
 # %% [markdown]
 # ### Two networks or two trainings
 #
-# *Medium, twenty minutes.* `seeds_of` has the mean Dice of two networks on the study's images, trained with care, for several seeds. Put into `between` the difference of their means over the seeds, the first column minus the second,
+# *Medium, twenty minutes.* `seeds_of` has the mean Dice of two networks on all of the study's images, trained with care in five folds, for several seeds. Put into `between` the difference of their means over the seeds, the first column minus the second,
 # and into `within` the larger of the two ranges, largest minus smallest. Which is larger, and what follows?
 
 # %% tags=["hide-input"]
@@ -288,7 +288,7 @@ from itertools import combinations
 from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded_runs
 
-by_seed = tables.seed_table(select.by_step(recorded_runs("seeds")), "corrected").drop(columns="range").T
+by_seed = tables.seed_table(select.by_step(recorded_runs("folds")), "corrected").filter(like="seed ").T
 pairs = list(combinations(by_seed.columns, 2))
 seeds_of = by_seed[list(pairs[drawn(variant, len(pairs), "pair") if variant else 0])]
 

@@ -209,11 +209,11 @@ glue(
 effect_table(study_effect, "Mean Dice of the study's test images before post-processing, and its change.", 4)
 
 # %% tags=["hide-input"]
-spread = tables.seed_table(select.by_step(recorded_runs("seeds")), "corrected")["range"]
+spread = tables.seed_table(select.by_step(recorded_runs("folds")), "corrected")["range in a fold"]
 glue(least_spread=spread.min(), most_spread=spread.max())
 
 # %% [markdown]
-# These gains are smaller than what training a network again with another seed changes, {glue:text}`least_spread:.3f` to {glue:text}`most_spread:.3f` ([chapter 8](08_attention)). And the mean hides harm: for {glue:text}`most_harmed_network`, a share of {glue:text}`most_harmed:.2f` of the test images scores lower than before. The verdict on the
+# These gains are smaller than what another seed changes: it moves the mean Dice of one fold's test images by up to {glue:text}`least_spread:.3f` in the steadiest network and {glue:text}`most_spread:.3f` in the least steady ([chapter 8](08_attention)). And the mean hides harm: for {glue:text}`most_harmed_network`, a share of {glue:text}`most_harmed:.2f` of the test images scores lower than before. The verdict on the
 # claim stands in [the ledger](11_audit).
 #
 # ## Summary
@@ -221,7 +221,7 @@ glue(least_spread=spread.min(), most_spread=spread.max())
 # - Opening removes what is thinner than the disc, closing fills what is narrower; both leave the rest in its place, but for corners.
 # - The study applied a closing to labels, which are boxes. It changes {glue:text}`closed` of {glue:text}`all_labels:,.0f`.
 # - A post-processing is a choice, and a choice is made on validation images.
-# - On the study's images it changes the mean Dice by {glue:text}`least_gain:+.4f` to {glue:text}`most_gain:+.4f`; another seed changes it by {glue:text}`least_spread:.3f` or more.
+# - On the study's images it changes the mean Dice by {glue:text}`least_gain:+.4f` to {glue:text}`most_gain:+.4f`; another seed moves that of one fold by up to {glue:text}`most_spread:.3f`.
 # - A mean hides harm: look at the images that got worse, up to a share of {glue:text}`most_harmed:.2f` of them.
 #
 # ## Exercises

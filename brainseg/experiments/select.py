@@ -96,12 +96,10 @@ def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
     }
 
 
-def ladder_in_folds(
-    below: Sequence[Record], corrected: Iterable[Record], seed: int = 0
-) -> dict[str, dict[str, list[Record]]]:
-    """:func:`by_step` of runs below the corrected training, and of the corrected ones of the same networks and seed."""
-    models = {run.recipe.model for run in below}
-    return by_step([*below, *(run for run in corrected if run.recipe.model in models and run.recipe.seed == seed)])
+def ladder_in_folds(below: Sequence[Record], corrected: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
+    """:func:`by_step` of runs below the corrected training, and of the corrected of the same networks and seeds."""
+    trained = {(run.recipe.model, run.recipe.seed) for run in below}
+    return by_step([*below, *(run for run in corrected if (run.recipe.model, run.recipe.seed) in trained)])
 
 
 def by_attention(records: Iterable[Record]) -> dict[str, dict[str | None, list[Record]]]:

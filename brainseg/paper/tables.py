@@ -238,10 +238,17 @@ def seed_table(results: Steps, step: str) -> pd.DataFrame:
     """Mean Dice on the test images of all folds, for every seed at one step: how much a seed changes.
 
     Returns:
-        One row per model. Columns: ``seed 0`` and so on, and ``range``, the largest minus the smallest of them.
+        One row per model. Columns: ``seed 0`` and so on; ``range``, the largest minus the smallest of them; and ``range
+        in a fold``, the largest such range of the mean Dice on the test images of a single fold.
     """
-    table = _means(results, step, lambda recipe: recipe.seed).add_prefix("seed ")
-    return table.assign(range=table.max(axis="columns") - table.min(axis="columns"))
+    table = _means(results, step, ["seed"]).add_prefix("seed ").rename_axis(columns=None)
+    of_folds = _means(results, step, ["fold", "seed"]).T.groupby(level=0)
+    return table.assign(
+        **{
+            "range": table.max(axis="columns") - table.min(axis="columns"),
+            "range in a fold": (of_folds.max() - of_folds.min()).max(),
+        }
+    )
 
 
 def fold_table(results: Steps, step: str) -> pd.DataFrame:
@@ -250,20 +257,22 @@ def fold_table(results: Steps, step: str) -> pd.DataFrame:
     Returns:
         One row per model. Columns: ``fold 0`` and so on, and ``all``, the mean over all images.
     """
-    table = _means(results, step, lambda recipe: recipe.fold).add_prefix("fold ")
+    table = _means(results, step, ["fold"]).add_prefix("fold ").rename_axis(columns=None)
     scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
     return table.assign(all=pd.Series({title: of_model["value"].mean() for title, of_model in scores.items()}))
 
 
-def _means(results: Steps, step: str, of: Callable[[Recipe], int | None]) -> pd.DataFrame:
-    """Mean Dice on test images, one row per model, one column per value of a field of the recipe."""
+def _means(results: Steps, step: str, by: list[str]) -> pd.DataFrame:
+    """Mean Dice on test images, one row per model, one column for each ``fold``, ``seed`` or both."""
     tables = {
-        TITLES[model]: pd.concat([collect([run], "border_dice").assign(field=of(run.recipe)) for run in steps[step]])
+        TITLES[model]: pd.concat(
+            collect([run], "border_dice").assign(fold=run.recipe.fold or 0, seed=run.recipe.seed) for run in steps[step]
+        )
         for model, steps in results.items()
         if step in steps
     }
-    means = {title: table.groupby("field")["value"].mean() for title, table in tables.items()}
-    return pd.DataFrame(means).T.rename_axis("network").rename_axis(columns=None)
+    means = {title: table.groupby(by)["value"].mean() for title, table in tables.items()}
+    return pd.DataFrame(means).T.rename_axis("network")
 
 
 def scale_effects(larger: Steps, smaller: Steps, step: str) -> pd.DataFrame:

@@ -14,9 +14,9 @@ from brainseg.models import MODELS
 
 
 def test_runs_of_an_experiment_are_all_that_it_names() -> None:
-    (matrix,) = chosen(["seeds"])
-    runs = recorded.recorded_runs("seeds")
-    assert len(runs) == len(matrix.files) == len(MODELS) * 3
+    (matrix,) = chosen(["folds"])
+    runs = recorded.recorded_runs("folds")
+    assert len(runs) == len(matrix.files) == len(MODELS) * 5 * 3
     assert {run.recipe.seed for run in runs} == {0, 1, 2}
 
 

@@ -165,8 +165,12 @@ def test_inputs_are_the_modules_that_the_chapter_imports_and_what_these_read(sou
         ('recorded("efficiency")', {"efficiency.json"}),
         ('recorded_saliency("saliency")', {f"tumorseg-small-saliency/{model}-0.json.gz" for model in MODELS}),
         (
-            'recorded_runs("seeds")',
-            {f"tumorseg-quick-seeds/{m}-corrected-published-{k}.json.gz" for m in MODELS for k in range(3)},
+            'recorded_runs("guidance")',
+            {
+                f"tumorseg-quick-guidance/{model}-corrected-published{weight}-0.json.gz"
+                for model in ("unet", "deeplab")
+                for weight in ("", "-guidance-0.3", "-guidance-1")
+            },
         ),
     ],
 )

@@ -191,10 +191,21 @@ def test_seeds_of_a_network_stand_side_by_side_with_their_range() -> None:
     dice = {("unet", 0): 0.5, ("unet", 1): 0.53, ("linknet", 0): 0.7, ("linknet", 1): 0.69}
     runs = [record(recipe_at("corrected", model, SMALL, seed).trained, value) for (model, seed), value in dice.items()]
     table = tables.seed_table(by_step(runs), "corrected")
-    assert list(table.columns) == ["seed 0", "seed 1", "range"]
-    assert table["range"].to_dict() == pytest.approx({"U-Net": 0.03, "LinkNet": 0.01})
+    assert list(table.columns) == ["seed 0", "seed 1", "range", "range in a fold"]
+    for column in ("range", "range in a fold"):
+        assert table[column].to_dict() == pytest.approx({"U-Net": 0.03, "LinkNet": 0.01})
     between = tables.model_differences(by_step(runs), "corrected").iloc[0].to_dict()
     assert (between["mean"], between["seeds"]) == (pytest.approx(-0.18), 2)
+
+
+def test_folds_average_out_what_a_seed_changes_in_one() -> None:
+    dice = {(0, 0): 0.5, (0, 1): 0.54, (1, 0): 0.6, (1, 1): 0.57}
+    runs = [
+        record(recipe_at("corrected", "unet", SMALL, seed, fold=fold).trained, value)
+        for (fold, seed), value in dice.items()
+    ]
+    table = tables.seed_table(by_step(runs), "corrected").loc["U-Net"]
+    assert table[["range", "range in a fold"]].tolist() == pytest.approx([0.005, 0.04])
 
 
 def test_what_post_processing_changes_is_counted_per_image() -> None:

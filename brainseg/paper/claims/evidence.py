@@ -99,7 +99,7 @@ class Evidence:
     full_effects = of_runs(_scale_effects, "folds", "full-folds")
     longer_effects = of_runs(_scale_effects, "full-folds", "longer")
     attention_effects = of_runs(lambda runs: tables.attention_effects(by_attention(runs)), "attention")
-    seeds = of_runs(lambda runs: tables.seed_table(by_step(runs), "corrected"), "seeds")
+    seeds = of_runs(lambda runs: tables.seed_table(by_step(runs), "corrected"), "folds")
     published_runs = of_runs(lambda runs: [run for run in runs if run.recipe.training == "published"], "full")
     guided_runs = of_runs(list[Record], "guidance")
     guided_maps = of_maps(lambda record: record.scores, "guided-maps")
