@@ -64,17 +64,18 @@ glue(
     gate_room=designs["high"].max(),
 )
 shown = gates.set_index(gates["label"].str.removesuffix(", gate").rename("network"))
+over_folds = designs.set_index("label")[["low", "high"]].add_suffix(", over folds")
 table(
-    shown[["mean", "low", "high", "decision", "detectable"]].rename(
-        columns={"mean": "difference", "detectable": "detectable from"}
-    ),
-    "Dice with gates minus Dice without: mean, interval, what it says, and the smallest difference that would be found four times out of five.",
+    shown[["mean", "low", "high", "decision", "detectable"]]
+    .rename(columns={"mean": "difference", "detectable": "detectable from"})
+    .join(over_folds),
+    "Dice with gates minus Dice without: mean, interval, what it says, the smallest difference that would be found four times out of five, and the interval over folds.",
     digits=3,
 )
 
 # %% [markdown]
-# These intervals are about the trained networks. For what gates do to networks that are trained anew, the folds are what counts: {glue:text}`gate_trainings` pairs of trainings of each network, {glue:text}`gate_seeds` for each fold, and each fold is tested on other patients. The mean over networks is {glue:text}`gate_mean:+.3f`, and intervals over folds leave
-# room for a gain of {glue:text}`gate_room:+.4f` at most. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. This is one size: larger networks on more images may have more use of gates.
+# The first intervals are about the trained networks, and are drawn over patients and seeds. For what gates do to networks that are trained anew, the folds are what counts: {glue:text}`gate_trainings` pairs of trainings of each network, {glue:text}`gate_seeds` for each fold, and each fold is tested on other patients. The mean over networks is {glue:text}`gate_mean:+.3f`, and intervals over folds leave
+# room for a gain of {glue:text}`gate_room:+.4f` at most. The two need not agree on each network: seeds of one lie far apart, folds of another. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. This is one size: larger networks on more images may have more use of gates.
 #
 # The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well, once each, for one split by patient and shortly: {glue:text}`short_epochs` epochs of {glue:text}`short_images` images. So the intervals below are about these trained networks, and
 # not about the designs.

@@ -27,6 +27,7 @@ from brainseg.scores.statistics import (
     UNDECIDED,
     WORSE,
     Interval,
+    beside_zero,
     bootstrap_mean,
     differences,
     labelled_differences,
@@ -359,21 +360,25 @@ def model_designs(results: Steps, step: str) -> pd.DataFrame:
 def answer_on_gates(designs: pd.DataFrame) -> str:
     """Whether attention helps, in one sentence, of a table by :func:`gate_designs`.
 
-    It helps where the interval lies above zero, and does not where a gain that matters is excluded.
+    It helps where the interval lies above zero, harms where it lies below, and does not help where a gain that matters
+    is excluded.
 
     >>> designs = pd.DataFrame({"low": [-0.05, -0.02], "high": [0.01, 0.005], "trainings": [5, 5], "lower": [5, 4]})
     >>> answer_on_gates(designs)
     'Attention gates help no network: in 9 of 10 pairs of trainings the network with gates scores lower.'
+    >>> answer_on_gates(designs.assign(high=[0.01, -0.001]))[:51]
+    'Attention gates help no network, and harm 1 of 2: i'
     >>> answer_on_gates(designs.assign(high=[0.01, 0.03]))[:49]
     'Whether attention gates help every network cannot'
     """
     lower, trainings = designs[["lower", "trainings"]].sum()
     pairs = f"in {lower} of {trainings} pairs of trainings the network with gates scores lower."
-    helped, excluded = int((designs["low"] > 0).sum()), int((designs["high"] < MARGIN).sum())
+    helped, harmed = beside_zero(designs["low"], designs["high"])
     if helped:
         return f"Attention gates help {helped} of {len(designs)} networks: {pairs}"
-    if excluded == len(designs):
-        return f"Attention gates help no network: {pairs}"
+    if (designs["high"] < MARGIN).all():
+        harm = f", and harm {harmed} of {len(designs)}" if harmed else ""
+        return f"Attention gates help no network{harm}: {pairs}"
     return f"Whether attention gates help every network cannot be told: {pairs}"
 
 

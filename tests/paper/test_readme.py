@@ -6,6 +6,7 @@ import pytest
 from brainseg.experiments.ladder import STEPS
 from brainseg.experiments.recorded import recorded
 from brainseg.models import MODELS
+from brainseg.paper import tables
 from brainseg.paper.claims import findings
 from brainseg.paper.claims.evidence import Evidence
 from brainseg.paper.claims.ledger import counts, evaluate, read_claims
@@ -51,6 +52,10 @@ def test_what_meeting_new_patients_costs() -> None:
     (patients,) = effects[effects["label"].str.contains(STEPS["patients"])].to_dict("records")
     assert f"the Dice of DeepLab, trained as published but on true outlines, is {-patients['mean']:.2f} lower" in README
     assert f"on all {patients['images']:,} images" in README
+
+
+def test_whether_attention_helps() -> None:
+    assert tables.answer_on_gates(Evidence().gate_designs()) in README
 
 
 def test_what_holds_whatever_the_network_and_what_is_confirmed() -> None:
