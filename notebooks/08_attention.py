@@ -52,12 +52,14 @@ gates = tables.attention_effects(with_and_without)
 plotting.forest(gates, xlabel="Dice with gates − Dice without")
 
 # %% tags=["hide-input"]
-designs = tables.gate_designs(with_and_without)
+designs, altogether = tables.gate_designs(with_and_without), tables.gates_altogether(with_and_without)
 shown = gates.set_index(gates["label"].str.removesuffix(", gate").rename("network"))
 glue(
     gate_images=int(gates["images"].max()),
     gate_patients=int(gates["patients"].max()),
-    gate_mean=gates["mean"].mean(),
+    gate_mean=altogether.mean,
+    gate_low=altogether.low,
+    gate_high=altogether.high,
     margin=MARGIN,
     gates_answer=tables.answer_on_gates(designs),
     gate_trainings=int(designs["trainings"].max()),
@@ -76,8 +78,9 @@ table(
 )
 
 # %% [markdown]
-# The first intervals are about the trained networks, and are drawn over patients and seeds. For what gates do to networks that are trained anew, the folds are what counts: {glue:text}`gate_trainings` pairs of trainings of each network, {glue:text}`gate_seeds` for each fold, and each fold is tested on other patients. The mean over networks is {glue:text}`gate_mean:+.3f`. Over folds, the intervals of
-# {glue:text}`gate_below_folds` lie below zero; over patients and seeds, those of {glue:text}`gate_below`; none lies above. Folds leave room for a gain of {glue:text}`gate_room:+.4f` at most. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. This is one size: larger networks on more images may have more use of gates.
+# The first intervals are about the trained networks, and are drawn over patients and seeds. For what gates do to networks that are trained anew, the folds are what counts: {glue:text}`gate_trainings` pairs of trainings of each network, {glue:text}`gate_seeds` for each fold, and each fold is tested on other patients. **The mean over networks is {glue:text}`gate_mean:+.3f`, with an interval
+# over folds of {glue:text}`gate_low:+.3f` to {glue:text}`gate_high:+.3f`: at this size, gates cost Dice.** Of single networks, the intervals of {glue:text}`gate_below_folds` lie below zero over folds, and those of {glue:text}`gate_below` over patients and seeds; none lies above. They are not corrected for being three. Folds leave
+# room for a gain of {glue:text}`gate_room:+.4f` at most. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. This is one size: larger networks on more images may have more use of gates.
 #
 # The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well, once each, for one split by patient and shortly: {glue:text}`short_epochs` epochs of {glue:text}`short_images` images. So the intervals below are about these trained networks, and
 # not about the designs.

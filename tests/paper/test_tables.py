@@ -152,6 +152,23 @@ def test_gates_narrow_a_gap_by_what_each_training_says() -> None:
     assert (effect["trainings"], effect["lower"]) == (2, 0)
 
 
+def test_what_gates_change_altogether_is_judged_by_its_folds() -> None:
+    cost = {"unet": (0.02, 0.04, 0.03), "segnet": (0.04, 0.02, 0.06)}
+    kinds: dict[str, dict[str | None, list[Record]]] = {}
+    for model, of_folds in cost.items():
+        for kind in ("gate", None):
+            kinds.setdefault(model, {})[kind] = [
+                record(
+                    recipe_at("corrected", model, SMALL, attention=kind or "none", fold=fold).trained,
+                    0.5 - (change if kind else 0),
+                )
+                for fold, change in enumerate(of_folds)
+            ]
+    found = tables.gates_altogether(kinds)
+    expected = scipy.stats.ttest_1samp([-0.03, -0.03, -0.045], 0).confidence_interval(0.95)
+    assert (found.mean, found.low, found.high) == pytest.approx((-0.035, expected.low, expected.high))
+
+
 def test_designs_are_compared_as_a_paired_t_test_over_folds_does() -> None:
     one, other = [0.5, 0.6, 0.55, 0.7, 0.65, 0.6], [0.52, 0.65, 0.54, 0.76, 0.62, 0.66]
     runs = {
@@ -205,7 +222,7 @@ def test_folds_average_out_what_a_seed_changes_in_one() -> None:
         for (fold, seed), value in dice.items()
     ]
     table = tables.seed_table(by_step(runs), "corrected").loc["U-Net"]
-    assert table[["range", "range in a fold"]].tolist() == pytest.approx([0.005, 0.04])
+    assert (table["range"], table["range in a fold"]) == pytest.approx((0.005, 0.04))
 
 
 def test_what_post_processing_changes_is_counted_per_image() -> None:
