@@ -153,16 +153,15 @@ SHARES = {"notebook": 30, "script": 12, "record": 25, "claims": 8, "source": 20,
 @pytest.mark.parametrize(("count", "seed"), [(100, 0), pytest.param(1000, 1, marks=pytest.mark.slow)])
 def test_random_edits_are_seen_or_change_nothing(count: int, seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
-    unseen, seen, excused = [], Counter[str](), Counter[str]()
+    unseen, excused, reasons = [], set[str](), Counter[str]()
     for kind in chance.choices(list(SHARES), list(SHARES.values()), k=count):
         path = chance.choice(files()[kind])
         said = edited(path, kind, chance, tmp_path)
         if not said:
             unseen.append(path.name)
-        elif said not in REASONS:
-            seen[kind] += 1
-        elif said != SAME:
-            excused[kind] += 1
+        if said in REASONS:
+            excused.add(kind)
+        reasons[said if said in REASONS else "seen"] += 1
     assert unseen == []
-    assert set(seen) == set(SHARES)
-    assert set(excused) == {"source"}
+    assert excused == {"source"}
+    assert reasons["seen"] > 0.8 * (count - reasons[NOT_READ]), reasons
