@@ -32,6 +32,7 @@ from brainseg.scores.statistics import (
     differences,
     holm,
     labelled_differences,
+    over_folds,
     paired_difference,
     smallest_p,
 )
@@ -109,6 +110,27 @@ def test_intervals_of_repeated_studies_cover_the_true_mean() -> None:
     )
     assert 0.91 <= covered <= 0.99
     assert ignoring_patients < 0.85
+
+
+def test_over_folds_that_share_no_image_the_interval_is_students() -> None:
+    means = [0.52, 0.65, 0.54, 0.76, 0.62]
+    expected = stats.ttest_1samp(means, 0).confidence_interval(0.95)
+    found = over_folds(means, tested_to_learnt=0)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert np.isnan(over_folds([0.5]).low)
+
+
+def test_over_folds_that_learn_from_the_same_images_the_interval_covers_the_true_mean() -> None:
+    """Numbers of five folds that correlate by 1/5 ÷ (1/5 + 3/5), the share that Nadeau and Bengio take for it."""
+    random, correlation = np.random.default_rng(0), 1 / 4
+    common, own = random.normal(size=(4000, 1)), random.normal(size=(4000, 5))
+    repeated = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own
+    covered, by_student = (
+        np.mean([interval.low <= 0 <= interval.high for interval in (over_folds(means, **ratio) for means in repeated)])
+        for ratio in ({}, {"tested_to_learnt": 0})
+    )
+    assert 0.94 <= covered <= 0.96
+    assert by_student < 0.85
 
 
 def test_patients_are_crossed_with_seeds() -> None:
