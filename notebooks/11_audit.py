@@ -104,7 +104,7 @@ glue(least_implied=mean_ious["implied"].min(), most_printed=mean_ious["published
 table(mean_ious, "Mean IoU as the study printed it, and as its accuracy and Dice imply it.", digits=4)
 
 # %% [markdown]
-# The study's Dice is averaged over batches, and so is not quite that of pooled pixels. That spoils the arithmetic by up to {glue:text}`spoilt:.3f`, measured where there are masks: in networks trained as published, on their training images.
+# The study's Dice is averaged over batches, and so is not quite that of pooled pixels. That spoils the arithmetic by up to {glue:text}`spoilt:.3f`, measured where there are masks: in the networks of this page, trained as published, on their training images.
 
 # %% tags=["hide-input"]
 trained_on = np.asarray(prepared.masks["position"][prepared.rows("train")])
@@ -230,7 +230,7 @@ glue(copied=float(leak["copied_box"]), known=int(leak["known"]), tested=int(leak
 #
 # ### A step that changes nothing
 #
-# On the study's images, at the study's size, the closing changes {glue:text}`closed` of {glue:text}`all_labels:,.0f` labels. The study closes its training labels with a disc-like footprint of five by five pixels, its test labels with a square, and its README describes the step as one that cleans predictions. Of the predictions of U-Net, trained as published, it would have changed a share of {glue:text}`cleaned:.2f`.
+# On the study's images, at the study's size, the closing changes {glue:text}`closed` of {glue:text}`all_labels:,.0f` labels. The study closes its training labels with a disc-like footprint of five by five pixels, its test labels with a square, and its README describes the step as one that cleans predictions. Of the predictions of this page's U-Net, trained as published, it would have changed a share of {glue:text}`cleaned:.2f`.
 
 # %% tags=["hide-input"]
 closing = checked["findings"].set_index("finding").loc["labels that the published closing changes"]
@@ -258,7 +258,7 @@ table(checked["categories"].set_index("category"), "Images of the study by categ
 #
 # If the counts are of one session, {glue:text}`early` of {glue:text}`networks` networks have their pictures from before the training: {glue:text}`early_names`. A notebook stores with every cell the place that it had in the order of execution; run from top to bottom, it counts from one upwards.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "In U-Net, LinkNet and SegNet, the study shows maps and predictions (triangles and circles) with smaller counts than the training whose numbers are quoted (square): other weights made the pictures. Execution counts of the study's notebook.", "name": "fig-execution-order"}, "image": {"alt": "Four lines with marks for building, training, saliency and predictions; in three of them the pictures come before the training."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "In U-Net, LinkNet and SegNet, the study shows maps and predictions (triangles and circles) with smaller counts than the training whose numbers are quoted (square): if they are of one session, other weights made the pictures. Execution counts of the study's notebook.", "name": "fig-execution-order"}, "image": {"alt": "Four lines with marks for building, training, saliency and predictions; in three of them the pictures come before the training."}}
 counts = order.cells()["count"]
 early = order.shown_before_trained()
 glue(
@@ -283,7 +283,7 @@ problems(notebook)[0][:78] + "…"
 #
 # ### Claims without code
 #
-# The parameters that the study printed are those of attention gates, to the last one, and for DeepLab those of no attention at all; its README names channel attention and spatial attention. A README describes what was meant to be done. What was done is in the code, and where only its outputs are left, some of them can still be asked: every kind of attention costs another number.
+# The parameters that the study printed are those of attention gates, to the last one, and for DeepLab those of no attention at all; its README names channel attention and spatial attention. A gate weighs places, which spatial attention does, too; nothing weighs channels. A README describes what was meant to be done. What was done is in the code, and where only its outputs are left, some of them can still be asked: every kind of attention costs another number.
 
 # %% tags=["hide-input", "of-neither"]
 kinds = recorded("efficiency")["attention"].pivot(index="model", columns="attention", values="parameters")
@@ -414,7 +414,7 @@ items(
 # %% [markdown]
 # ### What this book says
 #
-# A book that tests claims makes claims: of its own {glue:text}`own`, tested in the same way, {glue:text}`failing` fail. *Claimed* is what the sentence says, *measured* what the records say. `brainseg claims` ends with an error if one fails, and `brainseg claims --data FOLDER` measures what is claimed of the study's images anew, from the images.
+# A book that tests claims makes claims: of its own {glue:text}`own`, tested in the same way, {glue:text}`failing` fail. Most of these tests compare a sentence with the records that it was written from: they find slips, and not wrong records. *Claimed* is what the sentence says, *measured* what the records say. `brainseg claims` ends with an error if one fails, and `brainseg claims --data FOLDER` measures what is claimed of the study's images anew, from the images.
 
 # %% tags=["hide-input", "of-study"]
 own = verdicts[verdicts["group"] == "book"]
@@ -438,7 +438,7 @@ by_runs = own["id"].str.startswith("live-")
 sentences(own[~by_runs], "What this book claims of the study and of recorded results.")
 
 # %% tags=["hide-input"]
-sentences(own[by_runs], "What it claims of arithmetic, tested with the networks of this page.")
+sentences(own[by_runs], "What it claims of arithmetic, tested with the labels of this page.")
 
 # %% [markdown]
 # ## Summary

@@ -455,6 +455,7 @@ GAIN, LOSS, NOTHING, UNCLEAR = (0.01, 0.05), (-0.05, -0.01), (-0.01, 0.015), (-0
         (GAIN, UNCLEAR, PARTLY),
         (NOTHING, UNCLEAR, REFUTED),
         (LOSS, UNCLEAR, REFUTED),
+        ((0.001, 0.015), UNCLEAR, REFUTED),  # a gain, of nothing that matters
         (UNCLEAR, UNCLEAR, CANNOT_TELL),
     ],
 )
@@ -612,15 +613,18 @@ def test_labels_are_outlines_if_few_are_rectangles(boxes: int, verdict: str) -> 
     assert outcome(claim("labels_are_outlines", tolerance=0.05), evidence).verdict == verdict
 
 
-@pytest.mark.parametrize(("kind", "verdict"), [("channel", REPRODUCED), ("gate", NOT_REPRODUCED)])
+@pytest.mark.parametrize(
+    ("kind", "verdict"), [("both", REPRODUCED), ("gate", PARTLY), ("channel", PARTLY), ("none", NOT_REPRODUCED)]
+)
 def test_the_kind_of_attention_is_told_by_the_number_of_parameters(kind: str, verdict: str) -> None:
     rows = [
-        {"model": model, "attention": name, "parameters": parameters + (name != kind)}
+        {"model": model, "attention": name, "parameters": parameters + (kind not in (name, "both"))}
         for model, parameters in PARAMETERS.items()
         for name in ("gate", "channel", "spatial")
     ]
     evidence = MadeUp(efficiency=pd.DataFrame(rows))
-    assert outcome(claim("uses_attention", kinds=["channel", "spatial"]), evidence).verdict == verdict
+    words = claim("uses_attention", kinds={"channel": ["channel"], "spatial": ["spatial", "gate"]})
+    assert outcome(words, evidence).verdict == verdict
 
 
 # Measurements

@@ -19,7 +19,7 @@ VERDICTS: Mapping[str, str] = {
     NOT_REPRODUCED: "The test was run and does not find what is claimed.",
     REFUTED: "The test could have seen the improvement that is claimed, and there is none that matters.",
     CANNOT_TELL: "The test could not have seen an improvement as small as one that matters, and has seen none.",
-    ARTEFACT: "Something other than the claimed explains the value; running the study again repeats it.",
+    ARTEFACT: "Something other than what is claimed explains the value.",
     CANNOT_BE_TESTED: "What a test needs does not exist; the reason says what that is.",
 }
 """All verdicts, and what each says."""

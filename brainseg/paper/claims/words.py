@@ -64,12 +64,12 @@ def _decided(effects: pd.DataFrame, margin: float) -> list[str]:
 
 
 def _gained(designs: pd.DataFrame, margin: float) -> list[str]:
-    """What each row says of a claimed gain of a design: it is there, none that matters is there, or neither is known.
+    """What each row says of a claimed gain of a design: none that matters is there, it is there, or neither is known.
 
     The intervals are over folds, see :func:`brainseg.paper.tables.design_effects`; of one fold there is none.
     """
     ends = designs[["low", "high"]].to_numpy()
-    return [BETTER if low > 0 else SAME if high < margin else UNDECIDED for low, high in ends]
+    return [SAME if high < margin else BETTER if low > 0 else UNDECIDED for low, high in ends]
 
 
 @judgement
@@ -123,9 +123,9 @@ def fastest_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
     clear = times.loc[model, "batch_1_q3_ms"] < (1 - claim.tolerance) * others["batch_1_q1_ms"].min()
     quickest = min(STEP_MS, key=lambda name: STEP_MS[name])
     why = (
-        f"Its speed is tested, not what real time asks for. One image takes it {ratio:.2f} of the time of the next "
-        f"network, on a processor. In the study's log, a step of training takes it {STEP_MS[model]} ms, and "
-        f"{TITLES[quickest]} {STEP_MS[quickest]} ms."
+        f"Its speed is tested, not its precision, nor what real time asks for. One image takes it {ratio:.2f} of the "
+        f"time of the next network, on a processor. In the study's log, a step of training takes it {STEP_MS[model]} "
+        f"ms, and {TITLES[quickest]} {STEP_MS[quickest]} ms."
     )
     return Outcome(_verdict(bool(clear)), ratio, why)
 
@@ -139,7 +139,7 @@ def postprocessing_improves(claim: Claim, evidence: Evidence) -> Outcome:
     why = (
         f"Chosen on validation images, it changes the mean Dice of {len(effects)} networks by "
         f"{effects['mean'].min():+.3f} to {effects['mean'].max():+.3f}: {counted(decisions)}. The study's own step "
-        f"changes {closed['count']} of {closed['total']} labels, and no prediction. Smoother edges were not tested."
+        f"is for labels alone, and changes {closed['count']} of {closed['total']}. Smoother edges were not tested."
     )
     return Outcome(_of_each(decisions), float(effects["mean"].mean()), why)
 
@@ -248,18 +248,21 @@ def labels_are_outlines(claim: Claim, evidence: Evidence) -> Outcome:
 
 
 @judgement
-def uses_attention(claim: Claim, evidence: Evidence, kinds: list[str]) -> Outcome:
-    """Reproduced if networks with one of these kinds of attention have the numbers of parameters that were printed."""
+def uses_attention(claim: Claim, evidence: Evidence, kinds: dict[str, list[str]]) -> Outcome:
+    """Reproduced if every network with attention has each of these kinds, by the printed numbers of parameters.
+
+    With each kind stand the modules that count as it: a gate weighs places, and so is spatial attention, too.
+    """
     counts = evidence.efficiency("attention").set_index(["model", "attention"])["parameters"]
     gated = [model for model in PARAMETERS if resolve_attention(model)]
     matching = {
         model: [kind for kind, count in counts[model].items() if abs(count - PARAMETERS[model]) <= claim.tolerance]
         for model in gated
     }
-    found = sum(bool(set(kinds) & set(names)) for names in matching.values())
+    found = [kind for kind, modules in kinds.items() if all(set(modules) & set(names) for names in matching.values())]
     only = sorted({name for names in matching.values() for name in names})
     why = (
-        f"Of the {len(gated)} networks with attention, the printed numbers of parameters are those of the kind "
-        f"{', '.join(only) or 'none'}; those of {' or '.join(kinds)} attention in {found}."
+        f"The {len(gated)} networks with attention have the printed numbers of parameters with: "
+        f"{', '.join(only) or 'no kind'}. Of {' and '.join(kinds)} attention that is: {', '.join(found) or 'none'}."
     )
-    return Outcome(_verdict(found == len(gated)), float(found), why)
+    return Outcome(_share(len(found), len(kinds)), float(len(found)), why)
