@@ -165,7 +165,7 @@ table(
 # notebook walks the two lists side by side instead: image number $k$ gets annotation number $k$. That works as long as every image has
 # exactly one annotation. In the training list one image has two and one has none. The lists are of the same length, so nothing looks wrong; but between these two,
 # everything slips by one. From place {glue:text}`slip_first:,.0f` to place {glue:text}`slip_last:,.0f` of the training list, counted from zero,
-# **{glue:text}`slipped:,.0f` images are trained with the label of the image before them**. {glue:text}`slip_misses:,.0f` of these labels do not touch
+# **{glue:text}`slipped:,.0f` images of the training list have the label of the image before them**. {glue:text}`slip_misses:,.0f` of these labels do not touch
 # the right one; the mean Dice with it is {glue:text}`slip_dice:.2f`.
 
 # %% tags=["hide-input"]

@@ -172,17 +172,20 @@ plotting.saliency_maps(
 # %% [markdown]
 # ## The scores, on the study's images
 #
-# **By energy, no saliency map lies on the tumour as well as the predicted mask.** Of {glue:text}`pairs` pairs of network and method, {glue:text}`energy_better` have more energy inside the border than the best control, and {glue:text}`energy_worse` have less. Scored are {glue:text}`explained` test images of each network in which it marks something, with a mean Dice of {glue:text}`explained_dice:.2f`.
+# **By energy, no saliency map lies on the tumour as well as the predicted mask.** Of {glue:text}`pairs` pairs of network and method, {glue:text}`energy_better` have more energy inside the border than the best control, and {glue:text}`energy_worse` have less. Scored are {glue:text}`explained` test images of each network in which it marks something, with a mean Dice of {glue:text}`explained_dice:.2f`; they are of {glue:text}`explained_least` to {glue:text}`explained_most` patients.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The predicted mask, a control, has more energy inside the border than any saliency map. In deletion, where less is better, gradients, occlusion and RISE are ahead of the class activation maps. One mark a network, means over test images of the study; grey: the controls.", "name": "fig-map-scores"}, "image": {"alt": "Dot plot of energy inside the border, deletion and insertion for thirteen methods and four controls. The predicted mask is far to the right in the first panel."}}
 record = recorded_saliency("saliency")
 explained = record.scores.groupby("model")["number"].nunique()
+patients = record.scores.groupby("model")["patient"].nunique()
 marks = record.scores.drop_duplicates(["model", "number"])["dice"]
 by_network = record.scores.groupby(["kind", "map", "model"], sort=False)[list(SCORES)].mean()
 averages = by_network.groupby(["kind", "map"], sort=False).mean()
 energies = averages["energy"]
 glue(
     explained=explained.min(),
+    explained_least=patients.min(),
+    explained_most=patients.max(),
     explained_dice=marks.mean(),
     mask_energy=energies["control", "predicted mask"],
     best_map=energies["method"].idxmax(),
@@ -306,7 +309,7 @@ plotting.randomisation(record.randomisation)
 # With everything destroyed, the mean rank correlation of {glue:text}`stays_map` is still {glue:text}`stays_most:.2f`. Grad-CAM as published ends below zero for {glue:text}`reversed` of {glue:text}`of_networks` networks: a partly reversed order is still a relation. The mean of attention is near zero ({glue:text}`attention_mean:.2f`) only because U-Net's maps
 # stay alike ({glue:text}`attention_unet:.2f`) and LinkNet's are partly reversed ({glue:text}`attention_linknet:.2f`).
 #
-# The gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: the marked pixels depend most on themselves and their neighbours, whatever the weights are. And a product with the image keeps the image. **So a map on the tumour is no evidence that the network has learned anything about tumours.**
+# In {numref}`fig-cascade`, the gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: the marked pixels depend most on themselves and their neighbours, whatever the weights are. And a product with the image keeps the image. **So a map on the tumour is no evidence that the network has learned anything about tumours.**
 # For that, ask for its answers on images that it has not seen.
 #
 # ### Another test: wrong labels
@@ -345,7 +348,7 @@ plotting.forest(
 )
 
 # %% [markdown]
-# The others are {glue:text}`unet_same` for U-Net and {glue:text}`deeplab_same` for DeepLab. They are not worthless; but what they show is not what the labels have taught: the image, the pixels that were asked about, or what any network of this build would do. Small differences rest on one network of each kind.
+# Of the others, {glue:text}`unet_same` for U-Net and {glue:text}`deeplab_same` for DeepLab, it is not seen. Some of their intervals are wide. A map that truly does not notice is not worthless; but it shows something else than what the labels have taught: the image, the pixels that were asked about, or what any network of this build would do. All of this rests on one network of each kind.
 #
 # ## Saliency in training
 #
