@@ -146,14 +146,16 @@ def ladder_table(results: Steps) -> pd.DataFrame:
 def step_effects(results: Steps) -> pd.DataFrame:
     """Paired differences in Dice of each step that was trained anew from the one before, on the same test images.
 
-    These are the images of :func:`ladder_scores`; the label is model and step.
+    These are the images of :func:`ladder_scores`; the label is the step, and another column, ``group``, the model.
     """
     pairs: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     for model, steps in results.items():
         trained = [step for step in steps if step not in LADDER or LADDER[step].field != "scoring"]
         scores = {step: collect(steps[step], "border_dice", common=not _in_folds(results)) for step in trained}
         pairs |= {f"{TITLES[model]}, {STEPS[step]}": (scores[step], scores[last]) for last, step in pairwise(trained)}
-    return labelled_differences(pairs)
+    table = labelled_differences(pairs)
+    table[["group", "label"]] = table["label"].str.split(", ", n=1, expand=True)
+    return table
 
 
 def _in_folds(results: Steps) -> bool:
@@ -238,17 +240,15 @@ def seed_table(results: Steps, step: str) -> pd.DataFrame:
     """Mean Dice on the test images of all folds, for every seed at one step: how much a seed changes.
 
     Returns:
-        One row per model. Columns: ``seed 0`` and so on; ``range``, the largest minus the smallest of them; and ``range
-        in a fold``, the largest such range of the mean Dice on the test images of a single fold.
+        One row per model. Columns: ``seed 0`` and so on; ``range``, the largest minus the smallest of them; and of such
+        ranges on the test images of a single fold the median, ``usual range in a fold``, and the largest, ``range in a
+        fold``.
     """
     table = _means(results, step, ["seed"]).add_prefix("seed ").rename_axis(columns=None)
     of_folds = _means(results, step, ["fold", "seed"]).T.groupby(level=0)
-    return table.assign(
-        **{
-            "range": table.max(axis="columns") - table.min(axis="columns"),
-            "range in a fold": (of_folds.max() - of_folds.min()).max(),
-        }
-    )
+    in_folds = of_folds.max() - of_folds.min()
+    ranges = {"usual range in a fold": in_folds.median(), "range in a fold": in_folds.max()}
+    return table.assign(range=table.max(axis="columns") - table.min(axis="columns"), **ranges)
 
 
 def fold_table(results: Steps, step: str) -> pd.DataFrame:
@@ -368,22 +368,22 @@ def model_designs(results: Steps, step: str) -> pd.DataFrame:
 def answer_on_gates(designs: pd.DataFrame) -> str:
     """Whether attention helps, in one sentence, of a table by :func:`gate_designs`.
 
-    It helps where the interval lies above zero, and does not where a gain that matters is excluded.
+    They help where the interval lies above zero, and do not where a gain that matters is excluded.
 
     >>> designs = pd.DataFrame({"low": [-0.05, -0.02], "high": [0.01, 0.005], "trainings": [5, 5], "lower": [5, 4]})
-    >>> answer_on_gates(designs)
-    'Attention gates help no network: in 9 of 10 pairs of trainings the network with gates scores lower.'
-    >>> answer_on_gates(designs.assign(high=[0.01, 0.03]))[:49]
-    'Whether attention gates help every network cannot'
+    >>> answer_on_gates(designs).split(":")[0]
+    'In small networks attention gates bring no gain that matters'
+    >>> answer_on_gates(designs.assign(high=[0.01, 0.03])).split(":")[0]
+    'Whether attention gates help small networks cannot be told'
     """
     lower, trainings = designs[["lower", "trainings"]].sum()
-    pairs = f"in {lower} of {trainings} pairs of trainings the network with gates scores lower."
+    pairs = f"in {lower} of {trainings} pairs of trainings the one with gates scores lower."
     helped = int((designs["low"] > 0).sum())
     if helped:
-        return f"Attention gates help {helped} of {len(designs)} networks: {pairs}"
+        return f"Attention gates help {helped} of {len(designs)} small networks: {pairs}"
     if (designs["high"] < MARGIN).all():
-        return f"Attention gates help no network: {pairs}"
-    return f"Whether attention gates help every network cannot be told: {pairs}"
+        return f"In small networks attention gates bring no gain that matters: {pairs}"
+    return f"Whether attention gates help small networks cannot be told: {pairs}"
 
 
 def processing_table(before: Mapping[str, Sequence[Record]], after: Mapping[str, Sequence[Record]]) -> pd.DataFrame:
