@@ -16,8 +16,8 @@
 # ```{admonition} Before you start
 # :class: before
 # **You will be able to** say what larger images and wider networks add; tell an effect of attention from the difference between two trainings; say what a network costs. **You need** [chapter 7](07_ladder), which compares four networks
-# at one size with the attention that the study gave them. **The answer**: {glue:text}`gates_answer` At the study's own size, on patients whom it has not met, DeepLab reaches a mean Dice of {glue:text}`full_dice:.2f`, and trained three times as long {glue:text}`longer_dice:.2f`. Another seed moves a network by up to
-# {glue:text}`seed_range_fold:.3f` on one split, and by up to {glue:text}`seed_range:.3f` over five. DeepLab is the fastest of the four.
+# at one size with the attention that the study gave them. **The answer**: {glue:text}`gates_answer` At the study's own size, on patients whom it has not met, DeepLab reaches a mean Dice of {glue:text}`full_dice:.2f`. Another seed moves a network by up to
+# {glue:text}`seed_range_fold:.3f` on one split, and by up to {glue:text}`seed_range:.3f` over five. DeepLab is the fastest of the four for one image.
 # ```
 
 # %% tags=["parameters"]
@@ -35,8 +35,18 @@ from brainseg.experiments.recorded import recorded, recorded_runs
 from brainseg.models import TITLES
 from brainseg.paper import tables
 from brainseg.paper.claims.order import STEP_MS
-from brainseg.paper.display import glue, table
-from brainseg.scores.statistics import MARGIN, beside_zero, smallest_p
+from brainseg.paper.display import glue, minus, table
+from brainseg.scores.statistics import (
+    BETTER,
+    MARGIN,
+    SAME,
+    UNDECIDED,
+    WORSE,
+    Interval,
+    beside_zero,
+    decision,
+    smallest_p,
+)
 
 # %% [markdown]
 # ## Does attention help?
@@ -65,7 +75,9 @@ glue(
     gate_trainings=int(designs["trainings"].max()),
     gate_seeds=len({run.recipe.seed for kinds in with_and_without.values() for run in kinds[None]}),
     gate_room=designs["high"].max(),
-    gate_below_folds=" and ".join(designs.loc[designs["high"] < 0, "label"]),
+    gate_networks=len(designs),
+    gate_pairs=int(designs["trainings"].sum()),
+    gate_below_folds=beside_zero(designs["low"], designs["high"])[1],
     gate_below=" and ".join(shown.index[shown["high"] < 0]),
 )
 over_folds = designs.set_index("label")[["low", "high"]].add_suffix(", over folds")
@@ -78,14 +90,16 @@ table(
 )
 
 # %% [markdown]
-# The first intervals are about the trained networks, and are drawn over patients and seeds. For what gates do to networks that are trained anew, the folds are what counts: {glue:text}`gate_trainings` pairs of trainings of each network, {glue:text}`gate_seeds` for each fold, and each fold is tested on other patients. **The mean over networks is {glue:text}`gate_mean:+.3f`, with an interval
-# over folds of {glue:text}`gate_low:+.3f` to {glue:text}`gate_high:+.3f`: at this size, gates cost Dice.** Of single networks, the intervals of {glue:text}`gate_below_folds` lie below zero over folds, and those of {glue:text}`gate_below` over patients and seeds; none lies above. They are not corrected for being three. Folds leave
-# room for a gain of {glue:text}`gate_room:+.4f` at most. A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. This is one size: larger networks on more images may have more use of gates.
+# The first intervals are about the trained networks, and are drawn over patients and seeds; those of {glue:text}`gate_below` lie below zero. For what gates do to networks that are trained anew, the folds are what counts: {glue:text}`gate_trainings` pairs of trainings of each network, {glue:text}`gate_seeds` for each fold, and each fold is tested on other patients. Folds learn from the
+# same images in part, and the intervals over folds allow for that {cite:p}`nadeau2003`: of {glue:text}`gate_networks`, {glue:text}`gate_below_folds` lie below zero. None of all these intervals is corrected for how many they are.
+#
+# **The mean over networks is {glue:text}`gate_mean:+.3f`, with an interval over folds of {glue:text}`gate_low:+.3f` to {glue:text}`gate_high:+.3f`. A gain that matters is excluded; that gates cost Dice is likely, and not shown.** A difference below {glue:text}`margin` does not matter: a perfect outline that is shifted by a tenth of a pixel loses as much. Of a single network, the largest upper
+# end over folds is {glue:text}`gate_room:+.3f`. The {glue:text}`gate_pairs` pairs of trainings are not as many independent results, because those of one fold share their patients. And this is one size: larger networks on more images may have more use of gates.
 #
 # The study's README also names {term}`channel attention` and {term}`spatial attention`; its notebook has only gates. They were trained as well, once each, for one split by patient and shortly: {glue:text}`short_epochs` epochs of {glue:text}`short_images` images. So the intervals below are about these trained networks, and
 # not about the designs.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "No kind of attention raises the Dice of any network: differences from the same network without attention on the test images of one split, with intervals over patients and images.", "name": "fig-attention"}, "image": {"alt": "Forest plot of differences in Dice between networks with a kind of attention and the same network without."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "No kind of attention is seen to raise the Dice of a network: no interval lies right of zero. Differences from the same network without attention on the test images of one split, with intervals over patients and images.", "name": "fig-attention"}, "image": {"alt": "Forest plot of differences in Dice between networks with a kind of attention and the same network without."}}
 kinds = select.by_attention(recorded_runs("attention"))
 effects = tables.attention_effects(kinds)
 short = kinds["unet"]["gate"][0].recipe
@@ -119,11 +133,14 @@ gaps = pd.DataFrame(
 gaps.index.names = ["network", "attention"]
 gap = gaps["gap"].unstack()
 narrowed = tables.gap_designs(with_and_without)
+narrow_above, _ = beside_zero(narrowed["low"], narrowed["high"])
 glue(
     gap_without=gap["without"].mean(),
     gap_with=gap["with gates"].mean(),
-    gap_answer=f"In these trainings gates narrow the gap between training and test images by {narrowed['mean'].mean():.3f} on "
-    f"average, in {narrowed['trainings'].sum() - narrowed['lower'].sum()} of {narrowed['trainings'].sum()} pairs.",
+    gap_answer=minus(
+        f"Gates narrow the gap between training and test images by {narrowed['mean'].min():+.3f} to "
+        f"{narrowed['mean'].max():+.3f}, and of {len(narrowed)} intervals over folds {narrow_above} lie above zero."
+    ),
 )
 table(
     gaps,
@@ -132,11 +149,11 @@ table(
 )
 
 # %% [markdown]
-# On average the gap is {glue:text}`gap_without:.3f` without gates and {glue:text}`gap_with:.3f` with them. It is what is lost on new patients: every image is tested once, and learnt from in three other trainings. A gap that is narrower because both numbers are lower, as here, is no gain.
+# On average the gap is {glue:text}`gap_without:.3f` without gates and {glue:text}`gap_with:.3f` with them. It is what is lost on new patients: every image is tested once, and learnt from in three other trainings. A gap is also narrower where both numbers are lower, and that is no gain.
 #
 # ## What size brings
 #
-# **Size helps, and gliomas stay hard.** At the study's own size, DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on {glue:text}`full_images:,.0f` images, each scored by a network that has not met its patient; at the small size of the sections above
+# **At the study's own size DeepLab does better, and gliomas stay hard.** There DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on {glue:text}`full_images:,.0f` images, each scored by a network that has not met its patient; at the small size of the sections above
 # it has {glue:text}`small_dice:.2f`. The other networks were trained at the study's size for one fold, and {glue:text}`full_others` of {glue:text}`full_networks` gain there.
 #
 # At the study's size the images have twice the height and width, the networks {glue:text}`full_wider:.0f` times the filters, a batch {glue:text}`full_batches:.0f` times the images, and the training {glue:text}`full_epochs` epochs in place of {glue:text}`small_epochs`, in half
@@ -206,11 +223,11 @@ table(
 #
 # ### Would longer training help?
 #
-# **A little; then it is patients that are missing.** The same DeepLab was trained for {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, in batches of {glue:text}`longer_batch` and half as wide; trials on the training and validation images of the first fold chose that
-# ([chapter 7](07_ladder), appendix). It has a mean Dice of {glue:text}`longer_dice:.2f` on all patients in place of {glue:text}`full_dice:.2f`: a gain of {glue:text}`longer_gain:.3f`, with an interval of {glue:text}`longer_low:.3f` to {glue:text}`longer_high:.3f`; on gliomas, {glue:text}`longer_glioma:.2f`. In the first fold, whose test
-# images no choice has seen, it has {glue:text}`longer_first:.2f` in place of {glue:text}`full_first:.2f`.
+# **{glue:text}`longer_answer`** The same DeepLab was trained for {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, in batches of {glue:text}`longer_batch` and half as wide; trials on the training and validation images of the first fold chose that
+# ([chapter 7](07_ladder), appendix). These networks have a mean Dice of {glue:text}`longer_dice:.2f` on all patients in place of {glue:text}`full_dice:.2f`: a gain of {glue:text}`longer_gain:.3f`, with an interval over patients of {glue:text}`longer_low:.3f` to {glue:text}`longer_high:.3f`; on gliomas, {glue:text}`longer_glioma:.2f`. But they are one training
+# of each fold: {glue:text}`longer_lower` of {glue:text}`longer_folds` folds lose, and over folds the interval is {glue:text}`longer_low_folds:+.2f` to {glue:text}`longer_high_folds:+.2f`. And test patients of the other folds were in the trials. In the first fold, whose test images no choice has seen, it has {glue:text}`longer_first:.2f` in place of {glue:text}`full_first:.2f`.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Training images are learnt better to the end, validation images hardly in the second half. Dice of the longer trainings of DeepLab at the study's size, one thin line for each fold.", "name": "fig-longer"}, "image": {"alt": "Dice per image of training and validation images by epoch, of five trainings of DeepLab, with the mean of each."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Training images are learnt better to the end; what is gained on validation images in the second half is little. Dice of the longer trainings of DeepLab at the study's size, one thin line for each fold.", "name": "fig-longer"}, "image": {"alt": "Dice per image of training and validation images by epoch, of five trainings of DeepLab, with the mean of each."}}
 longer = recorded_runs("longer")
 plotting.dice_by_epoch([run.history for run in longer], "deeplab")
 
@@ -219,6 +236,13 @@ mean_dice = pd.concat([run.history[["dice_per_image", "val_dice_per_image"]] for
 third, last = (mean_dice.groupby(4 * mean_dice.index // len(mean_dice)).mean().loc[quarter] for quarter in (2, 3))
 longest = {"deeplab": {"corrected": list(longer)}}
 gain = tables.scale_effects(longest, full, "corrected").iloc[0]
+of_design = tables.design_effects({TITLES["deeplab"]: (longer, one)}).iloc[0]
+answers = {
+    BETTER: "Yes.",
+    WORSE: "No, it costs Dice.",
+    SAME: "By nothing that matters.",
+    UNDECIDED: "These trainings cannot tell.",
+}
 first_folds = [
     tables.fold_table({"deeplab": runs["deeplab"]}, "corrected")["fold 0"].item() for runs in (longest, full)
 ]
@@ -229,6 +253,11 @@ glue(
     longer_gain=gain["mean"],
     longer_low=gain["low"],
     longer_high=gain["high"],
+    longer_low_folds=of_design["low"],
+    longer_high_folds=of_design["high"],
+    longer_lower=of_design["lower"],
+    longer_folds=of_design["trainings"],
+    longer_answer=answers[decision(Interval(*of_design[["mean", "low", "high"]]))],
     longer_glioma=tables.type_table(longest, "corrected").xs("test", level="images")["glioma"].item(),
     longer_first=first_folds[0],
     full_first=first_folds[1],
@@ -240,21 +269,25 @@ glue(
 )
 
 # %% [markdown]
-# From the third quarter of the epochs to the last, the mean Dice of training images rises from {glue:text}`third_training:.3f` to {glue:text}`last_training:.3f`, and that of validation images goes from {glue:text}`third_valid:.3f` to {glue:text}`last_valid:.3f`. At the small size too few steps were what limited the networks. Here it
-# is what the {glue:text}`learnt_patients` patients of a training set can teach a network that starts from nothing.
+# From the third quarter of the epochs to the last, the mean Dice of training images rises from {glue:text}`third_training:.3f` to {glue:text}`last_training:.3f`, and that of validation images goes from {glue:text}`third_valid:.3f` to {glue:text}`last_valid:.3f`. At the small size too few steps seem to limit the networks ([chapter 7](07_ladder)). Here more of
+# them teach little about new patients; perhaps the {glue:text}`learnt_patients` patients of a training set have no more to teach a network that starts from nothing. That more patients would help was not tried.
 #
 # ## What a seed does
 #
-# **On one split, a seed moves a network farther than one network lies from another.** Train a network again with another seed and its mean Dice changes by up to {glue:text}`seed_range_fold:.3f` on the test images of one fold, and by up to {glue:text}`seed_range:.3f` over all five. These are the corrected networks of
-# [chapter 7](07_ladder), each fold trained {glue:text}`seed_count` times; nothing but the seed differs.
+# **On one split, a seed moves a network about as far as the networks lie apart.** Train a network again with another seed and its mean Dice changes by up to {glue:text}`seed_range_fold:.3f` on the test images of one fold, and by up to {glue:text}`seed_range:.3f` over all five. In one fold the range of {glue:text}`seed_count` seeds is {glue:text}`seed_usual:.3f` in the median, and that
+# of the four networks, each averaged over its seeds, {glue:text}`networks_in_fold:.3f`. These are the corrected networks of
+# [chapter 7](07_ladder); nothing but the seed differs.
 
 # %% tags=["hide-input"]
 by_seed = tables.seed_table(folds, "corrected")
-apart = tables.model_differences(folds, "corrected")["mean"].abs()
+by_fold = tables.fold_table(folds, "corrected").drop(columns="all")
+apart = tables.model_designs(folds, "corrected")["mean"].abs()
 glue(
     seed_range=by_seed["range"].max(),
     seed_range_fold=by_seed["range in a fold"].max(),
     seed_network=by_seed["range in a fold"].idxmax(),
+    seed_usual=by_seed["usual range in a fold"].median(),
+    networks_in_fold=(by_fold.max() - by_fold.min()).median(),
     seed_count=by_seed.filter(like="seed ").shape[1],
     networks_nearest=apart.min(),
     networks_farthest=apart.max(),
@@ -263,7 +296,7 @@ glue(
 )
 table(
     by_seed,
-    "Mean Dice on all test images by seed, the range of these, and the largest range on the test images of a single fold.",
+    "Mean Dice on all test images by seed, the range of these, and the range on the test images of a single fold: its median over folds, and the largest.",
     digits=3,
 )
 
@@ -276,7 +309,7 @@ table(
 #
 # ## What a network costs
 #
-# **DeepLab is the fastest**, with the fewest parameters and multiply-adds. The study's third claim is that it is fast enough for real time, too. In the study's own log, on a graphics card, a step of its training takes {glue:text}`step_deeplab` ms, and one of SegNet's {glue:text}`step_segnet`. The table counts parameters and multiply-adds from the
+# **DeepLab is the fastest for one image**, with the fewest parameters and multiply-adds. The study's third claim is that it is fast enough for real time, too. In the study's own log, on a graphics card, a step of its training takes {glue:text}`step_deeplab` ms, and one of SegNet's {glue:text}`step_segnet`. The table counts parameters and multiply-adds from the
 # networks' graphs, at the study's size of $128 \times 128$ pixels and $64$ filters, and gives times and memory as measured on one processor.
 
 # %% tags=["hide-input", "of-neither"]
@@ -307,8 +340,8 @@ table(pd.DataFrame(costs), "What each network costs at the study's size; times a
 #
 # - {glue:text}`gates_answer`
 # - {glue:text}`gap_answer`
-# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas. Trained three times as long, it has {glue:text}`longer_dice:.2f`, and in the second half of the training only training images get better.
-# - Another seed moves one network by up to {glue:text}`seed_range_fold:.3f` on one split, and by up to {glue:text}`seed_range:.3f` over five, while networks lie at most {glue:text}`networks_farthest:.3f` apart: a difference counts only with its interval, over patients and over seeds.
+# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas. Trained {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, half as wide and in smaller batches, it has {glue:text}`longer_dice:.2f`; whether that is better, five trainings cannot tell.
+# - Another seed moves one network by up to {glue:text}`seed_range_fold:.3f` on one split, and by up to {glue:text}`seed_range:.3f` over five, while the averages of networks lie at most {glue:text}`networks_farthest:.3f` apart: a difference counts only with its interval, over patients and over seeds.
 # - The modified DeepLab is the fastest of the four for one image, with the fewest parameters and multiply-adds.
 #
 # ## Exercises

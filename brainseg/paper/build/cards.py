@@ -62,8 +62,8 @@ def card(network: Weights) -> str:
         f"## {TITLES[network.recipe.model]}",
         _list(narrate.protocol(network.recipe)),
         "Scores of single test images against the tumours' borders, with 95 % {term}`intervals <confidence interval>` "
-        "over patients and images; *missed* is the share of images whose tumour is not touched. Distances are in "
-        "pixels of the size above:",
+        "over patients and images, of this one training; *missed* is the share of images whose tumour is not touched. "
+        "Distances are in pixels of the size above:",
         table(["score", "mean [95 % interval]", "median", "images"], rows),
         "Dice by type and size of the tumour:",
         table(["images", "mean Dice [95 % interval]", "number", "patients"], _groups(network)),
