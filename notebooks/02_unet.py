@@ -193,7 +193,7 @@ table(
 # ## The same network, trained with care
 #
 # On the study's images, the corrected training reaches a mean Dice of **{glue:text}`corrected_borders`** against the tumours' borders on test images; trained as published, the same network has {glue:text}`published_borders`, and had met
-# most of the patients. They are one training each, and are tested on one fifth of the patients, who are easier than most ([chapter 7](07_ladder)).
+# most of the patients. Each number is of one training, and the test patients of the corrected one are easier than most ([chapter 7](07_ladder)).
 #
 # What a network is given decides what it can learn: boxes instead of borders, some of them of other images. With the true borders, patients
 # kept apart, and a training as it is usual today (batch normalisation, a loss that counts overlap, images varied at random, a learning rate that falls), the same graph does different work. [Chapter 7](07_ladder) takes

@@ -175,7 +175,7 @@ table(
 # ## The same network, trained with care
 #
 # On the study's images, the corrected training reaches a mean Dice of **{glue:text}`corrected_borders`** against the tumours' borders on test images; trained as published, the same network has {glue:text}`published_borders`, and had met
-# most of the patients. They are one training each, and are tested on one fifth of the patients, who are easier than most ([chapter 7](07_ladder)).
+# most of the patients. Each number is of one training, and the test patients of the corrected one are easier than most ([chapter 7](07_ladder)).
 #
 # As in [chapter 2](02_unet), the corrected training has true borders for labels, keeps patients apart, and trains as is usual today. [Chapter 7](07_ladder) takes these corrections one at a time.
 

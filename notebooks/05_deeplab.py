@@ -154,7 +154,7 @@ glue(**{f"test_{measure}": value for measure, value in tables.scores_on_test(run
 # %% [markdown]
 # ## The same network, trained with care
 #
-# Trained with care on the study's images, DeepLab has a Dice of {glue:text}`corrected_borders` against the borders, on new patients; trained as published, it has {glue:text}`published_borders`, and had met most of its test patients. They are one training each, and are tested on one fifth of the patients, who are easier than most ([chapter 7](07_ladder)). With care means, as
+# Trained with care on the study's images, DeepLab has a Dice of {glue:text}`corrected_borders` against the borders, on new patients; trained as published, it has {glue:text}`published_borders`, and had met most of its test patients. Each number is of one training, and the test patients of the corrected one are easier than most ([chapter 7](07_ladder)). With care means, as
 # in [chapter 2](02_unet): true borders for labels, patients kept apart, a validation set of other patients, and the training that is usual today. [Chapter 7](07_ladder) takes these corrections one at a time.
 #
 # The published training learnt boxes. A network that drew every box of the study perfectly would score {glue:text}`box_dice:.3f` against the borders, as [chapter 1](01_data) shows.
