@@ -368,7 +368,7 @@ def model_designs(results: Steps, step: str) -> pd.DataFrame:
 def answer_on_gates(designs: pd.DataFrame) -> str:
     """Whether attention helps, in one sentence, of a table by :func:`gate_designs`.
 
-    They help where the interval lies above zero, and do not where a gain that matters is excluded.
+    Gates help where the interval lies above zero, and do not where a gain that matters is excluded.
 
     >>> designs = pd.DataFrame({"low": [-0.05, -0.02], "high": [0.01, 0.005], "trainings": [5, 5], "lower": [5, 4]})
     >>> answer_on_gates(designs).split(":")[0]

@@ -55,6 +55,11 @@ def test_what_is_changed_in_a_notebook_alone_is_named(tampering: str) -> None:
     assert all(len(line) < 1000 and "\n" not in line for line in said)
 
 
+def test_the_book_says_how_many_changes_of_a_notebook_are_tried() -> None:
+    page = (REPOSITORY / "book/reviewing.md").read_text(encoding="utf-8")
+    assert f"{len(forger.NOTEBOOK)} changes of a notebook alone" in page
+
+
 def test_a_number_typed_in_prose_is_seen_with_every_hash_refreshed(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     folder.mkdir()
