@@ -148,13 +148,13 @@ def step_effects(results: Steps) -> pd.DataFrame:
 
     These are the images of :func:`ladder_scores`; the label is the step, and another column, ``group``, the model.
     """
-    pairs: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
+    pairs: dict[tuple[str, str], tuple[pd.DataFrame, pd.DataFrame]] = {}
     for model, steps in results.items():
         trained = [step for step in steps if step not in LADDER or LADDER[step].field != "scoring"]
         scores = {step: collect(steps[step], "border_dice", common=not _in_folds(results)) for step in trained}
-        pairs |= {f"{TITLES[model]}, {STEPS[step]}": (scores[step], scores[last]) for last, step in pairwise(trained)}
+        pairs |= {(TITLES[model], STEPS[step]): (scores[step], scores[last]) for last, step in pairwise(trained)}
     table = labelled_differences(pairs)
-    table[["group", "label"]] = table["label"].str.split(", ", n=1, expand=True)
+    table[["group", "label"]] = table["label"].tolist()
     return table
 
 

@@ -230,7 +230,7 @@ def differences(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return labelled_differences(pairs)
 
 
-def labelled_differences(pairs: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
+def labelled_differences(pairs: Mapping[Any, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
     """Paired differences a − b of pairs (a, b) that have a label each, with Holm's correction of their p values.
 
     Returns:
