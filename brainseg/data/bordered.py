@@ -81,7 +81,7 @@ def label_findings(images: pd.DataFrame, annotations: list[Annotation]) -> Itera
     """What the published steps make of the labels."""
     part = sum(len(annotation.polygons) != 1 for annotation in annotations)
     yield "labels of which the published steps read only a part, or nothing", part, len(annotations), ""
-    closed = images.dropna(subset="closed")
+    closed = images[images["split"] != _NOT_CLOSED].dropna(subset="closed")
     yield about_images("labels that the published closing changes", closed, closed["closed"] > 0)
 
 
