@@ -57,7 +57,7 @@ def protocol(recipe: Recipe) -> Iterator[str]:
 
 
 def _network(recipe: Recipe) -> str:
-    where = "after each pooling and merge"
+    where = "after each pooling" if recipe.model == "deeplab" else "after each pooling and merge"
     if recipe.preset.normalisation is None:
         rate = ARCHITECTURES[recipe.model].dropout
         dropout = f"dropout of {rate:g} {where}" if rate else "no dropout"

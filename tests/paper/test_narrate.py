@@ -84,6 +84,14 @@ def test_protocol_names_what_is_validated_on(model: str) -> None:
     assert ("no dropout" in text) == ("Dropout" not in layers)
 
 
+@pytest.mark.parametrize("model", PARAMETERS)
+def test_protocol_says_after_what_dropout_comes(model: str) -> None:
+    text = " ".join(narrate.protocol(recipe_at("corrected", model, SCALES["quick"])))
+    dropped = [layer.name for layer in build(model, size=32, width=2, dropout=0.1).layers if "dropout" in layer.name]
+    assert ("after each pooling and merge" in text) == any(name.startswith("decoder") for name in dropped)
+    assert ("after each pooling" in text) == any(name.startswith("encoder") for name in dropped)
+
+
 def test_protocol_names_what_the_corrected_training_does_besides() -> None:
     published_one, corrected = (
         " ".join(narrate.protocol(recipe_at(step, "unet", SCALES["quick"]))) for step in ("published", "corrected")
