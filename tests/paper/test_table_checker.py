@@ -204,8 +204,11 @@ def test_a_table_is_read_as_papers_print_it(tmp_path: Path) -> None:
 
 def test_json_keeps_the_digits_as_written(tmp_path: Path) -> None:
     file = tmp_path / "table.json"
-    file.write_text('{"a": {"dice": 0.3590, "accuracy": 1}, "b": {"sensitivity": "35.90%"}}')
-    assert read_table(file) == {"a": {"dice": "0.3590", "accuracy": "1"}, "b": {"recall": "35.90%"}}
+    file.write_text('{"a": {"dice": 0.3590, "accuracy": 1}, "b": {"sensitivity": "35.90%", "Jaccard index": 0.5}}')
+    assert read_table(file) == {
+        "a": {"dice": "0.3590", "accuracy": "1"},
+        "b": {"recall": "35.90%", "iou": "0.5"},
+    }
 
 
 @pytest.mark.parametrize(

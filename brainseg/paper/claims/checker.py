@@ -32,7 +32,9 @@ ALSO: Final = {
     "ppv": "precision",
     "sensitivity": "recall",
     "tpr": "recall",
+    "truepositiverate": "recall",
     "tnr": "specificity",
+    "truenegativerate": "specificity",
     "tumourshare": "prevalence",
     "shareoftumour": "prevalence",
     "dicescore": "dice",
@@ -41,8 +43,13 @@ ALSO: Final = {
     "f1": "dice",
     "f1score": "dice",
     "jaccard": "iou",
+    "jaccardindex": "iou",
+    "jaccardscore": "iou",
+    "iouscore": "iou",
+    "intersectionoverunion": "iou",
     "tumouriou": "iou",
     "miou": "mean_iou",
+    "meanintersectionoverunion": "mean_iou",
     **{name.replace("_", ""): name for name in SCORES},
 }
 """What a column may be called, in small letters and without anything else, and the score that it means."""
