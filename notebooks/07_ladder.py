@@ -109,7 +109,7 @@ plotting.ladder(tables.ladder_scores(study))
 # ### The same steps, tested on every image
 #
 # **That the training set has other images of a patient is worth {glue:text}`whole_patients_cost` of Dice on that patient; the corrected training brings {glue:text}`whole_training_brings`.** U-Net, the best known of the four, and DeepLab, which trains fastest, were trained at each step in five folds: dealt image by image up to *true
-# borders*, patient by patient from there. So each of {glue:text}`whole_images:,.0f` images of {glue:text}`whole_patients` patients is a test image once at every step, and all training sets are equally large, three fifths of the images.
+# borders*, patient by patient from there. So each of {glue:text}`whole_images:,.0f` images of {glue:text}`whole_patients` patients is a test image once at every step, and each training set has three fifths of the images. Of these DeepLab as published holds back a fifth to validate on, so its corrected training learns from a quarter more.
 
 # %% tags=["hide-input"]
 whole = select.ladder_in_folds(recorded_runs("ladder-folds"), recorded_runs("folds"))
