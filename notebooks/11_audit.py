@@ -159,7 +159,7 @@ table(pd.DataFrame(three).T.rename_axis("network"), "Three values of Dice for th
 #
 # ### Pairing by position
 #
-# In the study's list, {glue:text}`slipped` training images are taught the label of another image. Five images and their five labels, as two lists, show how. One image has two labels, the next has none:
+# In the study's list, {glue:text}`slipped` training images are paired with the label of another image. Five images and their five labels, as two lists, show how. One image has two labels, the next has none:
 
 # %%
 images = ["a", "b", "c", "d", "e"]
