@@ -54,6 +54,9 @@ once for each of its parts, takes too long for the others."""
 COPIES = 2
 """Noisy copies of an image, for the stability."""
 
+SHUFFLES = 5
+"""How often a network is destroyed: a single shuffle of its weights can leave maps alike, or reversed, by chance."""
+
 
 def methods_of(run: Run, images: Array, among: Sequence[str] = tuple(METHODS)) -> list[str]:
     """The methods that a network can be explained with: all, but attention only where it has maps.
@@ -156,6 +159,7 @@ def randomisation(
     prepared: Prepared,
     number: int = 8,
     methods: Sequence[str] = RANDOMISED,
+    shuffles: int = SHUFFLES,
     progress: bool = False,
 ) -> pd.DataFrame:
     """How much the maps stay the same while what the network has learned is destroyed, part by part from the answer up.
@@ -163,11 +167,12 @@ def randomisation(
     Args:
         run, prepared, number: As :func:`explainable_rows`.
         methods, progress: As :func:`score_maps`; only methods that are in :data:`RANDOMISED`.
+        shuffles: How often the whole is done, each time with other shuffles of the weights.
 
     Returns:
-        One row for each method and part: ``map``, ``part`` (the last one that was destroyed), ``parts`` (how many were)
-        and ``correlation`` (mean over the images of :func:`brainseg.saliency.scores.rank_correlation`; NaN where the
-        maps of all of them are even).
+        One row for each shuffle, part and method: ``shuffle``, ``map``, ``part`` (the last one that was destroyed),
+        ``parts`` (how many were) and ``correlation`` (mean over the images of
+        :func:`brainseg.saliency.scores.rank_correlation`; NaN where the maps of all of them are even).
     """
     images, region, _ = _explained(run, prepared, number)
     names = [name for name in methods_of(run, images, methods) if name in RANDOMISED]
@@ -177,12 +182,13 @@ def randomisation(
 
     before = {name: maps(name, run.model) for name in names}
     table = []
-    parts = tqdm(randomised(run.model), desc=f"parts of {run.recipe.model}", disable=not progress)
-    for destroyed, (part, model) in enumerate(parts, start=1):
-        for name in names:
-            alike = rank_correlation(before[name], maps(name, model))
-            correlation = float(np.nan if np.isnan(alike).all() else np.nanmean(alike))
-            table.append({"map": name, "part": part, "parts": destroyed, "correlation": correlation})
+    for shuffle in tqdm(range(shuffles), desc=f"{run.recipe.model} destroyed", disable=not progress):
+        for parts, (part, model) in enumerate(randomised(run.model, shuffle), start=1):
+            for name in names:
+                alike = rank_correlation(before[name], maps(name, model))
+                correlation = float(np.nan if np.isnan(alike).all() else np.nanmean(alike))
+                row = {"map": name, "part": part, "parts": parts, "correlation": correlation}
+                table.append({"shuffle": shuffle, **row})
     return pd.DataFrame(table)
 
 

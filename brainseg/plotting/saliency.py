@@ -162,9 +162,11 @@ def against_controls(table: pd.DataFrame, scores: Mapping[str, str]) -> Plate:
 def randomisation(table: pd.DataFrame) -> Plate:
     """Show how alike maps stay while parts of the network are destroyed, one panel a method, one line a network.
 
+    A line is the mean over shuffles of the weights, and the band around it reaches from the lowest to the highest.
+
     Args:
-        table: One row for each network, method and part: `model` (key), `map`, `parts` (how many are destroyed) and
-            `correlation` with the map of the whole network.
+        table: One row for each network, method, part and shuffle: `model` (key), `map`, `parts` (how many are
+            destroyed) and `correlation` with the map of the whole network.
     """
     methods = dict(iter(table.groupby("map", sort=False)))
     columns = 3
@@ -173,9 +175,11 @@ def randomisation(table: pd.DataFrame) -> Plate:
     axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
     models = list(dict.fromkeys(table["model"]))
     for ax, (method, found) in zip(axes, methods.items(), strict=False):
-        for model, line in found.groupby("model", sort=False):
-            share = np.array([0, *line["parts"] / line["parts"].max()])
-            ax.plot(share, [1, *line["correlation"]], color=MODEL_COLOURS[str(model)], lw=1.4)
+        for model, of_model in found.groupby("model", sort=False):
+            line = of_model.groupby("parts")["correlation"].agg(["mean", "min", "max"])
+            share, colour = np.array([0, *line.index / line.index.max()]), MODEL_COLOURS[str(model)]
+            ax.fill_between(share, [1, *line["min"]], [1, *line["max"]], color=colour, alpha=0.15, lw=0)
+            ax.plot(share, [1, *line["mean"]], color=colour, lw=1.4)
         ax.axhline(0, color=SOFT, lw=0.8)
         ax.set_title(method, fontsize=9, fontweight="normal")
     for ax in axes[len(methods) :]:

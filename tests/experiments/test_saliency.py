@@ -17,7 +17,7 @@ from brainseg.experiments.saliency import (
     randomisation,
     score_maps,
 )
-from brainseg.models import as_input
+from brainseg.models import as_input, build
 from brainseg.saliency import METHODS
 
 LAYERS = keras.layers
@@ -107,10 +107,19 @@ def test_scores_know_what_the_network_looks_at(scores: pd.DataFrame) -> None:
 
 
 def test_what_is_left_when_everything_is_destroyed(run: Any, data: Any) -> None:
-    table = randomisation(run, data, number=2)
+    table = randomisation(run, data, number=2, shuffles=1)
     assert set(table["map"]) == set(RANDOMISED) - {"attention"}
     assert table["part"].unique().tolist() == ["logits"]
     assert table["correlation"].between(-1, 1).all()
+
+
+def test_each_shuffle_destroys_a_network_in_another_way(run: Any, data: Any) -> None:
+    other: Any = SimpleNamespace(**{**vars(run), "model": build("deeplab", size=SIDE, width=2)})
+    one, two = (randomisation(other, data, 2, ["gradient"], shuffles) for shuffles in (1, 2))
+    pd.testing.assert_frame_equal(two[two["shuffle"] == 0], one)
+    first, second = (of_one["correlation"].to_numpy() for _, of_one in two.groupby("shuffle"))
+    assert len(first) == len(second)
+    assert not np.isclose(first, second).all()
 
 
 def test_labels_are_randomised_for_the_same_region_of_the_same_images(run: Any, data: Any) -> None:

@@ -91,15 +91,18 @@ def test_every_map_has_a_line_and_every_network_its_mark() -> None:
 
 def test_lines_of_randomisation_begin_with_the_whole_network() -> None:
     rows = [
-        {"model": "unet", "map": name, "parts": parts, "correlation": 1 - parts / 10}
+        {"model": "unet", "map": name, "parts": parts, "correlation": 1 - parts / 10 + shift}
         for name in ("gradient", "HiResCAM")
         for parts in (1, 2)
+        for shift in (-0.05, 0.05)
     ]
     figure = plotting.randomisation(pd.DataFrame(rows))
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["gradient", "HiResCAM"]
     line = figure.axes[0].get_lines()[0]
     np.testing.assert_allclose(np.asarray(line.get_xdata(), float), [0, 0.5, 1])
     np.testing.assert_allclose(np.asarray(line.get_ydata(), float), [1, 0.9, 0.8])
+    band = figure.axes[0].collections[0].get_paths()[0].get_extents()
+    np.testing.assert_allclose([band.ymin, band.ymax], [0.75, 1])
 
 
 def test_recorded_scores_are_of_all_methods_and_networks_and_of_no_other_range() -> None:
