@@ -96,8 +96,8 @@ class SaliencyRecord:
 
     Attributes:
         runs: The networks' runs, without scores and history: ``name``, ``recipe`` and ``provenance`` of each.
-        scores: As :func:`brainseg.experiments.saliency.score_maps` gives them, with the columns ``model``, ``guidance``
-            and ``seed``.
+        scores: As :func:`brainseg.experiments.saliency.score_maps` gives them, with the columns ``model``,
+            ``guidance``, ``fold`` (0 where the run names none) and ``seed``.
         randomisation: As :func:`brainseg.experiments.saliency.randomisation` gives it, with the same columns.
     """
 
@@ -123,8 +123,8 @@ def recorded_labels(experiment: str) -> pd.DataFrame:
     """How alike maps are to those of other networks, as ``brainseg randomise-labels`` recorded it of several networks.
 
     Returns:
-        As :func:`brainseg.experiments.saliency.label_randomisation` gives it, with the columns ``model``, ``guidance``
-        and ``seed``.
+        As :func:`brainseg.experiments.saliency.label_randomisation` gives it, with the columns ``model``, ``guidance``,
+        ``fold`` and ``seed``.
 
     Raises:
         BrainsegError: If there is no such experiment, or it is not recorded.
@@ -234,7 +234,9 @@ def _by_model(experiment: str) -> list[dict[str, Any]]:
 def _joined(contents: list[dict[str, Any]], which: str) -> pd.DataFrame:
     recipes = [Recipe.from_dict(content["recipe"]) for content in contents]
     tables = [
-        pd.DataFrame(content[which]).assign(model=recipe.model, guidance=recipe.guidance, seed=recipe.seed)
+        pd.DataFrame(content[which]).assign(
+            model=recipe.model, guidance=recipe.guidance, fold=recipe.fold or 0, seed=recipe.seed
+        )
         for content, recipe in zip(contents, recipes, strict=True)
     ]
     return pd.concat(tables, ignore_index=True)

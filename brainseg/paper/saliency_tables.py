@@ -11,7 +11,7 @@ from brainseg.experiments.run import Record
 from brainseg.experiments.saliency import SCORES
 from brainseg.experiments.select import collect
 from brainseg.models import MODELS, TITLES
-from brainseg.scores.statistics import bootstrap_mean, paired_difference
+from brainseg.scores.statistics import bootstrap_mean, over_folds, paired_difference
 
 CONTROLLED = tuple(name for name in SCORES if name != "stability")
 """The scores that a control can be compared in. A map that never changes is perfectly stable, so stability is none."""
@@ -68,38 +68,58 @@ def destroyed(randomisation: pd.DataFrame) -> pd.DataFrame:
         randomisation: As :func:`brainseg.experiments.saliency.randomisation` gives it, with the column ``model``.
 
     Returns:
-        One row for each map, lowest mean first; one column for each network, and ``mean`` over those that have a value.
+        Means over shuffles of the weights: one row for each map, lowest mean first; one column for each network, and
+        ``mean`` over those that have a value.
     """
-    last = randomisation.sort_values("parts").groupby(["model", "map"]).tail(1)
+    last = _all_destroyed(randomisation)
     table = last.pivot_table("correlation", "map", "model")
     table = table[[name for name in MODELS if name in table]].rename(columns=TITLES).rename_axis(columns=None)
     return table.assign(mean=table.mean(axis="columns")).sort_values("mean")
+
+
+def by_shuffle(randomisation: pd.DataFrame) -> pd.DataFrame:
+    """The same of every single shuffle: ``lowest`` and ``highest`` of each network (its key) and map that has maps."""
+    alike = _all_destroyed(randomisation).dropna(subset="correlation").groupby(["model", "map"])["correlation"]
+    return alike.agg(["min", "max"]).set_axis(["lowest", "highest"], axis="columns")
+
+
+def _all_destroyed(randomisation: pd.DataFrame) -> pd.DataFrame:
+    return randomisation[randomisation["parts"] == randomisation.groupby("model")["parts"].transform("max")]
 
 
 def guidance(records: Sequence[Record], scores: pd.DataFrame) -> pd.DataFrame:
     """What guidance in training changes: masks on all test images, maps of gradients on those that are explained.
 
     Args:
-        records: Runs of one seed with several weights of the guidance term, 0 among them.
+        records: Runs of one seed over folds, with several weights of the guidance term, 0 among them.
         scores: Scores of the maps of the same runs, as :func:`brainseg.experiments.recorded.recorded_saliency` has
             them.
 
     Returns:
         One row for each score of :data:`ABLATED`, network and weight: ``score``, ``model``, ``weight``; the mean with
-        the ends of its 95 % interval, ``mean``, ``low``, ``high``; and its difference from the network without guidance
-        on the same images, ``difference``, ``difference_low``, ``difference_high``, NaN in that network's own row.
+        the ends of its 95 % interval over patients, ``mean``, ``low``, ``high``; how many ``images`` and ``patients``;
+        and its difference from the networks without guidance on the same images, with the interval of
+        :func:`brainseg.scores.statistics.over_folds`: ``difference``, ``difference_low``, ``difference_high``; of how
+        many ``folds``, and in how many it is ``lower``. All five are NaN in rows without guidance.
     """
-    dice = {(run.recipe.model, run.recipe.guidance): collect([run], "border_dice").assign(seed=0) for run in records}
-    chosen = scores[scores["map"] == "gradient"].assign(seed=0)
-    maps: dict[Any, pd.DataFrame] = dict(iter(chosen.groupby(["model", "guidance"])))
+    dice = [
+        collect([run], "border_dice").assign(model=run.recipe.model, guidance=run.recipe.guidance, fold=run.recipe.fold)
+        for run in records
+    ]
+    maps = scores[scores["map"] == "gradient"]
     table = []
     for name in ABLATED:
-        values = dice if name == "dice" else {key: rows.assign(value=rows[name]) for key, rows in maps.items()}
-        for model, weight in sorted(values, key=lambda key: (MODELS.index(key[0]), key[1])):
-            found = values[model, weight]
-            row = {"score": name, "model": model, "weight": weight, **asdict(bootstrap_mean(found))}
+        values = pd.concat(dice) if name == "dice" else maps.assign(value=maps[name])
+        networks: dict[Any, pd.DataFrame] = dict(iter(values.assign(seed=0).groupby(["model", "guidance"])))
+        for model, weight in sorted(networks, key=lambda key: (MODELS.index(key[0]), key[1])):
+            found = networks[model, weight].dropna(subset="value")
+            counted = {"images": len(found), "patients": found["patient"].nunique()}
+            row = {"score": name, "model": model, "weight": weight, **asdict(bootstrap_mean(found)), **counted}
             if weight:
-                change = paired_difference(found, values[model, 0])
+                both = found.merge(networks[model, 0], on=["fold", "number"], suffixes=("", "_without"))
+                changes = (both["value"] - both["value_without"]).groupby(both["fold"]).mean()
+                change = over_folds(changes)
                 row |= {"difference": change.mean, "difference_low": change.low, "difference_high": change.high}
+                row |= {"folds": len(changes), "lower": int((changes < 0).sum())}
             table.append(row)
     return pd.DataFrame(table)

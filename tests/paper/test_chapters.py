@@ -163,13 +163,14 @@ def test_inputs_are_the_modules_that_the_chapter_imports_and_what_these_read(sou
     ("asked", "expected"),
     [
         ('recorded("efficiency")', {"efficiency.json"}),
-        ('recorded_saliency("saliency")', {f"tumorseg-small-saliency/{model}-0.json.gz" for model in MODELS}),
+        ('recorded_saliency("saliency")', {f"tumorseg-small-saliency/{model}-fold-0-0.json.gz" for model in MODELS}),
         (
             'recorded_runs("guidance")',
             {
-                f"tumorseg-quick-guidance/{model}-corrected-published{weight}-0.json.gz"
+                f"tumorseg-quick-guidance/{model}-corrected-published{weight}-fold-{fold}-0.json.gz"
                 for model in ("unet", "deeplab")
                 for weight in ("", "-guidance-0.3", "-guidance-1")
+                for fold in range(5)
             },
         ),
     ],

@@ -423,7 +423,7 @@ def test_runs_at_the_study_s_size_are_read_once_they_are_recorded(monkeypatch: p
     assert list(evidence.used) == ["tumorseg-full-full"]
 
 
-@pytest.mark.parametrize("name", ["ladder", "gate_designs", "guided_runs", "guided_maps", "saliency", "published_runs"])
+@pytest.mark.parametrize("name", ["ladder", "gate_designs", "guidance", "guided_maps", "saliency", "published_runs"])
 def test_a_recorded_experiment_that_is_missing_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: str) -> Path:
         raise BrainsegError(f"{path} is missing")
@@ -554,27 +554,24 @@ def test_maps_follow_tumours_if_they_do_so_in_every_pair_and_on_small_tumours(un
     assert outcome(words, evidence).verdict == verdict
 
 
-@pytest.mark.parametrize(("gain", "verdict"), [(0.2, REPRODUCED), (-0.2, NOT_REPRODUCED)])
-def test_guidance_is_judged_by_its_largest_weight(gain: float, verdict: str) -> None:
-    plain = map_scores(unet=np.linspace(0.3, 0.6, 12)).assign(guidance=0.0, seed=0)
-    little = plain.assign(guidance=0.1)
-    guided = plain.assign(guidance=1.0, energy=plain["energy"] + gain)
-    runs = [gap_run(0.5, dice, guidance) for guidance, dice in ((0.0, 0.6), (1.0, 0.5))]
-    evidence = MadeUp(guided_maps=pd.concat([plain, little, guided]), guided_runs=runs)
-    words = claim("guidance_draws_maps_to_tumours", method="CAM")
-    found = outcome(words, evidence)
+@pytest.mark.parametrize(
+    ("unet", "deeplab", "verdict"),
+    [(GAIN, GAIN, REPRODUCED), (GAIN, NOTHING, PARTLY), (LOSS, LOSS, REFUTED), (UNCLEAR, UNCLEAR, CANNOT_TELL)],
+)
+def test_guidance_is_judged_by_its_largest_weight(
+    unet: tuple[float, float], deeplab: tuple[float, float], verdict: str
+) -> None:
+    rows = [
+        {"score": score, "model": model, "weight": weight, "difference": sum(ends) / 2}
+        | {"difference_low": ends[0], "difference_high": ends[1]}
+        for score in ("energy", "dice")
+        for model, largest in (("unet", unet), ("deeplab", deeplab))
+        for weight, ends in ((0.0, (np.nan, np.nan)), (0.3, GAIN), (1.0, largest if score == "energy" else LOSS))
+    ]
+    found = outcome(claim("guidance_draws_maps_to_tumours"), MadeUp(guidance=pd.DataFrame(rows)))
     assert found.verdict == verdict
-    assert found.measured == pytest.approx(gain)
-    assert found.why.endswith("changes at the same time: U-Net -0.10.")
-    with pytest.raises(UntestableError, match="not both recorded"):
-        outcome(words, MadeUp(guided_maps=plain))
-
-
-def gap_run(training: float, test: float, guidance: float = 0.0) -> Record:
-    run = full_run("unet", 0.5)
-    scores = pd.DataFrame({"split": ["train", "test"], "patient": ["a", "b"], "number": [1, 2]})
-    recipe = dataclasses.replace(run.recipe, guidance=guidance)
-    return dataclasses.replace(run, recipe=recipe, scores=scores.assign(border_dice=[training, test]))
+    assert found.measured == pytest.approx(np.mean([*unet, *deeplab]))
+    assert found.why.endswith("at the same time: U-Net -0.03 [-0.05, -0.01], Modified DeepLab -0.03 [-0.05, -0.01].")
 
 
 @pytest.mark.parametrize(

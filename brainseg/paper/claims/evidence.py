@@ -156,6 +156,10 @@ class Evidence:
         wanted = recipe_at("published", model, SCALES["full"], 0, attention)
         return [run for run in results.recorded_runs("full") if replace(run.recipe, seed=0) == wanted]
 
+    def guidance(self) -> pd.DataFrame:
+        """What guidance in training changes, see :func:`brainseg.paper.saliency_tables.guidance`."""
+        return saliency_tables.guidance(self.guided_runs(), self.guided_maps())
+
     def live(self) -> "Workspace":
         """The workspace of this copy of the book.
 

@@ -10,12 +10,12 @@ from brainseg.data import VALIDATION_SHARE
 from brainseg.errors import BrainsegError, known
 from brainseg.experiments.ladder import STEPS
 from brainseg.experiments.recipe import TRAININGS
-from brainseg.models import MODELS, TITLES
+from brainseg.models import MODELS
 from brainseg.paper.claims.consistency import broadcast_iou, implied_mean_iou
 from brainseg.paper.claims.evidence import Evidence
 from brainseg.paper.claims.order import shown_before_trained
 from brainseg.paper.claims.verdicts import measurement
-from brainseg.paper.saliency_tables import destroyed
+from brainseg.paper.saliency_tables import by_shuffle, destroyed
 from brainseg.paper.study import PARAMETERS
 from brainseg.scores.published import background_scores, broadcast_scores, published_scores
 from brainseg.scores.statistics import beside_zero, smallest_p
@@ -157,16 +157,16 @@ def methods_beating_controls(evidence: Evidence) -> float:
 
 
 @measurement
-def alike_after_destruction(evidence: Evidence, method: str, model: str) -> float:
-    """Rank correlation of maps of a network with those of its destroyed copy."""
-    return float(destroyed(evidence.saliency().randomisation)[TITLES[model]].to_dict()[method])
+def alike_after_destruction(evidence: Evidence, method: str) -> float:
+    """Mean rank correlation of the maps of networks with those of their destroyed copies."""
+    return float(destroyed(evidence.saliency().randomisation)["mean"].to_dict()[method])
 
 
 @measurement
-def reversed_by_destruction(evidence: Evidence, method: str) -> float:
-    """Number of networks whose maps are correlated below zero with those of their destroyed copies."""
-    networks = destroyed(evidence.saliency().randomisation).drop(columns="mean")
-    return float((networks.T[method] < 0).sum())
+def turned_by_shuffles(evidence: Evidence) -> float:
+    """Number of pairs of network and map whose correlation with the destroyed copy has the sign of the shuffle."""
+    ends = by_shuffle(evidence.saliency().randomisation)
+    return float(((ends["lowest"] < 0) & (ends["highest"] > 0)).sum())
 
 
 @measurement
