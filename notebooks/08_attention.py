@@ -301,7 +301,7 @@ table(
 )
 
 # %% [markdown]
-# The largest move is one of {glue:text}`seed_network`. Training with the same seed on another processor moves networks, too ([chapter 10](10_saliency) has two that were trained twice): other last bits of a sum are enough, and a training magnifies them as it magnifies a seed. No difference between two trainings is safe from that. Trainings of
+# The largest move is one of {glue:text}`seed_network`. Training with the same seed and other arithmetic moves networks, too ([how far](../book/reproducing.md)): other last bits of a sum are enough, and a training magnifies them as it magnifies a seed. No difference between two trainings is safe from that. Trainings of
 # five folds average much of it out.
 #
 # Networks, each averaged over its folds and seeds, lie {glue:text}`networks_nearest:.3f` to {glue:text}`networks_farthest:.3f` apart. To say that one *design* is better than another, and not one trained network than another, several trainings of each are needed, of several folds or seeds, and trainings are what an interval is drawn over.

@@ -121,7 +121,7 @@ glue(candidates=len(candidates) - 1, best_on_validation=(candidates - candidates
 table(candidates, "Mean Dice on validation images after each candidate.", digits=3)
 
 # %% [markdown]
-# The best of {glue:text}`candidates` candidates raises the mean Dice of a network by up to {glue:text}`best_on_validation:.3f` over the first row, which is doing nothing.
+# The best of {glue:text}`candidates` candidates raises the mean Dice of a network by up to {glue:text}`best_on_validation:.3f` over the first row, which is doing nothing. In smaller images radii and areas shrink along, so that some candidates do the same.
 #
 # ## What it does to test images
 #
@@ -189,7 +189,7 @@ glue(largest_loss=-lost.min(), worst_network=TITLES[worst], worst_pipeline=str(c
 # %% [markdown]
 # ## On the study's images
 #
-# It helps a little, where it helps: the largest gain is {glue:text}`most_gain:.4f`, of {glue:text}`most_network`. Of {glue:text}`networks` networks, {glue:text}`within` have an interval within ±{glue:text}`margin:.2f`, the margin below which a difference does not matter here ([methods](../book/methods.md)).
+# It helps a little, where it helps: the largest gain is {glue:text}`most_gain:.4f`, of {glue:text}`most_network`. Of {glue:text}`networks` networks, {glue:text}`within` have an interval within ±{glue:text}`margin:.2f`, the margin below which a difference does not matter here ([chapter 7](07_ladder)).
 
 # %% tags=["hide-input"]
 recorded_steps = select.by_step(recorded_runs("ladder"))
