@@ -127,8 +127,8 @@ class Matrix:
     def files(self) -> dict[str, str]:
         """Where each record is made, below the folder of what is built, by its name in ``results/``.
 
-        >>> read_matrix()["saliency"].files["unet-0"]
-        'tumorseg-small-0/saliency/unet.json'
+        >>> read_matrix()["saliency"].files["unet-fold-0-0"]
+        'tumorseg-small-0/saliency/unet-fold-0.json'
         """
         return {
             f"{stem}-{run.seed}": f"{run.dataset}-{run.scale}-{run.seed}/{kind}/{stem}.json"

@@ -19,6 +19,9 @@ CONTROLLED = tuple(name for name in SCORES if name != "stability")
 ABLATED = {"dice": "Dice", **{name: SCORES[name] for name in ("energy", "pointing", "deletion", "insertion")}}
 """What guidance may change: the mask's agreement with the border, and scores of a map; and what tables call them."""
 
+ALIKE = 0.2
+"""The rank correlation from which on two maps count as alike in part, and below its opposite as partly reversed."""
+
 SIZES = ("smallest third", "middle third", "largest third")
 
 
@@ -78,9 +81,14 @@ def destroyed(randomisation: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_shuffle(randomisation: pd.DataFrame) -> pd.DataFrame:
-    """The same of every single shuffle: ``lowest`` and ``highest`` of each network (its key) and map that has maps."""
+    """The same of every single shuffle, of each network (its key) and map; shuffles that leave even maps are left out.
+
+    Returns:
+        ``lowest`` and ``highest`` correlation, and ``turned``: whether one is above :data:`ALIKE` and one below −ALIKE.
+    """
     alike = _all_destroyed(randomisation).dropna(subset="correlation").groupby(["model", "map"])["correlation"]
-    return alike.agg(["min", "max"]).set_axis(["lowest", "highest"], axis="columns")
+    ends = alike.agg(["min", "max"]).set_axis(["lowest", "highest"], axis="columns")
+    return ends.assign(turned=(ends["lowest"] < -ALIKE) & (ends["highest"] > ALIKE))
 
 
 def _all_destroyed(randomisation: pd.DataFrame) -> pd.DataFrame:
@@ -97,10 +105,11 @@ def guidance(records: Sequence[Record], scores: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for each score of :data:`ABLATED`, network and weight: ``score``, ``model``, ``weight``; the mean with
-        the ends of its 95 % interval over patients, ``mean``, ``low``, ``high``; how many ``images`` and ``patients``;
-        and its difference from the networks without guidance on the same images, with the interval of
+        the ends of its 95 % interval over patients, ``mean``, ``low``, ``high``; and its difference from the networks
+        without guidance on the images that both have a score of, with the interval of
         :func:`brainseg.scores.statistics.over_folds`: ``difference``, ``difference_low``, ``difference_high``; of how
-        many ``folds``, and in how many it is ``lower``. All five are NaN in rows without guidance.
+        many ``images``, ``patients`` and ``folds``, and in how many of these it is ``lower``. All seven are NaN in rows
+        without guidance.
     """
     dice = [
         collect([run], "border_dice").assign(model=run.recipe.model, guidance=run.recipe.guidance, fold=run.recipe.fold)
@@ -113,13 +122,14 @@ def guidance(records: Sequence[Record], scores: pd.DataFrame) -> pd.DataFrame:
         networks: dict[Any, pd.DataFrame] = dict(iter(values.assign(seed=0).groupby(["model", "guidance"])))
         for model, weight in sorted(networks, key=lambda key: (MODELS.index(key[0]), key[1])):
             found = networks[model, weight].dropna(subset="value")
-            counted = {"images": len(found), "patients": found["patient"].nunique()}
-            row = {"score": name, "model": model, "weight": weight, **asdict(bootstrap_mean(found)), **counted}
+            row = {"score": name, "model": model, "weight": weight, **asdict(bootstrap_mean(found))}
             if weight:
-                both = found.merge(networks[model, 0], on=["fold", "number"], suffixes=("", "_without"))
+                without = networks[model, 0].dropna(subset="value")
+                both = found.merge(without, on=["fold", "number"], suffixes=("", "_without"))
                 changes = (both["value"] - both["value_without"]).groupby(both["fold"]).mean()
                 change = over_folds(changes)
                 row |= {"difference": change.mean, "difference_low": change.low, "difference_high": change.high}
+                row |= {"images": len(both), "patients": both["patient"].nunique()}
                 row |= {"folds": len(changes), "lower": int((changes < 0).sum())}
             table.append(row)
     return pd.DataFrame(table)

@@ -55,7 +55,10 @@ def test_what_is_left_is_that_of_the_copy_with_every_part_destroyed() -> None:
     assert table.columns.tolist() == ["U-Net", "SegNet", "mean"]
     assert table.loc["gradient"].to_dict() == pytest.approx({"U-Net": 0.2, "SegNet": 0.4, "mean": 0.3})
     ends: Any = by_shuffle(pd.DataFrame(rows))
-    assert ends.loc[("unet", "gradient")].tolist() == pytest.approx([-0.1, 0.5])
+    assert ends.loc[("unet", "gradient"), ["lowest", "highest"]].tolist() == pytest.approx([-0.1, 0.5])
+    assert not ends["turned"].any()
+    lower = pd.DataFrame(rows).assign(correlation=lambda table: table["correlation"] - 0.15)
+    assert by_shuffle(lower)["turned"].to_dict() == {("segnet", "gradient"): False, ("unet", "gradient"): True}
     assert ("unet", "attention") not in ends.index
 
 

@@ -164,9 +164,8 @@ def alike_after_destruction(evidence: Evidence, method: str) -> float:
 
 @measurement
 def turned_by_shuffles(evidence: Evidence) -> float:
-    """Number of pairs of network and map whose correlation with the destroyed copy has the sign of the shuffle."""
-    ends = by_shuffle(evidence.saliency().randomisation)
-    return float(((ends["lowest"] < 0) & (ends["highest"] > 0)).sum())
+    """Number of pairs of network and map that one shuffle of the weights leaves alike in part, and another reverses."""
+    return float(by_shuffle(evidence.saliency().randomisation)["turned"].sum())
 
 
 @measurement
