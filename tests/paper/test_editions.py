@@ -13,6 +13,7 @@ import papermill
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
+from brainseg.experiments.matrix import read_matrix
 from brainseg.paper.build.chapters import read_chapter
 from brainseg.paper.course.editions import edition, script_of
 from brainseg.paper.course.exercises import exercises, kept_from_students
@@ -66,6 +67,19 @@ def test_no_answer_of_any_chapter_is_anywhere_in_the_folder_or_its_wheel(script:
     assert {name: lines for name, lines in found.items() if lines} == {}
     for name in texts:
         assert not re.search(r"notebooks/|\.jupytext|tests/", name)
+
+
+def test_the_wheel_has_the_records_that_its_chapter_reads_and_no_others(script: Path, handed_out: Path) -> None:
+    text, matrices = script.read_text(encoding="utf-8"), read_matrix()
+    read = set(re.findall(r'recorded_\w+\("([\w-]+)"\)', text))
+    if "recorded_at_every_scale()" in text:
+        read |= {"ladder", "corrected", "full"}
+    if "evidence.Evidence(" in text:
+        read |= {name for name, matrix in matrices.items() if matrix.recorded}
+    names = [Path(name) for name in everything(handed_out)]
+    held = {name.parent.name for name in names if name.parent.parent.name == "results"} - {"phantom-quick-networks"}
+    assert held == {matrices[name].folder for name in read}
+    assert not [name for name in names if name.suffix == ".onnx" and "phantom" not in name.parent.name]
 
 
 def test_a_folder_is_small_and_says_how_to_use_it(script: Path, handed_out: Path) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -20,6 +20,7 @@ from brainseg.data.outside import make_folder, write_whole
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import PACKAGE
 from brainseg.paper.build.chapters import read_chapter
+from brainseg.paper.build.inputs import input_files
 from brainseg.paper.build.markdown import table
 from brainseg.paper.build.prose import glued, minutes_to_read
 from brainseg.paper.course.exercises import CODE_STUB, TEXT_STUB, blanked, exercises, graded
@@ -44,7 +45,11 @@ BEFORE: Final = re.compile(
 CHAPTERS_NEED: Final = ("ipykernel", "jupytext", "papermill", "pillow")
 """Beside what the package needs; the last three are what :mod:`brainseg.paper.build.chapters` imports."""
 
-HEAVY: Final = re.compile(r"brainseg/(app/weights|repository/results/tumorseg[\w-]+)/[\w-]+\.onnx\b")
+KEPT: Final = "brainseg/repository/"
+"""Where the wheel keeps what the package reads of the repository."""
+
+HEAVY: Final = re.compile(r"brainseg/(app/weights|repository/results/tumorseg[\w-]+)/[\w-]+\.onnx")
+"""Networks of the study's images: no chapter asks for them."""
 
 CELL_SECONDS: Final = 300
 """That nbgrader lets a cell run: the slowest makes the phantom where it is not there yet."""
@@ -118,7 +123,7 @@ def write_edition(script: Path, folder: Path, student: bool = True, seed: str | 
     if student:
         blanked(notebook)
     name = f"{script.stem}.ipynb"
-    wheel = _build_wheel(folder)
+    wheel = _build_wheel(folder, script)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(INSTALL.format(wheel=wheel)))
     _write(_numbered(notebook), folder / name)
     about = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -176,8 +181,8 @@ def _write(notebook: NotebookNode, path: Path) -> None:
     write_whole(path, nbformat.writes(notebook) + "\n")
 
 
-def _build_wheel(folder: Path) -> str:
-    """Build the wheel into a folder; its name."""
+def _build_wheel(folder: Path, script: Path) -> str:
+    """Build the wheel into a folder, with the recorded results that a chapter reads; its name."""
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     done = subprocess.run([*pip, "--wheel-dir", str(folder), str(REPOSITORY)], capture_output=True, text=True)  # noqa: S603
     if done.returncode:
@@ -185,17 +190,23 @@ def _build_wheel(folder: Path) -> str:
             f"no wheel could be built, expected pip and its build backend: {done.stderr.strip()[-200:]}"
         )
     wheel = next(folder.glob("*.whl"))
-    _lighten(wheel)
+    read = {path.relative_to(REPOSITORY).as_posix() for path in input_files(script, REPOSITORY / "requirements.lock")}
+    _lighten(wheel, read)
     return wheel.name
 
 
-def _lighten(wheel: Path) -> None:
-    """Take the networks of the study's images out of a wheel, more than half of it: no chapter asks for them."""
+def _lighten(wheel: Path, read: Collection[str]) -> None:
+    """Take out of a wheel what its chapter does not read: most recorded results, and networks of the study's images."""
+
+    def wanted(name: str) -> bool:
+        is_result = name.startswith(f"{KEPT}results/")
+        return not HEAVY.fullmatch(name) and (not is_result or name.removeprefix(KEPT) in read)
+
     with zipfile.ZipFile(wheel) as whole:
-        files = {info: whole.read(info) for info in whole.infolist() if not HEAVY.match(info.filename)}
+        files = {info: whole.read(info) for info in whole.infolist() if wanted(info.filename)}
     with zipfile.ZipFile(wheel, "w") as light:
         for info, content in files.items():
             if info.filename.endswith(".dist-info/RECORD"):
                 lines = content.decode().splitlines(keepends=True)
-                content = "".join(line for line in lines if not HEAVY.match(line)).encode()
+                content = "".join(line for line in lines if wanted(line.partition(",")[0])).encode()
             light.writestr(info, content)
