@@ -116,19 +116,20 @@ def by_attention(records: Iterable[Record]) -> dict[str, dict[str | None, list[R
     }
 
 
-def with_and_without_gates(records: Iterable[Record]) -> dict[str, dict[str | None, list[Record]]]:
-    """As :func:`by_attention`, of the models that have gates, only their runs with gates and without attention.
+def with_and_without(records: Iterable[Record], *attentions: str) -> dict[str, dict[str | None, list[Record]]]:
+    """As :func:`by_attention`, only runs with these kinds of attention and without any, of the models that have all.
 
-    Of these the folds and seeds that both sides have.
+    Of these the folds and seeds that every kind has.
     """
+    wanted = {*attentions, None}
     return {
-        model: {kind: _of_same(kinds[kind], kinds[other]) for kind, other in (("gate", None), (None, "gate"))}
+        model: _of_same_folds({kind: kinds[kind] for kind in kinds if kind in wanted})
         for model, kinds in by_attention(records).items()
-        if {"gate", None} <= set(kinds)
+        if wanted <= set(kinds)
     }
 
 
-def _of_same(runs: Iterable[Record], others: Iterable[Record]) -> list[Record]:
-    """Those of the runs whose fold and seed one of the others has."""
-    there = {(other.recipe.fold, other.recipe.seed) for other in others}
-    return [run for run in runs if (run.recipe.fold, run.recipe.seed) in there]
+def _of_same_folds(kinds: dict[str | None, list[Record]]) -> dict[str | None, list[Record]]:
+    """Of each kind the runs whose fold and seed all kinds have."""
+    common = set.intersection(*({(run.recipe.fold, run.recipe.seed) for run in runs} for runs in kinds.values()))
+    return {kind: [run for run in runs if (run.recipe.fold, run.recipe.seed) in common] for kind, runs in kinds.items()}

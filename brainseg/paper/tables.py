@@ -296,11 +296,19 @@ def attention_effects(results: Kinds) -> pd.DataFrame:
     """Paired differences in Dice of each kind of attention from none, labelled by model and kind."""
     return labelled_differences(
         {
-            f"{TITLES[model]}, {kind}": (collect(kinds[kind], "border_dice"), collect(kinds[None], "border_dice"))
-            for model, kinds in results.items()
-            for kind in filter(None, kinds)
+            label: (collect(runs, "border_dice"), collect(others, "border_dice"))
+            for label, (runs, others) in _with_and_without(results).items()
         }
     )
+
+
+def _with_and_without(results: Kinds) -> dict[str, tuple[Sequence[Record], Sequence[Record]]]:
+    """Runs with each kind of attention and without any, labelled by model and kind."""
+    return {
+        f"{TITLES[model]}, {kind}": (kinds[kind], kinds[None])
+        for model, kinds in results.items()
+        for kind in filter(None, kinds)
+    }
 
 
 def design_effects(
@@ -337,14 +345,14 @@ def _mean_dice(run: Record) -> float:
     return float(collect([run], "border_dice")["value"].mean())
 
 
-def gate_designs(results: Kinds) -> pd.DataFrame:
-    """:func:`design_effects` of gates: with them minus without, labelled by model."""
-    return design_effects({TITLES[model]: (kinds["gate"], kinds[None]) for model, kinds in results.items()})
+def attention_designs(results: Kinds) -> pd.DataFrame:
+    """:func:`design_effects` of each kind of attention: with it minus without any, labelled by model and kind."""
+    return design_effects(_with_and_without(results))
 
 
-def gates_altogether(results: Kinds) -> Interval:
-    """Dice with gates minus Dice without: of each fold the mean over models and seeds, and the interval over folds."""
-    changes = [_changes(kinds["gate"], kinds[None], _mean_dice) for kinds in results.values()]
+def attention_altogether(results: Kinds, attention: str) -> Interval:
+    """Dice with a kind of attention minus without: of each fold the mean of trainings, and the interval over folds."""
+    changes = [_changes(kinds[attention], kinds[None], _mean_dice) for kinds in results.values()]
     return over_folds(pd.concat(changes).groupby(level=0).mean())
 
 
@@ -366,7 +374,7 @@ def model_designs(results: Steps, step: str) -> pd.DataFrame:
 
 
 def answer_on_gates(designs: pd.DataFrame) -> str:
-    """Whether attention helps, in one sentence, of a table by :func:`gate_designs`.
+    """Whether attention helps, in one sentence, of a table of gates by :func:`attention_designs`.
 
     Gates help where the interval lies above zero, and do not where a gain that matters is excluded.
 

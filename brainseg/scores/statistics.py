@@ -170,9 +170,10 @@ def over_folds(means: ArrayLike, tested_to_learnt: float = 1 / 3) -> Interval:
     """Mean of one number of each fold, with a 95 % interval: folds are what it is drawn over.
 
     Given the difference of two designs in each fold, averaged over its seeds, it has in it what other patients and
-    another training change. The seeds of one fold share its patients and are not counted singly. Folds learn from the
-    same images in part, so their numbers go together and Student's interval is too narrow: the variance of their mean
-    is taken to be s² (1/n + test images / training images) in place of s²/n (Nadeau and Bengio 2003, "Inference for the
+    another training change. The seeds of one fold share its patients and are not counted singly. Folds of a single seed
+    start from the same weights, and have in them little of what another seed changes. Folds learn from the same images
+    in part, so their numbers go together and Student's interval is too narrow: the variance of their mean is taken to
+    be s² (1/n + test images / training images) in place of s²/n (Nadeau and Bengio 2003, "Inference for the
     generalization error"), which is right where two folds correlate by the share of the test images among both.
 
     Args:

@@ -61,8 +61,8 @@ def test_weights_of_guidance_are_part_of_a_name_unless_they_are_0(tmp_path: Path
 
 
 def test_a_run_means_what_the_command_line_trains() -> None:
-    (run,) = (run for run in read_matrix()["attention"].runs if run.name == "unet-corrected-none")
-    assert run.recipe == recipe_at("corrected", "unet", scale_named("quick"), 0, None)
+    (run,) = (run for run in read_matrix()["gates"].runs if run.name == "unet-corrected-none-fold-3" and not run.seed)
+    assert run.recipe == recipe_at("corrected", "unet", scale_named("small"), 0, None, fold=3)
 
 
 def test_what_is_another_than_the_scale_says_is_in_the_recipe_and_in_the_name(tmp_path: Path) -> None:

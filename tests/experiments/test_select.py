@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from brainseg.experiments.ladder import STEPS, ladder, recipe_at
-from brainseg.experiments.select import by_attention, by_step, change, collect, generalisation, with_and_without_gates
+from brainseg.experiments.select import by_attention, by_step, change, collect, generalisation, with_and_without
 from tests.records import SMALL, record
 
 
@@ -40,20 +40,40 @@ def test_kinds_of_attention_are_of_the_corrected_training_without_guidance() -> 
         record(recipe_at("corrected", "unet", SMALL, guidance=1.0)),
     ]
     assert list(by_attention([*kinds, *others])["unet"]) == ["gate", None, "channel"]
-    assert list(with_and_without_gates([*kinds, *others])["unet"]) == ["gate", None]
-    assert not with_and_without_gates(kinds[:1])
+    assert list(with_and_without([*kinds, *others], "gate")["unet"]) == ["gate", None]
+    assert not with_and_without(kinds[:1], "channel")
 
 
-def test_gates_are_compared_with_the_same_folds_and_seeds() -> None:
+def test_attention_is_compared_with_the_same_folds_and_seeds() -> None:
     runs = [
         record(recipe_at("corrected", "unet", SMALL, seed, attention, fold=fold))
         for fold, seed, attention in [(0, 0, "gate"), (0, 1, "gate"), (1, 0, "gate"), (0, 0, None), (2, 0, None)]
     ]
-    kinds = with_and_without_gates(runs)["unet"]
+    kinds = with_and_without(runs, "gate")["unet"]
     assert {kind: [(run.recipe.fold, run.recipe.seed) for run in of_kind] for kind, of_kind in kinds.items()} == {
         "gate": [(0, 0)],
         None: [(0, 0)],
     }
+
+
+def test_kinds_of_attention_are_compared_where_a_model_has_all_of_them_and_none() -> None:
+    made: dict[str, list[tuple[int, str | None]]] = {
+        "unet": [(0, "channel"), (1, "channel"), (2, "channel"), (1, "spatial"), (2, "spatial"), (0, None), (2, None)],
+        "segnet": [(2, "channel"), (2, None)],
+        "linknet": [(2, "channel"), (2, "spatial")],
+    }
+    runs = [
+        record(recipe_at("corrected", model, SMALL, attention=attention, fold=fold))
+        for model, of_model in made.items()
+        for fold, attention in of_model
+    ]
+    found = with_and_without(runs, "channel", "spatial")
+    assert {kind: [run.recipe.fold for run in of_kind] for kind, of_kind in found.pop("unet").items()} == {
+        "channel": [2],
+        "spatial": [2],
+        None: [2],
+    }
+    assert not found
 
 
 def test_scores_are_of_the_split_or_of_the_images_that_both_splits_test() -> None:

@@ -30,8 +30,8 @@ def planned(output: str) -> dict[str, int]:
 
 def test_an_experiment_runs_where_and_as_large_as_it_says_or_is_told(tmp_path: Path) -> None:
     own = snakemake(tmp_path, "-n", "results", "--config", "experiment=attention", f"data={tmp_path}")
-    assert planned(own.stdout) == {"prepare": 1, "run": 15, "results": 1, "total": 17}
-    assert "tumorseg-quick-0/runs/deeplab-corrected-spatial.json" in own.stdout
+    assert planned(own.stdout) == {"prepare": 1, "run": 30, "results": 1, "total": 32}
+    assert "tumorseg-small-0/runs/deeplab-corrected-spatial-fold-4.json" in own.stdout
 
 
 @pytest.mark.slow

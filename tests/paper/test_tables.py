@@ -153,11 +153,12 @@ def test_gates_narrow_a_gap_by_what_each_training_says() -> None:
     assert (effect["trainings"], effect["lower"]) == (2, 0)
 
 
-def test_what_gates_change_altogether_is_judged_by_its_folds() -> None:
+@pytest.mark.parametrize("attention", ["gate", "channel"])
+def test_what_attention_changes_is_judged_by_its_folds(attention: str) -> None:
     cost = {"unet": (0.02, 0.04, 0.03), "segnet": (0.04, 0.02, 0.06)}
     kinds: dict[str, dict[str | None, list[Record]]] = {}
     for model, of_folds in cost.items():
-        for kind in ("gate", None):
+        for kind in (attention, None):
             kinds.setdefault(model, {})[kind] = [
                 record(
                     recipe_at("corrected", model, SMALL, attention=kind or "none", fold=fold).trained,
@@ -165,7 +166,10 @@ def test_what_gates_change_altogether_is_judged_by_its_folds() -> None:
                 )
                 for fold, change in enumerate(of_folds)
             ]
-    found = tables.gates_altogether(kinds)
+    designs: Any = tables.attention_designs(kinds).set_index("label")
+    assert designs["mean"].to_dict() == pytest.approx({f"U-Net, {attention}": -0.03, f"SegNet, {attention}": -0.04})
+    assert designs["lower"].tolist() == [3, 3]
+    found = tables.attention_altogether(kinds, attention)
     low, high = wider(scipy.stats.ttest_1samp([-0.03, -0.03, -0.045], 0).confidence_interval(0.95))
     assert (found.mean, found.low, found.high) == pytest.approx((-0.035, low, high))
 

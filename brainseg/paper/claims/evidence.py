@@ -17,11 +17,10 @@ from brainseg.experiments.matrix import Matrix, read_matrix
 from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.run import Record
 from brainseg.experiments.select import (
-    by_attention,
     by_step,
     generalisation,
     ladder_in_folds,
-    with_and_without_gates,
+    with_and_without,
 )
 from brainseg.paper import saliency_tables, tables
 from brainseg.paper.study import published_last_epoch, published_table
@@ -68,6 +67,14 @@ def _scale_effects(smaller: Iterable[Record], larger: Iterable[Record]) -> pd.Da
     return tables.scale_effects(by_step(larger), by_step(smaller), "corrected")
 
 
+def _gate_designs(*runs: Iterable[Record]) -> pd.DataFrame:
+    return tables.attention_designs(with_and_without(chain(*runs), "gate"))
+
+
+def _attention_effects(*runs: Iterable[Record]) -> pd.DataFrame:
+    return tables.attention_effects(with_and_without(chain(*runs), "channel", "spatial"))
+
+
 class Evidence:
     """Loads what is asked for, once, and notes where it came from.
 
@@ -86,8 +93,8 @@ class Evidence:
     step_effects = of_runs(lambda *runs: tables.step_effects(ladder_in_folds(*runs)), "ladder-folds", "folds")
     """What each step of the ladder changes, tested on every image."""
     differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "folds")
-    gate_designs = of_runs(lambda *runs: tables.gate_designs(with_and_without_gates(chain(*runs))), "folds", "gates")
-    gap_designs = of_runs(lambda *runs: tables.gap_designs(with_and_without_gates(chain(*runs))), "folds", "gates")
+    gate_designs = of_runs(_gate_designs, "folds", "gates")
+    gap_designs = of_runs(lambda *runs: tables.gap_designs(with_and_without(chain(*runs), "gate")), "folds", "gates")
     model_designs = of_runs(lambda runs: tables.model_designs(by_step(runs), "corrected"), "folds")
     full_means = of_runs(
         lambda runs: {model: generalisation(steps["corrected"])["test"] for model, steps in by_step(runs).items()},
@@ -98,7 +105,8 @@ class Evidence:
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
     full_effects = of_runs(_scale_effects, "folds", "full-folds")
     longer_effects = of_runs(_scale_effects, "full-folds", "longer")
-    attention_effects = of_runs(lambda runs: tables.attention_effects(by_attention(runs)), "attention")
+    attention_effects = of_runs(_attention_effects, "folds", "gates", "attention")
+    """What channel and spatial attention change, tested on every image."""
     seeds = of_runs(lambda runs: tables.seed_table(by_step(runs), "corrected"), "folds")
     published_runs = of_runs(lambda runs: [run for run in runs if run.recipe.training == "published"], "full")
     guided_runs = of_runs(list[Record], "guidance")

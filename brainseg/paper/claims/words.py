@@ -77,7 +77,8 @@ def gates_improve(claim: Claim, evidence: Evidence) -> Outcome:
     The tolerance is what does not matter.
     """
     designs = evidence.gate_designs()
-    means = ", ".join(f"{label} {mean:+.3f}" for label, mean in zip(designs["label"], designs["mean"], strict=True))
+    networks = designs["label"].str.removesuffix(", gate")
+    means = ", ".join(f"{network} {mean:+.3f}" for network, mean in zip(networks, designs["mean"], strict=True))
     why = (
         f"Dice with gates minus Dice without, every patient tested once: {means}; lower in {designs['lower'].sum()} of "
         f"{designs['trainings'].sum()} pairs of trainings. Intervals over folds leave room for a gain of "
