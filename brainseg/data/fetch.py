@@ -22,7 +22,7 @@ from tqdm import tqdm
 from brainseg.data.checksums import sha256, unlike_published
 from brainseg.data.cheng import BORDERS, import_cheng, short_zip
 from brainseg.data.coco import ANNOTATIONS, FOLDER, SPLITS, read_dataset
-from brainseg.data.outside import make_folder, write_whole
+from brainseg.data.outside import make_folder, words, write_whole
 from brainseg.errors import BrainsegError
 
 HANDLE = "pkdarabi/brain-tumor-image-dataset-semantic-segmentation/versions/1"
@@ -100,7 +100,7 @@ def _fetch_images(root: Path, kaggle: Callable[[str], str]) -> None:
         source = Path(kaggle(HANDLE))
     except Exception as error:  # kagglehub's exceptions share no base class
         raise BrainsegError(
-            f"Kaggle did not give {HANDLE} ({_line(error)}): check the network connection; if Kaggle asks who you are, "
+            f"Kaggle did not give {HANDLE} ({words(error)}): check the network connection; if Kaggle asks who you are, "
             "make an API token at kaggle.com/settings and set KAGGLE_API_TOKEN to it; then fetch again"
         ) from error
     for name in SPLITS:
@@ -146,7 +146,7 @@ def _fetch_borders(root: Path, figshare: str, progress: bool, patience: float) -
             path = Path(store.fetch(name, downloader=_Continuation(begun, progress, patience)))
         except OSError as error:
             raise BrainsegError(
-                f"cannot download {url} ({_line(error)}): check the network connection and fetch again, "
+                f"cannot download {url} ({words(error)}): check the network connection and fetch again, "
                 "which goes on where this stopped"
             ) from error
         _require_zip(path, url)
@@ -250,7 +250,3 @@ def _require_zip(path: Path, url: str) -> None:
     if broken is not None:
         path.unlink()
         raise BrainsegError(f"{url} is not a complete zip file ({broken}): what came was removed, fetch again")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

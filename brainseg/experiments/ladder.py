@@ -93,7 +93,7 @@ def ladder(model: str, scale: Scale, seed: int = 0) -> dict[str, Recipe]:
 def steps_of(recipe: Recipe) -> list[str]:
     """The steps that a run of this recipe stands at: all that share its training, or the one that post-processes it.
 
-    None if it has another attention than the published one, guidance, or fields that no step has.
+    None of them if it has another attention than the published one, guidance, or fields that no step has.
 
     >>> from brainseg.experiments.recipe import SCALES
     >>> steps_of(recipe_at("scored", "unet", SCALES["quick"]).trained)

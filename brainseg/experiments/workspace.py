@@ -21,7 +21,6 @@ class Workspace:
         scale: Name of a scale, see :data:`brainseg.experiments.recipe.SCALES`.
         seed: Seed of every training run.
         data: Folder of the real data set; ``None`` for the phantom.
-        progress: Show progress bars on standard error while something is made that was not there.
 
     Raises:
         BrainsegError: If the data set or the scale is unknown, or the data folder is missing.
@@ -33,12 +32,10 @@ class Workspace:
         scale: str = "quick",
         seed: int = 0,
         data: str | Path | None = None,
-        progress: bool = True,
     ) -> None:
         self.scale = scale_named(scale)
         self.seed = seed
-        self.progress = progress
-        self.dataset: Dataset = open_dataset(dataset, data, progress=progress)
+        self.dataset: Dataset = open_dataset(dataset, data, progress=True)
 
     @property
     def runs(self) -> Path:
@@ -48,7 +45,7 @@ class Workspace:
     @cached_property
     def prepared(self) -> Prepared:
         """Images and masks at the scale's size."""
-        return self.dataset.prepared(self.scale.size, self.progress)
+        return self.dataset.prepared(self.scale.size, progress=True)
 
     def recipe(
         self,
@@ -63,7 +60,7 @@ class Workspace:
 
     def run(self, recipe: Recipe) -> Run:
         """The run of a recipe: from the store, or trained now."""
-        return train(recipe, self.prepared, self.runs, self.progress)
+        return train(recipe, self.prepared, self.runs, progress=True)
 
     def result(self, recipe: Recipe) -> Record:
         """What a recipe results in: the run's record, after post-processing where the recipe has it."""

@@ -53,7 +53,7 @@ def montage(
 
 
 @styled
-def box_against_border(image: Array, box: Array, border: Array, title: str = "") -> Plate:
+def box_against_border(image: Array, box: Array, border: Array) -> Plate:
     """Show one slice whole and, beside it, the tumour close up, with its box label and its border.
 
     `image`, `box` and `border` have one shape (h, w); neither mask may be empty.
@@ -68,8 +68,6 @@ def box_against_border(image: Array, box: Array, border: Array, title: str = "")
     whole.add_patch(frame)
     whole.set_title("whole slice", fontweight="normal")
     close.set_title("close up", fontweight="normal")
-    if title:
-        figure.suptitle(title, fontsize=10.5, fontweight="bold")
     return with_legend(figure, ("box", "border"))
 
 
@@ -106,7 +104,6 @@ def predictions(
     probability: Array,
     scores: Array,
     kind: str = "box",
-    threshold: float = THRESHOLD,
     count: int = 4,
 ) -> Plate:
     """Show the best, the middle and the worst cases of a model.
@@ -114,7 +111,6 @@ def predictions(
     Args:
         probability: Of tumour, (n, h, w), 0 to 1.
         scores: The Dice of each.
-        threshold: A pixel is predicted tumour where its probability exceeds this.
         count: Cases in a row.
     """
     chosen = best_middle_worst(scores, count)
@@ -125,7 +121,7 @@ def predictions(
         for ax in line[len(rows) :]:
             ax.remove()
         for ax, row in zip(line, rows, strict=False):
-            slice_panel(ax, images[row], {kind: truth[row], "prediction": probability[row] > threshold})
+            slice_panel(ax, images[row], {kind: truth[row], "prediction": probability[row] > THRESHOLD})
             ax.set_title(f"Dice {scores[row]:.2f}", fontsize=9, fontweight="normal")
         line[0].set_ylabel(name, fontsize=9.5)
     return with_legend(figure, (kind, "prediction"))

@@ -22,6 +22,9 @@ VERDICTS: Final = {"better": "#3d6fb6", "worse": "#c43c4b"}
 STRONGEST = 99.5
 """Percentile of a map's positive values from which on its colour is full: single pixels do not set the scale."""
 
+OPACITY: Final = 0.85
+"""Of the strongest colour."""
+
 
 def coloured(saliency: Array) -> NDArray[np.float64]:
     """A saliency map in colour, (h, w, 4): red, green, blue and opacity, 0 to 1; the stronger, the more opaque.
@@ -39,19 +42,18 @@ def coloured(saliency: Array) -> NDArray[np.float64]:
     )
 
 
-def overlay(image: Array, saliency: Array, opacity: float = 0.85) -> NDArray[np.uint8]:
+def overlay(image: Array, saliency: Array) -> NDArray[np.uint8]:
     """A slice with a saliency map over it, as :func:`coloured` has it: (h, w, 3), 0 to 255.
 
     Args:
         image: Grey, (h, w), 0 to 255.
         saliency: (h, w).
-        opacity: Of the strongest colour, 0 to 1.
 
-    >>> overlay(np.full((1, 2), 100, np.uint8), np.array([[0.0, 1.0]]), opacity=1).tolist()
-    [[[100, 100, 100], [252, 253, 191]]]
+    >>> overlay(np.full((1, 2), 100, np.uint8), np.array([[0.0, 1.0]])).tolist()
+    [[[100, 100, 100], [229, 230, 177]]]
     """
     colour = coloured(saliency)
-    share = opacity * colour[..., 3:]
+    share = OPACITY * colour[..., 3:]
     mixed: NDArray[np.uint8] = np.rint(share * 255 * colour[..., :3] + (1 - share) * image[..., np.newaxis]).astype(
         np.uint8
     )

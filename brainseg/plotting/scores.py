@@ -27,21 +27,20 @@ CHANGES: Final[dict[str, dict[str, Any]]] = {
 
 
 @styled
-def forest(table: pd.DataFrame, xlabel: str = "difference in Dice", title: str = "") -> Plate:
+def forest(table: pd.DataFrame, xlabel: str = "difference in Dice") -> Plate:
     """Show differences with their intervals around zero; a filled point has an interval that excludes zero.
 
     Args:
         table: One row per difference, in the order to show: `label`, `mean`, `low`, `high` (ends of the 95 % interval)
             and `images` (how many are behind it). With a column `group`: one panel a group, under its name.
         xlabel: What was compared.
-        title: Of the panel, where there are no groups.
 
     >>> import pandas as pd
     >>> row = {"label": "U-Net − SegNet", "mean": 0.04, "low": 0.01, "high": 0.07, "images": 52}
     >>> [tick.get_text() for tick in forest(pd.DataFrame([row])).axes[0].get_yticklabels()]
     ['U-Net − SegNet (n = 52)']
     """
-    groups = dict(iter(table.groupby("group", sort=False))) if "group" in table else {title: table}
+    groups = dict(iter(table.groupby("group", sort=False))) if "group" in table else {"": table}
     sizes = [len(rows) for rows in groups.values()]
     figure = plate(0.3 * sum(sizes) + 0.35 * len(sizes) + 0.85)
     axes = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=[n + 0.4 for n in sizes])[:, 0]
@@ -95,12 +94,11 @@ def ladder(table: pd.DataFrame) -> Plate:
 
 
 @styled
-def before_after(before: ArrayLike, after: ArrayLike, score: str = "Dice") -> Plate:
-    """Show the score of every image before and after; those under the diagonal were harmed.
+def before_after(before: ArrayLike, after: ArrayLike) -> Plate:
+    """Show the Dice of every image before and after; those under the diagonal were harmed.
 
     Args:
-        before, after: Scores of the same images, (n,), 0 to 1; images with NaN in either are left out.
-        score: What they are.
+        before, after: Dice of the same images, (n,), 0 to 1; images with NaN in either are left out.
 
     Raises:
         BrainsegError: If they are not equally many.
@@ -125,7 +123,7 @@ def before_after(before: ArrayLike, after: ArrayLike, score: str = "Dice") -> Pl
     for name, (x, y, ha, va) in (corners | {"harmed": (0.97, 0.04, "right", "bottom")}).items():
         text = f"{kinds[name].sum()} of {len(old)} {name}"
         note(ax, x, y, text, ha=ha, va=va, xycoords="axes fraction", fontsize=9.5, color=CHANGES[name]["color"])
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel=f"{score} before", ylabel=f"{score} after")
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", xlabel="Dice before", ylabel="Dice after")
     ax.grid(True, axis="both")
     return figure
 

@@ -65,20 +65,11 @@ def integrated_gradients(target: Target, *, steps: int = 32, baseline: float = 0
     """How much each pixel contributes to the score's difference from that of an even image; in logits, signed.
 
     Sundararajan, Taly and Yan 2017, "Axiomatic attribution for deep networks", equation 1, by Gauss-Legendre
-    quadrature. :func:`integrated_gradients_with_delta` says how exact that was.
+    quadrature. With more steps the sum of a map comes closer to that difference (completeness).
 
     Args:
         steps: Places between the even image and the image.
         baseline: Grey value of the even image.
-    """
-    return integrated_gradients_with_delta(target, steps=steps, baseline=baseline)[0]
-
-
-def integrated_gradients_with_delta(target: Target, *, steps: int = 32, baseline: float = 0.0) -> tuple[Array, Array]:
-    """:func:`integrated_gradients`, and by how much each map misses completeness, (n,).
-
-    Complete is a map whose sum is the score of the image minus the score of the even image; the delta is the sum minus
-    that difference, in logits. With more steps it goes to zero.
     """
     _expect_positive("steps", steps)
     images = target.images
@@ -88,9 +79,7 @@ def integrated_gradients_with_delta(target: Target, *, steps: int = 32, baseline
     for row, step in _pairs(target, steps):
         between = np.asarray(baseline + places[step, None, None, None] * (images[row] - baseline), np.float32)
         _accumulate(gradient, row, target.gradient(between, row) * shares[step, None, None, None] / 2)
-    maps = (gradient * (images - baseline)).sum(axis=-1)
-    difference = target.score().astype(np.float64) - target.score(np.full_like(images, baseline))
-    return maps.astype(np.float32), (maps.sum(axis=(1, 2)) - difference).astype(np.float32)
+    return np.asarray((gradient * (images - baseline)).sum(axis=-1), np.float32)
 
 
 def guided_backpropagation(target: Target) -> Array:

@@ -42,7 +42,6 @@ from brainseg.scores.metrics import dice
 from tests.app.test_explanation import bright_is_tumour
 from tests.app.test_slices import dicom
 
-AVAILABLE = [model for model in MODELS if (SHIPPED / f"{model}.onnx").is_file()]
 Captured = pytest.CaptureFixture[str]
 
 
@@ -131,7 +130,7 @@ def real_test_images(root: Path, network: Weights, every: int) -> tuple[pd.DataF
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", AVAILABLE)
+@pytest.mark.parametrize("model", MODELS)
 def test_a_shipped_network_answers_real_images_as_its_record_says(model: str, real_data: Path) -> None:
     network = shipped(model)
     rows, images = real_test_images(real_data, network, every=12)
@@ -144,7 +143,7 @@ def test_a_shipped_network_answers_real_images_as_its_record_says(model: str, re
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", AVAILABLE)
+@pytest.mark.parametrize("model", MODELS)
 def test_an_answer_follows_a_mirrored_and_an_upright_real_image(model: str, real_data: Path) -> None:
     network = shipped(model)
     _, images = real_test_images(real_data, network, every=40)
@@ -187,7 +186,7 @@ def test_the_command_answers_files_of_every_kind(
     nibabel.save(volume, tmp_path / "four.nii.gz")
     files = [tmp_path / name for name in ("one.png", "deep.png", "two.jpg", "three.dcm", "four.nii.gz")]
     out = tmp_path / "new" / "answers"
-    assert brainseg(*files, "-o", out, "--model", AVAILABLE[0]) == 0
+    assert brainseg(*files, "-o", out, "--model", MODELS[0]) == 0
     captured = capsys.readouterr()
     assert captured.err.endswith(NOT_A_DEVICE + "\n")
     answers = [json.loads(line) for line in captured.out.splitlines()]
@@ -206,7 +205,7 @@ def test_the_command_answers_files_of_every_kind(
     assert not (tmp_path / "work").exists()
 
 
-@pytest.mark.parametrize("model", AVAILABLE)
+@pytest.mark.parametrize("model", MODELS)
 def test_known_patients_are_those_that_a_record_is_not_checked_on(model: str) -> None:
     network = shipped(model)
     foreign = set(network.scores["number"].iloc[unseen(network.scores)])
@@ -231,7 +230,7 @@ def test_what_is_said_of_the_head_comes_before_the_format(
     brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
 ) -> None:
     cv2.imwrite(str(tmp_path / "one.png"), picture)
-    assert brainseg(tmp_path / "one.png", "-o", tmp_path / "out", "--upright", "--model", AVAILABLE[0]) == 0
+    assert brainseg(tmp_path / "one.png", "-o", tmp_path / "out", "--upright", "--model", MODELS[0]) == 0
     assert json.loads(capsys.readouterr().out)["upright"] is True
 
 
@@ -263,7 +262,7 @@ def test_wrong_input_is_one_line_and_nothing_is_written(
     nibabel.save(empty, tmp_path / "empty.nii.gz")
     before = sorted(tmp_path.iterdir())
     default = [] if "-o" in arguments else ["-o", tmp_path / "out"]
-    chosen = [] if "--model" in arguments else ["--model", AVAILABLE[0]]
+    chosen = [] if "--model" in arguments else ["--model", MODELS[0]]
     assert brainseg(*(argument.format(tmp=tmp_path) for argument in arguments), *default, *chosen) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith(f"Error: {message.format(tmp=tmp_path)}")
@@ -278,9 +277,9 @@ def test_a_damaged_installation_says_what_to_do(
     cv2.imwrite(str(tmp_path / "one.png"), picture)
     copy = tmp_path / "weights"
     shutil.copytree(SHIPPED, copy)
-    (copy / f"{AVAILABLE[0]}.onnx").write_bytes(b"cut off")
+    (copy / f"{MODELS[0]}.onnx").write_bytes(b"cut off")
     monkeypatch.setattr("brainseg.app.weights.shipped.__defaults__", (copy,))
-    assert brainseg(tmp_path / "one.png", "-o", tmp_path / "out", "--model", AVAILABLE[0]) == 2
+    assert brainseg(tmp_path / "one.png", "-o", tmp_path / "out", "--model", MODELS[0]) == 2
     assert "has changed since its export" in capsys.readouterr().err
 
 
@@ -341,7 +340,7 @@ def test_many_slices_take_no_more_memory_than_few(tmp_path: Path, picture: Any) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", AVAILABLE)
+@pytest.mark.parametrize("model", MODELS)
 def test_onnx_runtime_marks_what_keras_marks_on_all_slices_of_the_phantom(model: str) -> None:
     network = shipped(model)
     images = open_dataset("phantom").prepared(network.recipe.size).images

@@ -48,8 +48,7 @@ def differences() -> pd.DataFrame:
 
 
 def test_forest_puts_every_difference_with_its_interval_in_its_line(differences: pd.DataFrame) -> None:
-    (ax,) = plotting.forest(differences, "difference in IoU", "Networks").axes
-    assert ax.get_title(loc="left") == "Networks"
+    (ax,) = plotting.forest(differences, "difference in IoU").axes
     assert ax.get_xlabel() == "difference in IoU, 95 % interval"
     assert labels(ax) == ["A − B (n = 52)", "A − C (n = 7)", "B − C (n = 52)"]
     zero, *lines = ax.lines
@@ -129,13 +128,13 @@ def test_ladder_says_of_how_many_images_and_leaves_out_what_was_not_scored(steps
 def test_before_after_counts_the_images_on_each_side_of_the_diagonal() -> None:
     before = np.array([0.2, 0.5, 0.6, 0.7, 0.0, np.nan, 0.3])
     after = np.array([0.4, 0.5, 0.1, 0.9, 0.0, 0.5, np.nan])
-    (ax,) = plotting.before_after(before, after, "IoU").axes
+    (ax,) = plotting.before_after(before, after).axes
     assert {text.get_text() for text in ax.texts} == {"2 of 5 better", "2 of 5 unchanged", "1 of 5 harmed"}
     drawn = {str(line.get_label()): points(line) for line in ax.lines}
     assert drawn["better"] == [(0.2, 0.4), (0.7, 0.9)]
     assert drawn["unchanged"] == [(0.5, 0.5), (0.0, 0.0)]
     assert drawn["harmed"] == [(0.6, 0.1)]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("IoU before", "IoU after")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("Dice before", "Dice after")
     assert ax.get_xlim() == ax.get_ylim()
 
 

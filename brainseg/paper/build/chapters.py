@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def read_chapter(source: Path) -> NotebookNode:
     """Read a percent script as a notebook without outputs, cell ids fixed by the cells' places."""
     notebook: NotebookNode = jupytext.read(source, fmt="py:percent")
     notebook.metadata = NotebookNode(kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"})
-    for cell in _numbered(notebook):
+    for cell in numbered(notebook.cells):
         cell.metadata.pop("lines_to_next_cell", None)
     return notebook
 
@@ -121,14 +121,14 @@ def _begun(unfinished: Path) -> list[int]:
 
 def _slowest(notebook: NotebookNode, count: int = 3) -> Iterator[tuple[str, float]]:
     """Cells that took longest, by their place, with seconds."""
-    seconds = {cell.id: cell.metadata.papermill.duration or 0 for cell in _numbered(notebook)}
+    seconds = {cell.id: cell.metadata.papermill.duration or 0 for cell in numbered(notebook.cells)}
     for name in sorted(seconds, key=lambda name: -seconds[name])[:count]:
         yield name, round(seconds[name], 1)
 
 
-def _numbered(notebook: NotebookNode) -> Iterator[NotebookNode]:
+def numbered(cells: Iterable[NotebookNode]) -> Iterator[NotebookNode]:
     """The cells, each with an id that says its place."""
-    for place, cell in enumerate(notebook.cells, start=1):
+    for place, cell in enumerate(cells, start=1):
         cell.id = f"cell-{place:02d}"
         yield cell
 
@@ -143,7 +143,7 @@ def clean(notebook: NotebookNode, chapter: str) -> None:
     notebook.metadata.language_info = NotebookNode(LANGUAGE)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     about = {id(cell): of for cell, of in zip(cells, origins([cell.source for cell in cells]), strict=True) if of}
-    for cell in _numbered(notebook):
+    for cell in numbered(notebook.cells):
         tags = set(cell.metadata.get("tags", []))
         if tags & HIDDEN_TAGS:
             tags.add("remove-cell")

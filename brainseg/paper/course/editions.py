@@ -19,7 +19,7 @@ from pybtex.database import parse_file  # type: ignore[import-untyped]
 from brainseg.data.outside import make_folder, write_whole
 from brainseg.errors import BrainsegError
 from brainseg.fingerprint import PACKAGE
-from brainseg.paper.build.chapters import read_chapter
+from brainseg.paper.build.chapters import numbered, read_chapter
 from brainseg.paper.build.inputs import input_files
 from brainseg.paper.build.markdown import table
 from brainseg.paper.build.prose import glued, minutes_to_read
@@ -100,8 +100,8 @@ def edition(script: Path, seed: str | None = None) -> NotebookNode:
             cells.append(nbformat.v4.new_markdown_cell(caption))
     if cited := words.bibliography():
         cells.append(nbformat.v4.new_markdown_cell("\n".join(["## References", "", *(f"- {line}" for line in cited)])))
-    notebook.cells = cells
-    return _numbered(notebook)
+    notebook.cells = list(numbered(cells))
+    return notebook
 
 
 def words_of(executed: NotebookNode) -> Words:
@@ -124,8 +124,9 @@ def write_edition(script: Path, folder: Path, student: bool = True, seed: str | 
         blanked(notebook)
     name = f"{script.stem}.ipynb"
     wheel = _build_wheel(folder, script)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(INSTALL.format(wheel=wheel)))
-    _write(_numbered(notebook), folder / name)
+    install = nbformat.v4.new_code_cell(INSTALL.format(wheel=wheel))
+    notebook.cells = list(numbered([install, *notebook.cells]))
+    _write(notebook, folder / name)
     about = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*about["dependencies"], *about["optional-dependencies"]["tensorflow"], *CHAPTERS_NEED]
     write_whole(folder / "requirements.txt", pinned((REPOSITORY / "requirements.lock").read_text("utf-8"), wanted))
@@ -169,12 +170,6 @@ def _facts(notebook: NotebookNode, script: Path) -> dict[str, object]:
         "solving": sum(each.minutes for each in found),
         "exercises": table(["exercise", "effort", "minutes", "points"], rows),
     }
-
-
-def _numbered(notebook: NotebookNode) -> NotebookNode:
-    for place, cell in enumerate(notebook.cells, start=1):
-        cell.id = f"cell-{place:02d}"
-    return notebook
 
 
 def _write(notebook: NotebookNode, path: Path) -> None:
