@@ -40,7 +40,7 @@ MASK_COLOURS: Final = {
 MASK_TITLES: Final = {
     "box": "box (label)",
     "position": "label by list position",
-    "border": "border (drawn by hand)",
+    "border": "border of the tumour",
     "prediction": "prediction",
 }
 

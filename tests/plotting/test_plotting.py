@@ -88,7 +88,7 @@ def test_montage_leaves_out_missing_and_empty_masks_and_names_the_kinds() -> Non
     masks = [blob(20, 20), None, np.zeros((SIZE, SIZE), np.uint8)]
     figure = plotting.montage(grey(3), {"box": masks, "border": [blob(22, 22)] * 3})
     assert [set(outlines(ax)) for ax in figure.axes] == [{"box", "border"}, {"border"}, {"border"}]
-    assert legend(figure) == ["box (label)", "border (drawn by hand)"]
+    assert legend(figure) == ["box (label)", "border of the tumour"]
 
 
 def test_close_up_holds_both_masks_and_stays_inside_the_image() -> None:
@@ -122,7 +122,7 @@ def test_predictions_run_from_best_to_worst_with_truth_and_prediction() -> None:
 
 def test_predictions_below_the_threshold_are_not_drawn() -> None:
     truth = np.stack([blob(20, 20)] * 3)
-    figure = plotting.predictions(grey(3), truth, truth * 0.6, np.array([0.3, 0.2, 0.1]), threshold=0.7)
+    figure = plotting.predictions(grey(3), truth, truth * 0.4, np.array([0.3, 0.2, 0.1]))
     assert all(set(outlines(ax)) == {"box"} for ax in figure.axes)
 
 
