@@ -232,7 +232,7 @@ plotting.against_controls(compared, {name: SCORES[name] for name in saliency_tab
 #
 # ### Large and small tumours
 #
-# Of the study's fifth claim one half is seen: DeepLab's map follows the tumour more closely than the others, U-Net's does not. The claim says so of both, above all for small tumours. By the study's own method, energy inside the border is {glue:text}`own_deeplab:.2f` for DeepLab, {glue:text}`own_unet:.2f` for U-Net, {glue:text}`own_linknet:.2f` for LinkNet and {glue:text}`own_segnet:.2f` for SegNet.
+# Of the study's fifth claim one half is seen: DeepLab's map follows the tumour more closely than the others, in one training of each network; U-Net's does not. The claim says so of both, above all for small tumours. By the study's own method, energy inside the border is {glue:text}`own_deeplab:.2f` for DeepLab, {glue:text}`own_unet:.2f` for U-Net, {glue:text}`own_linknet:.2f` for LinkNet and {glue:text}`own_segnet:.2f` for SegNet.
 
 # %% tags=["hide-input"]
 places = {}
@@ -314,7 +314,7 @@ plotting.randomisation(record.randomisation)
 
 # %% [markdown]
 # With everything destroyed, the mean rank correlation of {glue:text}`stays_map` is still {glue:text}`stays_most:.2f`, and plain gradients, their product with the image, and their mean and variance over noise keep at least {glue:text}`gradients_lowest:.2f` in every network and after every shuffle. For some others it is a matter of the shuffle: in {glue:text}`turned` of {glue:text}`destroyed_pairs` pairs of network and map
-# one shuffle leaves more than {glue:text}`alike_from:.1f`, and another reverses the maps by as much. These are of {glue:text}`turned_maps`; only means over many shuffles could say more of them. Reversed after every shuffle, to {glue:text}`steady_highest` or less, is {glue:text}`steady_map` of {glue:text}`steady_network`. (Weights are shuffled {glue:text}`shuffles` times within each array, where Adebayo et al. draw them anew.)
+# one shuffle leaves more than {glue:text}`alike_from:.1f`, and another reverses the maps by as much. These are of {glue:text}`turned_maps`; only means over many shuffles could say more of them. Reversed after every shuffle that leaves a map, to {glue:text}`steady_highest` or less, is {glue:text}`steady_map` of {glue:text}`steady_network`. (Weights are shuffled {glue:text}`shuffles` times within each array, where Adebayo et al. draw them anew.)
 #
 # In {numref}`fig-cascade`, the gradients of a network that knows nothing any more still lie on the tumour, because *we* told them where to look: the marked pixels depend most on themselves and their neighbours, whatever the weights are. And a product with the image keeps the image. **So a map on the tumour is no evidence that the network has learned anything about tumours.**
 # For that, ask for its answers on images that it has not seen.
@@ -322,11 +322,12 @@ plotting.randomisation(record.randomisation)
 # ### Another test: wrong labels
 #
 # Most maps do notice wrong labels: {glue:text}`unet_notice` of {glue:text}`unet_kinds` kinds for U-Net, {glue:text}`deeplab_notice` of {glue:text}`deeplab_kinds` for DeepLab. A network is trained with the borders dealt out anew among the images, so that it can learn little (Dice {glue:text}`unet_shuffled:.2f` and {glue:text}`deeplab_shuffled:.2f`). The yardstick is a training on the *true*
-# labels with another seed ({glue:text}`unet_seed:.2f` and {glue:text}`deeplab_seed:.2f`), whose maps are not the same either.
+# labels with another seed ({glue:text}`unet_seed:.2f` and {glue:text}`deeplab_seed:.2f`), whose maps are not the same either. The networks are small and trained for minutes; maps of {glue:text}`dealt_images` test images are compared. The network with shuffled labels starts from the same weights as the one that it is compared with, and the yardstick from others: that makes it harder to notice wrong labels.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Most maps change more when the labels are shuffled than when the seed is another; a line at zero, or left of it, is a map that does not notice. Rank correlation with the maps of a network with another seed, minus that with the maps of one that learned shuffled labels; test images of the study.", "name": "fig-labels"}, "image": {"alt": "Forest plot, one line a method: how much less alike maps are after training on shuffled labels. Most intervals lie right of zero."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Most maps change more when the labels are shuffled than when the seed is another; of an interval that holds zero, that cannot be told. Rank correlation with the maps of a network with another seed, minus that with the maps of one that learned shuffled labels; test images of the study.", "name": "fig-labels"}, "image": {"alt": "Forest plot, one line a method: how much less alike maps are after training on shuffled labels. Most intervals lie right of zero."}}
 dealt = recorded_labels("labels")
 names = ("another seed", "shuffled labels")
+glue(dealt_images=dealt.groupby("model")["number"].nunique().min())
 marks = dealt.drop_duplicates(["model", "network", "number"]).pivot_table("dice", "model", "network")
 values = dealt.assign(seed=0, value=dealt["correlation"])
 differences = statistics.labelled_differences(
@@ -367,16 +368,16 @@ plotting.forest(
 #
 # ## Saliency in training
 #
-# Training with saliency costs score, and whether it moves maps to the tumour cannot be told. With the larger weight, Dice is lower in {glue:text}`lower` of {glue:text}`trained` pairs of trainings (U-Net {glue:text}`unet_dice`, DeepLab {glue:text}`deeplab_dice`: of the two intervals U-Net's excludes zero); energy of the gradient inside the border changes by {glue:text}`unet_energy` and {glue:text}`deeplab_energy`. The study's README says that saliency maps are part of the training; the notebook has no such step.
+# With saliency in training Dice is lower, and whether maps move to the tumour cannot be told. With the larger weight, Dice is lower in {glue:text}`lower` of {glue:text}`trained` pairs of trainings (U-Net {glue:text}`unet_dice`, DeepLab {glue:text}`deeplab_dice`: of the two intervals U-Net's excludes zero); energy of the gradient inside the border changes by {glue:text}`unet_energy` and {glue:text}`deeplab_energy`. The study's README says that saliency maps are part of the training; the notebook has no such step.
 # What it could be is known: a term in the loss that punishes gradients at pixels that should not matter {cite:p}`ross2017`, here the share of their energy, as a sum of squares, outside the border. (`brainseg train unet --step corrected --guidance 0.1` trains with it, and the number is its weight.)
 
 # %% tags=["hide-input"]
 source(guidance.energy_outside)
 
 # %% [markdown]
-# A network that must not use what lies around a tumour cannot compare the tumour with its surroundings, so there may be a price. {numref}`fig-guidance` has gain and price; everything else in the training is the same. Each weight was trained once in each of five folds, so that every patient is tested. Maps are compared on at least {glue:text}`explained_images` images of {glue:text}`explained_patients` patients, those that both networks mark something in.
+# A network that must not use what lies around a tumour cannot compare the tumour with its surroundings, so there may be a price. {numref}`fig-guidance` has gain and price; everything else in the training is the same. Each weight was trained once in each of five folds, all with one seed, so that every patient is tested; what another seed changes ([chapter 8](08_attention)) is not in the intervals. Maps are compared on at least {glue:text}`explained_images` images of {glue:text}`explained_patients` patients, those that both networks mark something in.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "With the larger weight Dice is lower in every fold; what guidance does to maps differs from fold to fold. Networks of five folds: means with intervals over patients; filled marks differ from no guidance, the interval of the difference over folds excludes zero. With the middle weight one of DeepLab's networks marks nothing, so maps were scored with the other two.", "name": "fig-guidance"}, "image": {"alt": "Five small charts over the weight of the guidance term: Dice falls; energy inside the border stays, the pointing game falls, deletion becomes worse, insertion a little better."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "With the larger weight Dice is lower in every fold; what guidance does to the energy of maps differs from fold to fold. Networks of five folds: means with intervals over patients; filled marks differ from no guidance, the interval of the difference over folds excludes zero. With the middle weight one of DeepLab's networks marks nothing, so maps were scored with the other two.", "name": "fig-guidance"}, "image": {"alt": "Five small charts over the weight of the guidance term: Dice falls; energy inside the border stays, the pointing game falls, deletion becomes worse, insertion a little better."}}
 guided = recorded_runs("guidance")
 guided_maps = recorded_saliency("guided-maps").scores
 effect = saliency_tables.guidance(guided, guided_maps)
@@ -438,8 +439,8 @@ glue(
 #
 # ## Summary
 #
-# - Thirteen methods draw thirteen maps of one answer. They answer different questions, and agree little (mean rank correlation of two: {glue:text}`alike:.2f`).
-# - No map lies on the tumour as well as the predicted mask does: in energy inside the border, {glue:text}`energy_better` of {glue:text}`pairs` pairs of network and method beat the best control.
+# - Thirteen methods draw thirteen maps of one answer. They answer different questions, and agree little (mean rank correlation of two, for one image: {glue:text}`alike:.2f`).
+# - By energy inside the border, no map lies on the tumour as well as the predicted mask does: {glue:text}`energy_better` of {glue:text}`pairs` pairs of network and method beat the best control.
 # - The study's kind of map has {glue:text}`own_deeplab:.2f` of its energy inside the border for DeepLab and {glue:text}`own_unet:.2f` for U-Net; the maps of DeepLab are also finer.
 # - When all that the network has learned is destroyed, maps of {glue:text}`stays_map` keep a rank correlation of {glue:text}`stays_most:.2f` with what they were. A map on the tumour is no evidence that the network knows tumours.
 # - With saliency in training, Dice is lower in {glue:text}`lower` of {glue:text}`trained` pairs of trainings with the larger weight; whether it moves maps to the tumour cannot be told: their energy inside the border changes by {glue:text}`unet_energy` in U-Net and {glue:text}`deeplab_energy` in DeepLab.

@@ -197,20 +197,19 @@ def model_differences(results: Steps, step: str) -> pd.DataFrame:
     )
 
 
-def ahead_of_all(pairs: pd.DataFrame) -> str | None:
-    """The model that is better than each other one, of a table by :func:`model_differences`; None if none is.
+def ahead_of(pairs: pd.DataFrame) -> dict[str, list[str]]:
+    """Which models each model is better than, of a table by :func:`model_differences`; without those that are of none.
 
-    >>> ahead_of_all(pd.DataFrame({"label": ["A − B", "A − C", "B − C"], "decision": ["better", "better", "worse"]}))
-    'A'
+    >>> ahead_of(pd.DataFrame({"label": ["A − B", "A − C", "B − C"], "decision": ["better", UNDECIDED, "worse"]}))
+    {'A': ['B'], 'C': ['B']}
     """
-    won = [
-        first if decision == BETTER else second
-        for label, decision in zip(pairs["label"], pairs["decision"], strict=True)
-        for first, second in [str(label).split(" − ")]
-        if decision in (BETTER, WORSE)
-    ]
-    models = {name for label in pairs["label"] for name in str(label).split(" − ")}
-    return next((name for name in models if won.count(name) == len(models) - 1), None)
+    behind: dict[str, list[str]] = {}
+    for label, decision in zip(pairs["label"], pairs["decision"], strict=True):
+        one, other = str(label).split(" − ")
+        if decision in (BETTER, WORSE):
+            first, second = (one, other) if decision == BETTER else (other, one)
+            behind.setdefault(first, []).append(second)
+    return behind
 
 
 def answer_on_seeds(pairs: pd.DataFrame) -> str:
