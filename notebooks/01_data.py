@@ -43,7 +43,7 @@ seed = 0
 import pandas as pd
 
 from brainseg import plotting
-from brainseg.data import check, coco
+from brainseg.data import VALIDATION_SHARE, check, coco
 from brainseg.data.dataset import open_dataset
 from brainseg.experiments.recorded import recorded
 from brainseg.models import TITLES
@@ -177,7 +177,7 @@ glue(
     valid_images=real_areas.loc[("valid", "published"), "images"],
     slipped=slip["images"],
     slipped_percent=100 * slip["images"] / train_images,
-    slipped_of_first=int(0.8 * train_images) - slip["first"],
+    slipped_of_first=int(train_images * (1 - VALIDATION_SHARE)) - slip["first"],
     slip_first=slip["first"],
     slip_last=slip["last"],
     slip_misses=slip["apart"],

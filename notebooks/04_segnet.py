@@ -34,6 +34,7 @@ seed = 0
 import pandas as pd
 
 from brainseg import plotting
+from brainseg.data import VALIDATION_SHARE
 from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded, recorded_at_every_scale, recorded_runs
 from brainseg.experiments.workspace import Workspace
@@ -119,7 +120,7 @@ checked = recorded("tumorseg-check")
 shift = checked["pairing"].iloc[0]
 areas = checked["areas"].query("mask == 'published'").set_index("split")
 images = int(areas.loc["train", "images"])
-first = int(images * 0.8)
+first = int(images * (1 - VALIDATION_SHARE))
 glue(held=images - first, wrong=int(shift["last"] - first + 1))
 
 # %% [markdown]

@@ -123,13 +123,13 @@ def with_and_without(records: Iterable[Record], *attentions: str) -> dict[str, d
     """
     wanted = {*attentions, None}
     return {
-        model: _of_same_folds({kind: kinds[kind] for kind in kinds if kind in wanted})
+        model: _in_common({kind: kinds[kind] for kind in kinds if kind in wanted})
         for model, kinds in by_attention(records).items()
         if wanted <= set(kinds)
     }
 
 
-def _of_same_folds(kinds: dict[str | None, list[Record]]) -> dict[str | None, list[Record]]:
+def _in_common(kinds: dict[str | None, list[Record]]) -> dict[str | None, list[Record]]:
     """Of each kind the runs whose fold and seed all kinds have."""
     common = set.intersection(*({(run.recipe.fold, run.recipe.seed) for run in runs} for runs in kinds.values()))
     return {kind: [run for run in runs if (run.recipe.fold, run.recipe.seed) in common] for kind, runs in kinds.items()}
