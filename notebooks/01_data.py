@@ -184,7 +184,7 @@ glue(
     slip_dice=slip["label_dice"],
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The label that the published pairing gives (above) marks the tumour of another slice; below, the image's own. Four training images from the stretch that slips.", "name": "fig-pairing"}, "image": {"alt": "Four slices twice: above with a wrong label beside the tumour, below with the right one around it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The label that the published pairing gives (above) marks the tumour of another slice; below, the image's own. The four training images of the stretch that slips whose two labels lie farthest apart.", "name": "fig-pairing"}, "image": {"alt": "Four slices twice: above with a wrong label beside the tumour, below with the right one around it."}}
 wrong = prepared.table.index[prepared.table["flags"].str.fullmatch("shifted")]
 worst = report.images.loc[wrong, "label_dice"].sort_values(kind="stable").index[:4]
 plotting.pairing(
@@ -376,7 +376,7 @@ table(
 # - The labels are boxes. {glue:text}`box_is_tumour:.0f` % of a box is tumour, and a perfect outline scores a Dice of {glue:text}`outline_dice:.3f`. They mark where a tumour is; how well a network outlines it can be neither
 #   learnt nor measured with them alone.
 # - One image with two annotations and one with none gave {glue:text}`slipped:,.0f` of {glue:text}`train_images:,.0f` training images the label of the image before them.
-# - {glue:text}`known:,.0f` of {glue:text}`test_images:,.0f` test images show a patient of the training split, so the test does not test on new patients. A copy of the nearest training label scores {glue:text}`copied_box:.2f`.
+# - {glue:text}`known:,.0f` of {glue:text}`test_images:,.0f` test images show a patient of the training split, so the test does not test on new patients. On these, a copy of the nearest training label of the same patient scores {glue:text}`copied_box:.2f`.
 # - The categories are types of tumour. All {glue:text}`images:,.0f` images show one.
 # - A blank answer has an accuracy of {glue:text}`blank_percent:.2f` % and a mean IoU of {glue:text}`blank_iou_train:.4f` on the training images, about what the study's table has.
 #

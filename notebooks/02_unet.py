@@ -22,7 +22,7 @@
 #
 # **The answer**: built from the study's code, U-Net has the {glue:text}`parameters:,.0f` parameters that the study printed. Its published Dice,
 # {glue:text}`published_dice:.4f`, is of the images that it learnt from. Trained again at the same size, with care, it reaches
-# {glue:text}`corrected_borders` against the tumours' borders of new patients.
+# {glue:text}`corrected_borders` against the tumours' borders of new patients, who are easier than most, in one training.
 # ```
 #
 # A tumour is found by looking at the whole head, and outlined by looking at single pixels. A network has to do both at once, and
@@ -95,7 +95,7 @@ glue(
 # ## Training as published
 #
 # The network first learns to say "no tumour" everywhere. For {glue:text}`blind` of {glue:text}`epochs` epochs on {glue:text}`shown`, its validation {term}`Dice` is below one
-# hundredth, and its {term}`accuracy`, {glue:text}`blind_accuracy:.3f`, is that of a mask without any tumour, {glue:text}`background:.3f`. The study's log begins in the same way, with a Dice of
+# hundredth, and its {term}`accuracy`, {glue:text}`blind_accuracy:.3f`, is that of a mask without any tumour, {glue:text}`background:.3f`. The study's log begins in the same way, with a training Dice of
 # {glue:text}`first_dice:.4f` in the first epoch and of {glue:text}`second_dice:.4f` in the second.
 #
 # The study trained at its full scale on a graphics processor. This chapter trains the same network with fewer filters, on smaller images and with fewer of them in a {term}`batch`, so that
@@ -150,7 +150,7 @@ table(
 # ## What its gates let through
 #
 # On average over the test images of {glue:text}`shown`, the finest gate opens to {glue:text}`gate_inside:.2f` inside the labels and to {glue:text}`gate_outside:.2f` outside. If it pointed at the tumour,
-# the first would be near one and the second near zero.
+# the first would be far larger than the second: what follows a gate can undo its scale, so only the contrast counts.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "A gate that pointed at the tumour would be bright inside the orange outline and dark elsewhere. Maps of the four gates, from the finest resolution (gate one) to the coarsest, over a good, a middling and a bad test image: zero closes the skip connection, one leaves it open.", "name": "fig-unet-attention"}, "image": {"alt": "Three slices, each with four colour maps of gate opening."}}
 figure, openings = narrate.gate_maps(run, prepared)
@@ -186,7 +186,7 @@ table(
 )
 
 # %% [markdown]
-# The lower rows are {ref}`recorded <recorded-results>`: the same training on the study's images, first with an eighth of the filters, then at the study's size. There the validation mean IoU is the study's to the last digit,
+# The lower rows are {ref}`recorded <recorded-results>`: the same training on the study's images, first at $64 \times 64$ pixels with an eighth of the filters and small batches, then at the study's size, in half precision. There the validation mean IoU is the study's to the last digit,
 # {glue:text}`validation_iou:.4f`, although this is another network with other weights. [Chapter 6](06_table) shows why it had to be. Accuracy and Dice do depend on the network, and on chance: this one marks next to nothing in its first
 # {glue:text}`again_blind` epochs, stops after {glue:text}`again_epochs`, and ends with a training Dice of {glue:text}`again_dice:.2f`, well below the log's; the smaller one is above it. From one training each, nobody can say why.
 #
@@ -196,7 +196,7 @@ table(
 # most of the patients. Each number is of one training, and the test patients of the corrected one are easier than most ([chapter 7](07_ladder)).
 #
 # What a network is given decides what it can learn: boxes instead of borders, some of them of other images. With the true borders, patients
-# kept apart, and a training as it is usual today (batch normalisation, a loss that counts overlap, images varied at random, a learning rate that falls), the same graph does different work. [Chapter 7](07_ladder) takes
+# kept apart, and a training as it is usual today (batch normalisation, a loss that counts overlap, images varied at random, a learning rate that falls, answers that are averaged over mirror images), the same architecture does different work. [Chapter 7](07_ladder) takes
 # these corrections one at a time; this is where they lead.
 
 # %% tags=["hide-input"]
@@ -232,7 +232,7 @@ narrate.both_ends(run, corrected, prepared)
 # - Built at the published size, it has exactly the parameters of the study's network, {glue:text}`parameters:,.0f`. Its training begins as the study's log does: with finding nothing.
 # - The published Dice, {glue:text}`published_dice:.4f`, is a training value; on validation images the same log has {glue:text}`validation_dice:.4f`.
 # - The labels are boxes, so even a good score against them says that the network finds tumours, not that it outlines them.
-# - Taught borders, and tested on new patients, U-Net outlines tumours with a mean Dice of {glue:text}`corrected_borders`.
+# - Taught borders, and tested on new patients, who are easier than most, U-Net outlines tumours with a mean Dice of {glue:text}`corrected_borders` in one training.
 #
 # ## Exercises
 #

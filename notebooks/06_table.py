@@ -100,7 +100,7 @@ nothing = {
 plotting.published_against_ours(pd.DataFrame(beside), nothing)
 
 # %% [markdown]
-# A difference between a grey and a coloured mark is no verdict on anybody: software, processor and random numbers differ. What can be compared is how each measure behaves.
+# A difference between a grey and a coloured mark is no verdict on anybody: software, processor, precision and random numbers differ. What can be compared is how each measure behaves.
 # The next sections take one measure each.
 #
 # ## What a blank sheet scores
@@ -376,7 +376,7 @@ assert np.isclose(published.broadcast_scores(*largest_pair(pair_size))["dice"], 
 # Three of these five make a good answer.
 #
 # - Accuracy is to be read beside that of a blank sheet, and the published baselines are below it.
-# - The mean IoU of the table is nearly half the share of background, and says nothing of the networks.
+# - The mean IoU with gates is nearly half the share of background, and says nothing of the networks.
 # - The Dice of the networks with gates is of the images that were learnt from; the same log has lower ones for validation images.
 # - No number of the table is said to be of test images, and no difference has an interval or a second training behind it.
 # - It asks for a score of each test image against the tumours' borders, on new patients, and for the code or the answers of the baselines.
