@@ -13,13 +13,13 @@
 # %% [markdown]
 # # Saliency
 #
-# The study shows a coloured map for each network and says that it follows the tumour. A {term}`saliency map` is meant to tell which pixels an answer depends on. It is easily made, can look right, and may have nothing to do with the network.
+# The study shows a coloured map for each network and says that it follows the tumour. A {term}`saliency map` is meant to tell which pixels an answer depends on. It is easily made, can look right, and may have nothing to do with the network; or, as in the study, be its answer once more.
 #
 # ```{admonition} Before you start
 # :class: before
 # **You will be able to** say which question a saliency map answers; measure whether it points at the tumour and whether it is true of the network; recognise a map that does not need the network.
 # **You need** the four networks ([chapters 2](02_unet) [to 5](05_deeplab)), their corrected training ([chapter 7](07_ladder)), and the idea of a {term}`gradient`.
-# **The answer**: in energy, no map lies on the tumour as well as the mask that the network predicts: that has {glue:text}`mask_energy:.2f` of its energy inside the border, the best map, {glue:text}`best_map`, {glue:text}`best_energy:.2f`. And maps can stay much the same when all that the network has learned is destroyed (rank correlation {glue:text}`stays_most:.2f` for {glue:text}`stays_map`).
+# **The answer**: the study's maps are its networks' answers, divided by their largest value. Of true saliency maps, in energy, none lies on the tumour as well as the mask that the network predicts: that has {glue:text}`mask_energy:.2f` of its energy inside the border, the best map, {glue:text}`best_map`, {glue:text}`best_energy:.2f`. And maps can stay much the same when all that the network has learned is destroyed (rank correlation {glue:text}`stays_most:.2f` for {glue:text}`stays_map`).
 # ```
 
 # %% tags=["parameters"]
@@ -34,16 +34,17 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from brainseg import morphology, plotting, saliency
+from brainseg import plotting, saliency
 from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded_labels, recorded_runs, recorded_saliency
 from brainseg.experiments.saliency import OPTIONS, SCORES, methods_of
 from brainseg.experiments.workspace import Workspace
-from brainseg.models import MODELS, TITLES, as_input, build, guidance
+from brainseg.models import MODELS, TITLES, as_input, guidance
 from brainseg.paper import saliency_tables
+from brainseg.paper.claims.shown import NAMED, maps_and_answers
 from brainseg.paper.display import glue, minus, source, table
 from brainseg.plotting.viewer import viewer
-from brainseg.saliency import cam, gradients, randomisation, region, scores
+from brainseg.saliency import cam, gradients, randomisation, region, scores, target
 from brainseg.scores import THRESHOLD, statistics
 
 workspace = Workspace(dataset, scale, seed, data)
@@ -60,16 +61,16 @@ runs = {name: workspace.run(workspace.recipe(name, "corrected")) for name in MOD
 source(gradients.input_gradient)
 
 # %% [markdown]
-# ## One answer, thirteen maps
+# ## One answer, twelve maps
 #
-# Thirteen methods draw thirteen maps of one answer, and the maps disagree: the mean rank correlation of two in {numref}`fig-thirteen` is {glue:text}`alike:.2f`, where one is the same order of the pixels and zero no relation. They are of four families.
+# Twelve methods draw twelve maps of one answer, and the maps disagree: the mean rank correlation of two in {numref}`fig-twelve` is {glue:text}`alike:.2f`, where one is the same order of the pixels and zero no relation. They are of four families.
 #
 # - *Gradients* ask what a small change of brightness would do: the *gradient* itself {cite:p}`simonyan2014`; times the brightness, *gradient × input* {cite:p}`shrikumar2016`; its mean over noisy copies of the image, *SmoothGrad* {cite:p}`smilkov2017`, and their spread, *gradient variance* {cite:p}`adebayo2018local`; times the brightness, its mean on the way from a black image, *integrated gradients* {cite:p}`sundararajan2017`; and without what is negative on the way back, *guided backpropagation* {cite:p}`springenberg2015`.
-# - *Class activation maps* show where the features of one coarse layer speak for the answer, weighted by their mean gradient, *Seg-Grad-CAM* {cite:p}`selvaraju2017,vinogradova2020`; by the gradient at each place, *HiResCAM* {cite:p}`draelos2020`, or in small windows, *Seg-XRes-CAM* {cite:p}`hasany2023`; or by the study's formula for the whole image, *Grad-CAM as published*.
+# - *Class activation maps* show where the features of one coarse layer speak for the answer, weighted by their mean gradient, *Seg-Grad-CAM* {cite:p}`selvaraju2017,vinogradova2020`; by the gradient at each place, *HiResCAM* {cite:p}`draelos2020`, or in small windows, *Seg-XRes-CAM* {cite:p}`hasany2023`.
 # - *Perturbations* hide one patch after another, *occlusion* {cite:p}`zeiler2014`, or random parts many times, *RISE* {cite:p}`petsiuk2018`, and look what the answer loses.
 # - *Attention* shows what the network's own gates let through. DeepLab has none.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Thirteen maps of one answer, that of U-Net to one test image, and they disagree. Bright: strong; where the image shows through, the map is weak, zero or negative. Each map has a scale of its own.", "name": "fig-thirteen"}, "image": {"alt": "One slice under thirteen different saliency maps: some are speckles on the tumour or around it, some broad glows, some blocks."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Twelve maps of one answer, that of U-Net to one test image, and they disagree. Bright: strong; where the image shows through, the map is weak, zero or negative. Each map has a scale of its own.", "name": "fig-twelve"}, "image": {"alt": "One slice under twelve different saliency maps: some are speckles on the tumour or around it, some broad glows, some blocks."}}
 unet = runs["unet"]
 on_test = unet.scores["border_dice"].where(unet.scores["split"] == "test").to_numpy()
 cases = {name: rows[0] for name, rows in plotting.best_middle_worst(on_test, 1).items()}
@@ -98,22 +99,34 @@ plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 #
 # ## What the study showed
 #
-# The study's kind of map can glow where there is no head. In the first line of {numref}`fig-published-cam` U-Net marks the tumour with a Dice of {glue:text}`best_dice:.2f`; of its map's energy a share of {glue:text}`unet_air:.2f` lies on the dark around the head, and {glue:text}`unet_inside:.2f` inside the tumour's border. Of DeepLab's map it is {glue:text}`deeplab_inside:.2f` inside.
-#
-# The study shows one training image for each network under a Grad-CAM map of the coarsest layer. Enlarged to the image, a map with few places is a blob wherever it lies; and where tumours are often in the middle, a blob there will often touch one.
+# **The study's saliency map is the network's answer, divided by its largest value.** Grad-CAM takes the channels of one layer, weights each by the mean of its gradient, and shows their mean. The study's notebook does so for the layers {glue:text}`named`. Keras counts the convolutions of a session from zero, and the four networks have {glue:text}`convolutions`: built in the order of the notebook, each of these
+# layers is the last of its network. (DeepLab's is that of a second build, whose layers the notebook prints.) There is one channel, the probability of tumour, and the gradient of its mean is the same at every place. So nothing is left but the answer. Of networks that are built in this way, trained or not, map and answer differ {glue:text}`apart`. The notebook's
+# pictures agree: they are as fine as the image, and their spots have straight sides, like the labels.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's Grad-CAM glows beside the tumour, and beside the head, even where U-Net's answer (first column) is right; the finer map of DeepLab peaks on it. Three test images: the one that U-Net marks best, one in the middle, and its worst.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks: broad glows that reach over the rim of the head for three of them, a small spot for DeepLab."}}
-published = {TITLES[name]: maps[name]["Grad-CAM as published"] for name in MODELS}
-border = np.asarray(prepared.masks["border"][rows])
-air = 1 - morphology.fill_holes((prepared.images[rows] > 25).astype(np.uint8))
-inside = {name: scores.energy_inside(maps[name]["Grad-CAM as published"], border)[0] for name in MODELS}
+
+# %% tags=["hide-input"]
+def in_words(names):
+    *before, last = names
+    return f"{', '.join(before)} and {last}"
+
+
+named = maps_and_answers()
 glue(
-    best_dice=on_test[rows[0]],
-    unet_air=scores.energy_inside(published["U-Net"], air)[0],
-    unet_inside=inside["unet"],
-    deeplab_inside=inside["deeplab"],
+    named=in_words(f"conv2d_{number}" for number in NAMED.values()),
+    convolutions=in_words(map(str, named["convolutions"])),
+    apart=f"by {named['apart'].max():.0e}" if named["apart"].any() else "nowhere",
 )
-plotting.saliency_maps(prepared.images[rows], published, outlines, titles=list(cases))
+source(cam.published_grad_cam)
+
+# %% [markdown]
+# Such a map lies on a tumour as well as the answer does, in {numref}`fig-published-cam` and everywhere. It does not say what the answer rests on, and no look at it could tell. **How to spot it**: ask which layer a class activation map is of, and subtract it from the answer.
+
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's map is the answer again: bright where the network is sure of a tumour, right or wrong. Three test images: the one that U-Net marks best, one in the middle, and its worst.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks: spots with the shape of the predicted masks, on the tumour in the first line and elsewhere or nowhere in the others."}}
+published = {
+    TITLES[name]: cam.published_grad_cam(target.Target(run.model, images, "whole")) for name, run in runs.items()
+}
+border = np.asarray(prepared.masks["border"][rows])
+plotting.saliency_maps(prepared.images[rows], published, {"border": border}, titles=list(cases))
 
 # %% [markdown]
 # ## Good, bad and missed tumours
@@ -135,7 +148,7 @@ plotting.saliency_maps(
 # Every network, three images, and some of the methods, two maps beside each other. Turn the opacity down to see the slice under the map.
 
 # %% tags=["hide-input"]
-shown = ("gradient", "SmoothGrad", "Seg-Grad-CAM", "Grad-CAM as published", "occlusion", "attention")
+shown = ("gradient", "SmoothGrad", "Seg-Grad-CAM", "HiResCAM", "occlusion", "attention")
 viewer(
     prepared.images[rows],
     [f"{name} case of U-Net" for name in cases],
@@ -174,7 +187,7 @@ plotting.saliency_maps(
 #
 # **By energy, no saliency map lies on the tumour as well as the predicted mask.** Of {glue:text}`pairs` pairs of network and method, {glue:text}`energy_better` have more energy inside the border than the best control, and {glue:text}`energy_worse` have less. Scored are {glue:text}`explained` test images of each network in which it marks something, with a mean Dice of {glue:text}`explained_dice:.2f`; they are of {glue:text}`explained_least` to {glue:text}`explained_most` patients.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The predicted mask, a control, has more energy inside the border than any saliency map. In deletion, where less is better, gradients, occlusion and RISE are on average ahead of the class activation maps. One mark a network, means over test images of the study; grey: the controls.", "name": "fig-map-scores"}, "image": {"alt": "Dot plot of energy inside the border, deletion and insertion for thirteen methods and four controls. The predicted mask is far to the right in the first panel."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The predicted mask, a control, has more energy inside the border than any saliency map. In deletion, where less is better, gradients, occlusion and RISE are on average ahead of the class activation maps. One mark a network, means over test images of the study; grey: the controls.", "name": "fig-map-scores"}, "image": {"alt": "Dot plot of energy inside the border, deletion and insertion for twelve methods and four controls. The predicted mask is far to the right in the first panel."}}
 record = recorded_saliency("saliency")
 explained = record.scores.groupby("model")["number"].nunique()
 patients = record.scores.groupby("model")["patient"].nunique()
@@ -203,7 +216,7 @@ table(
 # %% [markdown]
 # Each map is compared with the best of the controls on the same images, and counts as better or worse where the {term}`interval <confidence interval>` of the difference excludes zero:
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Only in deletion do more methods beat the best control than lose to it. In how many of the networks, on the study's images; an empty field: no difference that can be told from zero.", "name": "fig-against-controls"}, "image": {"alt": "A grid of thirteen methods and six scores. The column energy is all worse; in the column deletion more are better than worse; the others are mixed or worse."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "Only in deletion do more methods beat the best control than lose to it. In how many of the networks, on the study's images; an empty field: no difference that can be told from zero.", "name": "fig-against-controls"}, "image": {"alt": "A grid of twelve methods and six scores. The column energy is all worse; in the column deletion more are better than worse; the others are mixed or worse."}}
 compared = saliency_tables.against_controls(record.scores)
 of_energy = compared.loc[compared["score"] == "energy", "verdict"]
 
@@ -232,45 +245,34 @@ plotting.against_controls(compared, {name: SCORES[name] for name in saliency_tab
 #
 # ### Large and small tumours
 #
-# Of the study's fifth claim one half is seen: DeepLab's map follows the tumour more closely than the others, in one training of each network; U-Net's does not. The claim says so of both, above all for small tumours. By the study's own method, energy inside the border is {glue:text}`own_deeplab:.2f` for DeepLab, {glue:text}`own_unet:.2f` for U-Net, {glue:text}`own_linknet:.2f` for LinkNet and {glue:text}`own_segnet:.2f` for SegNet.
+# The study's fifth claim is that the maps of U-Net and DeepLab follow tumours closely, and those of LinkNet and SegNet less, above all small tumours. Its maps are answers, so this is said of masks; and of these networks' masks it is not seen: their energy inside the border is {glue:text}`own_unet:.2f` for U-Net, {glue:text}`own_deeplab:.2f` for DeepLab, {glue:text}`own_linknet:.2f` for LinkNet and {glue:text}`own_segnet:.2f` for SegNet, in one training of each.
 
 # %% tags=["hide-input"]
-places = {}
-for recipe in (run["recipe"] for run in record.runs):
-    network = build(recipe["model"], size=recipe["size"], width=recipe["width"])
-    side = network.get_layer(cam.coarsest_layer(network)).output.shape[1]
-    places[recipe["model"]] = f"{side} × {side}"
-
-
-def by_size(found, by):
-    sizes = found["number"].map(saliency_tables.sizes(found))
-    return found.assign(size=sizes).pivot_table("energy", by, "size", sort=False)[list(saliency_tables.SIZES)]
-
-
-own = record.scores[record.scores["map"] == "Grad-CAM as published"]
-control = by_size(record.scores, "map").loc[["centre", "predicted mask"]]
-thirds = pd.concat(
-    [by_size(own, "model").loc[list(MODELS)].rename(index=TITLES), control.rename(index="control: {}".format)]
-)
+sizes = record.scores["number"].map(saliency_tables.sizes(record.scores))
+energy = record.scores.assign(size=sizes).pivot_table("energy", ["map", "model"], "size", sort=False)
+energy = energy[list(saliency_tables.SIZES)]
+centre = energy.loc["centre"].mean()
 glue(
-    **{f"own_{name}": value for name, value in own.groupby("model")["energy"].mean().items()},
-    fine=places["deeplab"],
-    coarse=places["unet"],
-    centre_small=control.loc["centre"].iloc[0],
-    centre_large=control.loc["centre"].iloc[-1],
+    **{
+        f"own_{name}": masks["energy"].mean()
+        for name, masks in record.scores.query("map == 'predicted mask'").groupby("model")
+    },
+    centre_small=centre.iloc[0],
+    centre_large=centre.iloc[-1],
 )
+thirds = energy.loc["predicted mask"].loc[list(MODELS)].rename(index=TITLES)
 table(
-    thirds.assign(places=pd.Series(places).rename(index=TITLES)).rename_axis(index=None, columns=None),
-    "Energy inside the border, by size of the tumour: Grad-CAM as published, and two controls (means over the images of all networks). Places: of the layer that the map is made of.",
+    pd.concat([thirds, centre.to_frame("a blob in the middle").T]).rename_axis(index=None, columns=None),
+    "Energy inside the border, by size of the tumour: the masks of four networks, and a control that is the same for every image.",
 )
 
 # %% [markdown]
-# But DeepLab's map has {glue:text}`fine` places and the others {glue:text}`coarse`: the difference may be one of the grain of the maps, and not of what the networks look at. And a blob in the middle, the same for every image, has {glue:text}`centre_small:.2f` of its energy inside small tumours and {glue:text}`centre_large:.2f` inside large ones, because they are larger. Such a table needs its controls.
+# A blob in the middle has {glue:text}`centre_small:.2f` of its energy inside small tumours and {glue:text}`centre_large:.2f` inside large ones, because they are larger. Such a table needs its controls.
 #
 # ## Is it about the network at all?
 #
 # A map that is about the network must change when the network forgets what it has learned, and some do not {cite:p}`adebayo2018`. Shuffle the weights of its last part, then of the one before, and so on up to the first: of {glue:text}`kinds` kinds of map, {glue:text}`kept` still have a mean rank correlation above one half with what they were, all of them made of gradients. (Occlusion and RISE take too long for this test and the next.
-# That leaves eleven, and ten for DeepLab, which has no gates.)
+# That leaves ten, and nine for DeepLab, which has no gates.)
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "The maps of U-Net's answer while its parts are destroyed one after another, from the answer (second line) up to the whole network (last line). Gradients stay on the tumour to the end: that they lie there does not show that the network has learned anything.", "name": "fig-cascade"}, "image": {"alt": "One slice in lines under maps of five methods; in each line, the network is destroyed further. The gradients stay on the tumour, the class activation maps move."}}
 tested = ("gradient", "integrated gradients", "guided backpropagation", "Seg-Grad-CAM", "HiResCAM")
@@ -345,7 +347,7 @@ for model, found in differences.groupby("model"):
             f"{model}_shuffled": marks.loc[model, names[1]],
             f"{model}_kinds": len(found),
             f"{model}_notice": len(found) - len(same),
-            f"{model}_same": " and ".join(same["map"]),
+            f"{model}_same": " and ".join(same["map"]) or "no map",
         }
     )
 of_unet = differences[differences["model"] == "unet"].set_index("map")
@@ -364,7 +366,7 @@ plotting.forest(
 )
 
 # %% [markdown]
-# It is not seen in {glue:text}`unet_same` for U-Net, and {glue:text}`deeplab_same` for DeepLab; U-Net's {glue:text}`unet_turned` is even more alike after shuffled labels. And a map that notices need not be steady: U-Net's {glue:text}`unsteady` correlates {glue:text}`unsteady_alike:.2f` with that of another seed. A map that truly does not notice is not worthless; but it shows something else than what the labels have taught: the image, the pixels that were asked about, or what any network of this build would do. All of this rests on one network of each kind.
+# It is not seen in {glue:text}`unet_same` for U-Net, and in {glue:text}`deeplab_same` for DeepLab; U-Net's {glue:text}`unet_turned` is even more alike after shuffled labels. And a map that notices need not be steady: U-Net's {glue:text}`unsteady` correlates {glue:text}`unsteady_alike:.2f` with that of another seed. A map that truly does not notice is not worthless; but it shows something else than what the labels have taught: the image, the pixels that were asked about, or what any network of this build would do. All of this rests on one network of each kind.
 #
 # ## Saliency in training
 #
@@ -439,9 +441,9 @@ glue(
 #
 # ## Summary
 #
-# - Thirteen methods draw thirteen maps of one answer. They answer different questions, and agree little (mean rank correlation of two, for one image: {glue:text}`alike:.2f`).
+# - The study's saliency maps are its networks' answers: at the last layer, Grad-CAM gives nothing else.
+# - Twelve methods draw twelve maps of one answer. They answer different questions, and agree little (mean rank correlation of two, for one image: {glue:text}`alike:.2f`).
 # - By energy inside the border, no map lies on the tumour as well as the predicted mask does: {glue:text}`energy_better` of {glue:text}`pairs` pairs of network and method beat the best control.
-# - The study's kind of map has {glue:text}`own_deeplab:.2f` of its energy inside the border for DeepLab and {glue:text}`own_unet:.2f` for U-Net; the maps of DeepLab are also finer.
 # - When all that the network has learned is destroyed, maps of {glue:text}`stays_map` keep a rank correlation of {glue:text}`stays_most:.2f` with what they were. A map on the tumour is no evidence that the network knows tumours.
 # - With saliency in training, Dice is lower in {glue:text}`lower` of {glue:text}`trained` pairs of trainings with the larger weight; whether it moves maps to the tumour cannot be told: their energy inside the border changes by {glue:text}`unet_energy` in U-Net and {glue:text}`deeplab_energy` in DeepLab.
 #

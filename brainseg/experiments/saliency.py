@@ -44,7 +44,7 @@ SCORES: Mapping[str, str] = {
 }
 """The scores of a map, and what tables call them. Of all but deletion, more is better."""
 
-OPTIONS: Mapping[str, Mapping[str, Any]] = {"RISE": {"masks": 300}, "Grad-CAM as published": {"region": "whole"}}
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"RISE": {"masks": 300}}
 """What is not left as it is for all methods when maps are scored."""
 
 RANDOMISED = tuple(name for name in METHODS if name not in ("occlusion", "RISE"))
@@ -107,9 +107,8 @@ def score_maps(
 ) -> pd.DataFrame:
     """Score the maps of several methods, and the controls, on the same test images.
 
-    Explained is the network's own mask; Grad-CAM as published explains the whole image. The localisation scores ask for
-    the tumour's border, so what a map gets for them is limited by how right the mask is; that is why it is among the
-    controls.
+    Explained is the network's own mask. The localisation scores ask for the tumour's border, so what a map gets for
+    them is limited by how right the mask is; that is why it is among the controls.
 
     Args:
         run, prepared, number: As :func:`explainable_rows`.

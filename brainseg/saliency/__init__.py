@@ -11,7 +11,7 @@ import numpy as np
 from brainseg.backend import keras
 from brainseg.errors import BrainsegError, known
 from brainseg.saliency.attention import attention
-from brainseg.saliency.cam import hires_cam, published_grad_cam, seg_grad_cam, seg_xres_cam
+from brainseg.saliency.cam import hires_cam, seg_grad_cam, seg_xres_cam
 from brainseg.saliency.gradients import (
     gradient_times_input,
     gradient_variance,
@@ -34,7 +34,6 @@ METHODS: Mapping[str, Callable[..., Array]] = {
     "Seg-Grad-CAM": seg_grad_cam,
     "Seg-XRes-CAM": seg_xres_cam,
     "HiResCAM": hires_cam,
-    "Grad-CAM as published": published_grad_cam,
     "occlusion": occlusion,
     "RISE": rise,
     "attention": attention,

@@ -49,12 +49,23 @@ def seg_xres_cam(target: Target, *, layer: str | None = None, window: int | None
 
 
 def published_grad_cam(target: Target, *, layer: str | None = None) -> Array:
-    """Grad-CAM exactly as the study made it; 0 to 1, the largest value of a map that is not empty is 1.
+    """Grad-CAM as the study made it; 0 to 1, the largest value of a map that is not empty is 1.
 
     Explained is the mean tumour probability of the region, which is the whole image in the study, and not the logits;
-    the weighted channels are averaged and not summed, which changes nothing once the map is divided by its maximum.
+    the weighted channels are averaged and not summed, which changes nothing once the map is divided by its maximum. No
+    method of :data:`brainseg.saliency.METHODS`: at the layer that the study names, it gives the answer again.
+
+    Args:
+        layer: None: the one that the study's notebook names, the output.
+
+    >>> from brainseg.models import build
+    >>> model, images = build("deeplab", size=16, width=2), np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
+    >>> answer = model.predict_on_batch(images)[..., 0]
+    >>> bool(np.allclose(published_grad_cam(Target(model, images, "whole")), answer / answer.max(), atol=1e-6))
+    True
     """
-    features, gradient = target.mean_probability().features(layer or coarsest_layer(target.model))
+    probability = target.mean_probability()
+    features, gradient = probability.features(layer or probability.output)
     maps = np.maximum((features * _pooled(gradient, None)).mean(axis=-1), 0)
     highest = maps.max(axis=(1, 2), keepdims=True)
     return enlarged(np.divide(maps, highest, out=np.zeros_like(maps), where=highest > 0), target)

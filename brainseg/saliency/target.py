@@ -52,7 +52,7 @@ class Target:
             images: Others than the target's own, for instance changed ones.
             rows: For each of them, the target's image whose region counts.
         """
-        answer = _once(self.model, self.output, lambda: _submodel(self.model, self.output))
+        answer = self._answer()
         answers = ((_predicted(answer, x), weight) for x, weight in self._batches(images, rows))
         return np.concatenate([(outputs * weight).sum(axis=(1, 2, 3)) for outputs, weight in answers])
 
@@ -66,13 +66,20 @@ class Target:
     def features(self, layer: str) -> tuple[Array, Array]:
         """Output of the layer of that name for each image, and the derivatives of its score with respect to it.
 
-        The output may reach the answer on several ways, through skip connections too; all of them count.
+        The output may reach the answer on several ways, through skip connections too; all of them count. The layer may
+        be that of the score itself, a weighted sum of it: the derivatives are the weights.
         """
+        if layer == self.output:
+            answer = self._answer()
+            return np.concatenate([_predicted(answer, x) for x, _ in self._batches()]), self.weights[..., np.newaxis]
         before, derive = _once(self.model, (layer, self.output), lambda: _split(self.model, layer, self.output))
         features = [_predicted(before, x) for x, _ in self._batches()]
         batches = zip(features, self._batches(), strict=True)
         gradient = [derive([x, values], weight) for values, (x, weight) in batches]
         return np.concatenate(features), np.concatenate(gradient)
+
+    def _answer(self) -> "keras.Model":
+        return _once(self.model, self.output, lambda: _submodel(self.model, self.output))
 
     def _batches(self, images: Array | None = None, rows: Any = slice(None)) -> Iterator[tuple[Array, Array]]:
         images, weights = self.images if images is None else images, self.weights[rows][..., np.newaxis]

@@ -203,6 +203,10 @@ def test_the_hashes_are_those_of_the_texts() -> None:
     assert json.loads(quotations.KNOWN.read_text(encoding="utf-8")) == texts
 
 
+AUDIT = 11
+"""The chapter that shows the ledger."""
+
+
 def test_quotations_of_the_book_are_verbatim(ledger: list[Claim]) -> None:
     """In the chapter's text, or in what the recorded results make it say."""
     for claim in ledger:
@@ -214,7 +218,7 @@ def test_quotations_of_the_book_are_verbatim(ledger: list[Claim]) -> None:
             notebook = nbformat.read(executed, as_version=4)
             values = glued(notebook)
             parts = [resolved(cell.source, values) for cell in notebook.cells if cell.cell_type == "markdown"]
-            for cell in notebook.cells:
+            for cell in notebook.cells if number != AUDIT else []:  # its tables print the ledger itself
                 for output in cell.get("outputs", []):
                     parts += [str(output.get("data", {}).get(kind, "")) for kind in ("text/markdown", "text/plain")]
             assert plain(claim.quote) in plain("\n".join(parts)), claim.id
@@ -247,9 +251,10 @@ def test_verdicts_on_the_study(table: pd.DataFrame) -> None:
     entries = as_published(table, "verdict")
     assert (entries[[("Dice", "with"), ("mean IoU", "with")]] == ARTEFACT).all(axis=None)
     assert (entries["Dice", "without"] == CANNOT_BE_TESTED).all()
-    assert found["pixel-wise-labels"] == found["tumour-and-no-tumour"] == ARTEFACT
+    partly = ("pixel-wise-labels", "tumour-and-no-tumour", "deeplab-is-best", "channel-and-spatial-attention")
+    assert set(found[list(partly)]) == {PARTLY}
     assert found["deeplab-is-fastest"] == REPRODUCED
-    assert found["channel-and-spatial-attention"] == PARTLY
+    assert found["maps-follow-tumours"] == ARTEFACT
 
 
 def test_the_table_of_verdicts_says_why_and_from_what(table: pd.DataFrame) -> None:
@@ -467,11 +472,15 @@ def test_gates_improve_if_they_do_so_in_every_network(
     assert outcome(claim("gates_improve", tolerance=0.02), evidence).verdict == verdict
 
 
+AHEAD_OF_DEEPLAB = {"unet": 0.6, "deeplab": 0.5}
+DEEPLAB_AHEAD = {"unet": 0.5, "deeplab": 0.6}
+
+
 def test_one_training_says_nothing_of_designs() -> None:
     once = effects(**{"U-Net": LOSS, "SegNet": LOSS}).assign(low=np.nan, high=np.nan, trainings=1)
     assert outcome(claim("gates_improve"), MadeUp(gate_designs=once)).verdict == CANNOT_TELL
     pair = effects(**{"U-Net − Modified DeepLab": LOSS}).assign(low=np.nan, high=np.nan, trainings=1)
-    evidence = MadeUp(model_designs=pair, full_means={"unet": 0.6, "deeplab": 0.5})
+    evidence = MadeUp(model_designs=pair, full_means=AHEAD_OF_DEEPLAB, full_accuracies=AHEAD_OF_DEEPLAB)
     assert outcome(claim("best_network", model="deeplab"), evidence).verdict == CANNOT_TELL
 
 
@@ -483,24 +492,25 @@ def test_a_claim_about_what_is_not_recorded_cannot_be_tested() -> None:
 @pytest.mark.parametrize(
     ("pairs", "verdict", "margin"),
     [
-        ({"U-Net − Modified DeepLab": (-0.3, -0.1), "Modified DeepLab − SegNet": (0.1, 0.2)}, REPRODUCED, 0.15),
+        ({"U-Net − Modified DeepLab": (-0.3, -0.1), "Modified DeepLab − SegNet": (0.1, 0.2)}, PARTLY, 0.15),
         ({"U-Net − Modified DeepLab": (-0.3, 0.1), "Modified DeepLab − SegNet": (0.1, 0.2)}, CANNOT_TELL, 0.1),
         ({"U-Net − Modified DeepLab": (-0.01, 0.01), "Modified DeepLab − SegNet": (0.1, 0.2)}, REFUTED, 0),
         ({"U-Net − Modified DeepLab": (0.1, 0.3), "U-Net − SegNet": (-0.9, -0.8)}, REFUTED, -0.2),
     ],
 )
 def test_the_best_network_is_ahead_of_all(pairs: dict[str, tuple[float, float]], verdict: str, margin: float) -> None:
-    evidence = MadeUp(model_designs=effects(**pairs), full_means={"unet": 0.6, "deeplab": 0.5})
+    evidence = MadeUp(model_designs=effects(**pairs), full_means=DEEPLAB_AHEAD, full_accuracies=AHEAD_OF_DEEPLAB)
     found = outcome(claim("best_network", tolerance=0.02, model="deeplab"), evidence)
     assert found.verdict == verdict
     assert found.measured == pytest.approx(margin)
-    assert "it is number 2 of 2, with 0.500" in found.why
+    assert "number 1 by Dice on borders, on one fold's patients, and number 2 by accuracy" in found.why
 
 
-def test_a_network_that_is_first_at_the_study_s_size_is_not_refuted_by_smaller_ones() -> None:
-    pairs = effects(**{"U-Net − Modified DeepLab": GAIN})
-    evidence = MadeUp(model_designs=pairs, full_means={"unet": 0.5, "deeplab": 0.6})
-    assert outcome(claim("best_network", tolerance=0.02, model="deeplab"), evidence).verdict == CANNOT_TELL
+@pytest.mark.parametrize(("lead", "verdict"), [(LOSS, REPRODUCED), (UNCLEAR, PARTLY), (GAIN, PARTLY)])
+def test_the_network_with_the_highest_accuracy_is_best_in_part(lead: tuple[float, float], verdict: str) -> None:
+    pairs = effects(**{"U-Net − Modified DeepLab": lead})
+    evidence = MadeUp(model_designs=pairs, full_means=AHEAD_OF_DEEPLAB, full_accuracies=DEEPLAB_AHEAD)
+    assert outcome(claim("best_network", tolerance=0.02, model="deeplab"), evidence).verdict == verdict
 
 
 @pytest.mark.parametrize(("quartile", "verdict"), [(90, REPRODUCED), (97, NOT_REPRODUCED), (120, NOT_REPRODUCED)])
@@ -549,9 +559,14 @@ def map_scores(**energy: ArrayLike) -> pd.DataFrame:
 )
 def test_maps_follow_tumours_if_they_do_so_in_every_pair_and_on_small_tumours(unet: list[float], verdict: str) -> None:
     scores = map_scores(unet=unet, deeplab=[0.9] * 12, linknet=[0.4] * 12, segnet=[0.3] * 12)
-    evidence = MadeUp(saliency=SaliencyRecord([], scores, pd.DataFrame()))
-    words = claim("maps_follow_tumours", closely=["unet", "deeplab"], less=["linknet", "segnet"], method="CAM")
-    assert outcome(words, evidence).verdict == verdict
+    shown = pd.DataFrame({"convolutions": [31, 27], "place": [31, 27], "apart": [0.0, 0.1]})
+    words = claim("maps_follow_tumours", closely=["unet", "deeplab"], less=["linknet", "segnet"], map="CAM")
+    record = SaliencyRecord([], scores, pd.DataFrame())
+    assert outcome(words, MadeUp(saliency=record, maps_and_answers=shown)).verdict == verdict
+    elsewhere = shown.assign(place=[31, 26], apart=0.0)
+    assert outcome(words, MadeUp(saliency=record, maps_and_answers=elsewhere)).verdict == verdict
+    found = outcome(words, MadeUp(saliency=record, maps_and_answers=shown.assign(apart=0.0)))
+    assert (found.verdict, found.measured) == (ARTEFACT, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -588,10 +603,11 @@ def test_gates_reduce_overfitting_if_they_narrow_every_gap(
 @pytest.mark.parametrize(
     ("numbers", "healthy", "verdict"),
     [
-        ((700, 200, 100), 0, ARTEFACT),
+        ((700, 200, 100), 0, PARTLY),
         ((700, 200, 100), 300, REPRODUCED),
-        ((500, 300, 200), 0, NOT_REPRODUCED),
-        ((70, 20, 10), 0, NOT_REPRODUCED),
+        ((500, 300, 200), 0, PARTLY),
+        ((50, 30, 20), 300, PARTLY),
+        ((50, 30, 20), 0, NOT_REPRODUCED),
     ],
 )
 def test_a_data_set_with_and_without_tumours_has_both(
@@ -604,7 +620,7 @@ def test_a_data_set_with_and_without_tumours_has_both(
     assert outcome(words, evidence).verdict == verdict
 
 
-@pytest.mark.parametrize(("boxes", "verdict"), [(100, ARTEFACT), (50, NOT_REPRODUCED), (2, REPRODUCED)])
+@pytest.mark.parametrize(("boxes", "verdict"), [(100, PARTLY), (50, PARTLY), (2, REPRODUCED)])
 def test_labels_are_outlines_if_few_are_rectangles(boxes: int, verdict: str) -> None:
     evidence = MadeUp(finding={"count": boxes, "total": 100}, agreement=0.4)
     assert outcome(claim("labels_are_outlines", tolerance=0.05), evidence).verdict == verdict

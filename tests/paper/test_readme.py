@@ -55,6 +55,14 @@ def test_what_meeting_new_patients_costs() -> None:
     assert words in " ".join(README.split())
 
 
+def test_what_the_study_s_saliency_maps_are() -> None:
+    (row,) = evaluate([claim for claim in read_claims() if claim.id == "maps-follow-tumours"], Evidence()).to_dict(
+        "records"
+    )
+    assert (row["verdict"], row["mechanism"]) == ("artefact", "an answer shown as its explanation")
+    assert "Its saliency maps are the networks' answers, divided by their largest value" in README
+
+
 def test_whether_attention_helps() -> None:
     assert tables.answer_on_gates(Evidence().gate_designs()) in README
 

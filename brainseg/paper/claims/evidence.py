@@ -23,6 +23,7 @@ from brainseg.experiments.select import (
     with_and_without,
 )
 from brainseg.paper import saliency_tables, tables
+from brainseg.paper.claims.shown import maps_and_answers
 from brainseg.paper.study import published_last_epoch, published_table
 
 if TYPE_CHECKING:
@@ -101,8 +102,16 @@ class Evidence:
         "full",
     )
     """Mean test Dice of the corrected networks at the study's own size, by model."""
+    full_accuracies = of_runs(
+        lambda runs: {
+            model: float(steps["published"][0].history["accuracy"].iloc[-1]) for model, steps in by_step(runs).items()
+        },
+        "full",
+    )
+    """Accuracy on training images in the last epoch of the networks as published, at the study's own size, by model."""
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
+    laptop_effects = of_runs(_scale_effects, "folds", "laptop-folds")
     full_effects = of_runs(_scale_effects, "folds", "full-folds")
     longer_effects = of_runs(_scale_effects, "full-folds", "longer")
     attention_effects = of_runs(_attention_effects, "folds", "gates", "attention")
@@ -163,6 +172,11 @@ class Evidence:
         self.note(self.matrix["full"].folder)
         wanted = recipe_at("published", model, SCALES["full"], 0, attention)
         return [run for run in results.recorded_runs("full") if replace(run.recipe, seed=0) == wanted]
+
+    def maps_and_answers(self) -> pd.DataFrame:
+        """The study's saliency maps beside the answers, see :func:`brainseg.paper.claims.shown.maps_and_answers`."""
+        self.note("the study's notebook")
+        return maps_and_answers()
 
     def guidance(self) -> pd.DataFrame:
         """What guidance in training changes, see :func:`brainseg.paper.saliency_tables.guidance`."""

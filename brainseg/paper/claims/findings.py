@@ -23,6 +23,9 @@ from brainseg.scores.statistics import beside_zero, smallest_p
 DIGITS = 4
 """Decimals that the study prints."""
 
+ROUNDING = 1e-6
+"""How far apart two probabilities in single precision may be, and be the same."""
+
 
 @measurement
 def checked(evidence: Evidence, table: str, column: str, row: Mapping[str, str] = MappingProxyType({})) -> float:
@@ -69,6 +72,13 @@ def validations_at_half_the_background(evidence: Evidence) -> float:
     return sum(
         round(evidence.blank_mask(split, "mean_iou"), DIGITS) == logged[model] for model, split in splits.items()
     )
+
+
+@measurement
+def maps_that_are_answers(evidence: Evidence) -> float:
+    """Number of networks whose saliency map in the study is of the last layer, and there, but for rounding, the answer."""
+    shown = evidence.maps_and_answers()
+    return float(((shown["place"] == shown["convolutions"]) & (shown["apart"] < ROUNDING)).sum())
 
 
 @measurement

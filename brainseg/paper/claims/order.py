@@ -5,6 +5,9 @@ import pandas as pd
 STEP_MS = {"unet": 242, "linknet": 213, "segnet": 211, "deeplab": 229}
 """Milliseconds for a step of training with 32 images on the study's graphics processor, as its notebook prints them."""
 
+PREDICT_MS = (16, 18)
+"""Milliseconds that one image takes there, from and to, with every network."""
+
 UNDEFINED = {"deeplab": ("annotation_data", "trained_model", "generate_mask")}
 """Names that the last cells of a network call and that nothing in the notebook defines. The cells hold output."""
 

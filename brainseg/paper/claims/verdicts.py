@@ -13,8 +13,7 @@ from brainseg.paper.claims.evidence import Evidence
 PROBABILITIES = "probabilities where classes are expected"
 BLANK_MASK = "nearly the score of a blank mask"
 TRAINING_VALUE = "a training value quoted as a result"
-BOXES = "boxes called segmentations"
-CATEGORY_NAMES = "category names read as tumour and no tumour"
+ANSWER = "an answer shown as its explanation"
 
 
 @dataclass(frozen=True)
