@@ -121,7 +121,7 @@ source(cam.published_grad_cam)
 # %% [markdown]
 # Such a map lies on a tumour as well as the answer does, in {numref}`fig-published-cam` and everywhere. It does not say what the answer rests on, and no look at it could tell. **How to spot it**: ask which layer a class activation map is of, and subtract it from the answer.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's map is the answer again: bright where the network is sure of a tumour, right or wrong. Three test images: the one that U-Net marks best, one in the middle, and its worst.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks: spots with the shape of the predicted masks, on the tumour in the first line and elsewhere or nowhere in the others."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The study's map is the answer again: bright where the network is sure of a tumour, right or wrong. Where nothing is marked, as by U-Net in the last line, the division makes weak doubts bright. Three test images: the one that U-Net marks best, one in the middle, and its worst.", "name": "fig-published-cam"}, "image": {"alt": "Three slices under the published heat map of four networks: spots with the shape of the predicted masks, on the tumour in the first line and elsewhere or nowhere in the others."}}
 published = {
     TITLES[name]: cam.published_grad_cam(target.Target(run.model, images, "whole")) for name, run in runs.items()
 }

@@ -176,10 +176,12 @@ def publish(folder: Path, site: Path) -> None:
 @app.command()
 def cards(target: Path = Path("book/models.md")) -> None:
     """Write the page of model cards from the records that are shipped with the weights, and those of the folds."""
+    from brainseg.app.weights import shipped
     from brainseg.experiments.recorded import recorded_runs
-    from brainseg.paper.build.cards import available, page
+    from brainseg.models import MODELS
+    from brainseg.paper.build.cards import page
 
-    target.write_text(page(available(), recorded_runs("folds")), encoding="utf-8")
+    target.write_text(page([shipped(model) for model in MODELS], recorded_runs("folds")), encoding="utf-8")
 
 
 @app.command()

@@ -11,10 +11,10 @@ from string import Template
 import numpy as np
 import pandas as pd
 
-from brainseg.app.weights import SHIPPED, Weights, shipped
+from brainseg.app.weights import Weights
 from brainseg.experiments.run import Record
 from brainseg.experiments.select import collect
-from brainseg.models import MODELS, TITLES
+from brainseg.models import TITLES
 from brainseg.paper import narrate
 from brainseg.paper.build.markdown import table
 from brainseg.paper.saliency_tables import SIZES
@@ -38,11 +38,6 @@ def page(networks: Sequence[Weights], folds: Iterable[Record]) -> str:
         splits=_splits(networks[0]),
         cards="\n\n".join(map(card, networks)),
     )
-
-
-def available() -> list[Weights]:
-    """The networks that come with the package."""
-    return [shipped(model) for model in MODELS if (SHIPPED / f"{model}.onnx").is_file()]
 
 
 def card(network: Weights) -> str:

@@ -111,7 +111,6 @@ class Evidence:
     """Accuracy on training images in the last epoch of the networks as published, at the study's own size, by model."""
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
-    laptop_effects = of_runs(_scale_effects, "folds", "laptop-folds")
     full_effects = of_runs(_scale_effects, "folds", "full-folds")
     longer_effects = of_runs(_scale_effects, "full-folds", "longer")
     attention_effects = of_runs(_attention_effects, "folds", "gates", "attention")

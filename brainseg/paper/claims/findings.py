@@ -76,7 +76,7 @@ def validations_at_half_the_background(evidence: Evidence) -> float:
 
 @measurement
 def maps_that_are_answers(evidence: Evidence) -> float:
-    """Number of networks whose saliency map in the study is of the last layer, and there, but for rounding, the answer."""
+    """Number of networks whose saliency map in the study is of the last layer, and so the answer, but for rounding."""
     shown = evidence.maps_and_answers()
     return float(((shown["place"] == shown["convolutions"]) & (shown["apart"] < ROUNDING)).sum())
 
