@@ -165,7 +165,7 @@ figure
 # ## The published Dice is a training value
 #
 # The Dice in the study's table, {glue:text}`published_dice:.4f`, equals that of its training images in the last epoch, to the last digit. Published accuracy and mean IoU are close to the training values, too. So
-# the Dice that stands for U-Net was measured on the images that it learnt from, and the others probably, too. (On the study's slide the same Dice reads “0.9624”, probably a slip of typing: the log has what the README has.)
+# the Dice that stands for U-Net was measured on the images that it learnt from, and the others probably, too. (The picture of the table in the README has “0.9624” for it, probably a slip of typing: its text and the log have what stands here.)
 
 # %% tags=["hide-input"]
 records = recorded_at_every_scale()

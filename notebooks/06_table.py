@@ -51,7 +51,7 @@ runs = {name: workspace.run(workspace.recipe(name)) for name in MODELS}
 # %% [markdown]
 # ## The published table
 #
-# In the table of the study's README, every score is higher with attention gates than without. (DeepLab has none: [chapter 5](05_deeplab).) *Baseline* is the network without gates; no code is published for it.
+# In the table of the study's README, every score is higher with attention gates than without. (DeepLab has none: [chapter 5](05_deeplab).) What a *baseline* is it does not say; as it speaks of “baseline models combined with attention layers”, these are taken for the networks without gates. No code is published for them.
 
 # %% tags=["hide-input"]
 printed = study.published_table()

@@ -342,7 +342,7 @@ table(
 #
 # ## What a network costs
 #
-# **DeepLab is the fastest for one image**, with the fewest parameters and multiply-adds. The study's third claim is that it is, and that this makes it fit for real time, which is not tested here. In the study's own notebook, on a graphics card, one image takes {glue:text}`predict_least` to {glue:text}`predict_most` ms with every network, and a step of training {glue:text}`step_deeplab` ms with DeepLab, {glue:text}`step_segnet` with SegNet. The table counts parameters and multiply-adds from the
+# **DeepLab is the fastest for one image**, with the fewest parameters and multiply-adds. The study's third claim is that it is, and that this makes it fit for real time, which is not tested here. In the study's own notebook, on a graphics card, one image takes {glue:text}`predict_least` to {glue:text}`predict_most` ms with every network after its first call, and a step of training {glue:text}`step_deeplab` ms with DeepLab, {glue:text}`step_segnet` with SegNet. The table counts parameters and multiply-adds from the
 # networks' graphs, at the study's size of $128 \times 128$ pixels and $64$ filters, and gives times and memory as measured on one processor.
 
 # %% tags=["hide-input", "of-neither"]

@@ -20,7 +20,7 @@
 # :class: before
 # **You will be able to** say what dilation, erosion, opening, closing and hole filling do to a shape; choose a {term}`post-processing` without looking at the test images; tell whether it helped, and in which images it did harm.
 # **You need** the labels and borders of [chapter 1](01_data), {term}`Dice` per image ([chapter 6](06_table)) and the corrected training ([chapter 7](07_ladder)).
-# **The answer**: on the study's images post-processing changes the mean Dice of the four networks by {glue:text}`least_gain:+.4f` to {glue:text}`most_gain:+.4f`, in one training of each; a change below {glue:text}`margin` does not matter. The step that the study ran, on its labels, changes {glue:text}`closed` of the {glue:text}`all_labels:,.0f` that it closes.
+# **The answer**: on the study's images post-processing changes the mean Dice of the four networks by {glue:text}`least_gain:+.4f` to {glue:text}`most_gain:+.4f`, in one training of each; a change below {glue:text}`margin` does not matter. The step that the study ran, on its labels, changes {glue:text}`closed` of the {glue:text}`all_labels:,.0f` of training and test.
 # ```
 
 # %% tags=["parameters"]
@@ -82,8 +82,8 @@ source(morphology.opening, morphology.closing)
 # %% [markdown]
 # ## What the study did
 #
-# The step that was to clean the masks was applied to the labels, and changes {glue:text}`closed` of the {glue:text}`all_labels:,.0f` that it closes. The README describes morphology as a post-processing of predictions; in the notebook, predictions get none. A closing is applied to the *labels* instead:
-# with an ellipse of five by five pixels to the training labels before training, with a square of that size to test labels before they are shown. The labels are boxes. A box has no gap that a closing could fill, unless it ends a pixel or two before the edge of the image.
+# The step that was to clean the masks was applied to labels: of the {glue:text}`all_labels:,.0f` of training and test it changes {glue:text}`closed`. The README describes morphology as a post-processing of predictions; in the notebook, predictions get none. A closing is applied to the *labels* instead:
+# with an ellipse of five by five pixels to the training labels before training, with a square of that size, in code that is never run, to test labels. The labels are boxes. A box has no gap that a closing could fill, unless it ends a pixel or two before the edge of the image.
 
 # %% tags=["hide-input"]
 of_study = recorded("tumorseg-check")["findings"].set_index("finding").loc["labels that the published closing changes"]
@@ -218,7 +218,7 @@ effect_table(study_effect, "Mean Dice of the study's test images before post-pro
 # ## Summary
 #
 # - Opening removes what is thinner than the disc, closing fills what is narrower; both leave the rest in its place, but for corners.
-# - The study applied a closing to labels, which are boxes. It changes {glue:text}`closed` of the {glue:text}`all_labels:,.0f` that it closes.
+# - The study applied a closing to labels, which are boxes. Of the {glue:text}`all_labels:,.0f` of training and test it changes {glue:text}`closed`.
 # - A post-processing is a choice, and a choice is made on validation images.
 # - On the study's images it changes the mean Dice by {glue:text}`least_gain:+.4f` to {glue:text}`most_gain:+.4f`, in one training of each network; a change below {glue:text}`margin` does not matter.
 # - A mean hides harm: look at the images that got worse, up to a share of {glue:text}`most_harmed:.2f` of all.

@@ -101,7 +101,7 @@ plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 #
 # **The study's saliency map is the network's answer, divided by its largest value.** Grad-CAM takes the channels of one layer, weights each by the mean of its gradient, and shows their mean. The study's notebook does so for the layers {glue:text}`named`. Keras counts the convolutions of a session from zero, and the four networks have {glue:text}`convolutions`: built in the order of the notebook, each of these
 # layers is the last of its network. (DeepLab's is that of a second build, whose layers the notebook prints.) There is one channel, the probability of tumour, and the gradient of its mean is the same at every place. So nothing is left but the answer. Of networks that are built in this way, trained or not, map and answer differ {glue:text}`apart`. The notebook's
-# pictures agree: they are as fine as the image, and their spots have straight sides, like the labels.
+# pictures, one training image under four maps, agree: they are as fine as the image, and the spots of three have straight sides, like the labels.
 
 
 # %% tags=["hide-input"]

@@ -231,7 +231,7 @@ glue(copied=float(leak["copied_box"]), known=int(leak["known"]), tested=int(leak
 #
 # ### A step that changes nothing
 #
-# On the study's images, at the study's size, the closing changes {glue:text}`closed` of {glue:text}`all_labels:,.0f` labels. The study closes its training labels with a disc-like footprint of five by five pixels, its test labels with a square, and its README describes the step as one that cleans predictions. Of the predictions of this page's U-Net, trained as published, it would have changed a share of {glue:text}`cleaned:.2f`.
+# On the study's images, at the study's size, the closing changes {glue:text}`closed` of {glue:text}`all_labels:,.0f` labels of training and test. The study closes its training labels with a disc-like footprint of five by five pixels, has code that is never run to close its test labels with a square, and its README describes the step as one that cleans predictions. Of the predictions of this page's U-Net, trained as published, it would have changed a share of {glue:text}`cleaned:.2f`.
 
 # %% tags=["hide-input"]
 closing = checked["findings"].set_index("finding").loc["labels that the published closing changes"]
@@ -270,13 +270,15 @@ table(checked["categories"].set_index("category"), "Images of the study by categ
 #
 # ### Cells run out of order
 #
-# If the counts are of one session, {glue:text}`early` of {glue:text}`networks` networks have their pictures from before the training: {glue:text}`early_names`. A notebook stores with every cell the place that it had in the order of execution; run from top to bottom, it counts from one upwards.
+# By the times that its file keeps, {glue:text}`early` of {glue:text}`networks` networks have their pictures from before the training whose numbers are quoted, by {glue:text}`early_least` to {glue:text}`early_most` minutes: {glue:text}`early_names`. Other weights made them. A notebook stores with every cell the place that it had in the order of execution; run from top to bottom, it counts from one upwards.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "In U-Net, LinkNet and SegNet, the study shows maps and predictions (triangles and circles) with smaller counts than the training whose numbers are quoted (square): if they are of one session, other weights made the pictures. Execution counts of the study's notebook.", "name": "fig-execution-order"}, "image": {"alt": "Four lines with marks for building, training, saliency and predictions; in three of them the pictures come before the training."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "In U-Net, LinkNet and SegNet, the study shows maps and predictions (triangles and circles) with smaller counts than the training whose numbers are quoted (square): other weights made the pictures. Execution counts of the study's notebook.", "name": "fig-execution-order"}, "image": {"alt": "Four lines with marks for building, training, saliency and predictions; in three of them the pictures come before the training."}}
 counts = order.cells()["count"]
-early = order.shown_before_trained()
+early = order.minutes_before_training()
 glue(
     early=len(early),
+    early_least=min(early.values()),
+    early_most=max(early.values()),
     early_names=", ".join(TITLES[name] for name in early),
     twice=" and ".join(map(str, counts[counts.duplicated()])),
     undefined=", ".join(word for words in order.UNDEFINED.values() for word in words),
@@ -285,7 +287,7 @@ glue(
 plotting.execution_order(order.cells())
 
 # %% [markdown]
-# Counts that stand twice, {glue:text}`twice`, speak for several sessions, unless a cell was copied; then the order cannot be told. And some cells of {glue:text}`undefined_for` have outputs, but call names that nothing in the notebook defines: {glue:text}`undefined`. Either these cells changed after they ran, or cells that defined the names were removed.
+# Counts that stand twice, {glue:text}`twice`, are of several sessions: the file has times of three days. And some cells of {glue:text}`undefined_for` have outputs, but use names that nothing in the notebook defines: {glue:text}`undefined`. Either these cells changed after they ran, or cells that defined the names were removed.
 # Both happen easily in a notebook. This book's build refuses one with such counts:
 
 # %%

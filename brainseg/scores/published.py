@@ -23,7 +23,7 @@ def published_scores(probability: ArrayLike, truth: ArrayLike, batch_size: int =
         unless a probability rounds to exactly 1.
     ``dice``
         Dice of all pixels of a batch pooled, averaged over the batches of ``batch_size`` images in the given order.
-        A batch with no tumour, neither true nor predicted, scores 1.
+        A batch with no tumour, neither true nor predicted, scores 1; the study's function gives 0, and meets none.
 
     Args:
         probability: (n, h, w), 0 to 1.

@@ -13,7 +13,7 @@ from brainseg.experiments.recipe import TRAININGS
 from brainseg.models import MODELS
 from brainseg.paper.claims.consistency import broadcast_iou, implied_mean_iou
 from brainseg.paper.claims.evidence import Evidence
-from brainseg.paper.claims.order import shown_before_trained
+from brainseg.paper.claims.order import minutes_before_training
 from brainseg.paper.claims.verdicts import measurement
 from brainseg.paper.saliency_tables import by_shuffle, destroyed
 from brainseg.paper.study import PARAMETERS
@@ -135,7 +135,7 @@ def stretched_iou(evidence: Evidence, dice: float, rows: int) -> float:
 @measurement
 def pictures_of_other_weights(evidence: Evidence) -> float:
     """Number of networks whose pictures were made before the training whose numbers are quoted."""
-    return float(len(shown_before_trained()))
+    return float(len(minutes_before_training()))
 
 
 @measurement

@@ -1,4 +1,6 @@
-"""What the study's notebook tells of how it was run: the order of its cells, and the time of a training step."""
+"""What the study's notebook tells of how it was run: the order of its cells, and how long some took."""
+
+import io
 
 import pandas as pd
 
@@ -6,10 +8,25 @@ STEP_MS = {"unet": 242, "linknet": 213, "segnet": 211, "deeplab": 229}
 """Milliseconds for a step of training with 32 images on the study's graphics processor, as its notebook prints them."""
 
 PREDICT_MS = (16, 18)
-"""Milliseconds that one image takes there, from and to, with every network."""
+"""Milliseconds that one image takes there, from and to, with every network, after its first call."""
 
-UNDEFINED = {"deeplab": ("annotation_data", "trained_model", "generate_mask")}
-"""Names that the last cells of a network call and that nothing in the notebook defines. The cells hold output."""
+UNDEFINED = {
+    "deeplab": (
+        *("annotation_data", "image_base_path", "trained_model"),
+        *("generate_mask", "calculate_iou", "calculate_dice"),
+    )
+}
+"""Names that the last cells of a network use and that nothing in the notebook defines. The cells hold output."""
+
+_TIMES = """
+model    pictures  trained
+unet     20:23     21:26
+linknet  20:39     21:06
+segnet   20:42     21:22
+deeplab  21:35     20:52
+"""
+"""When the last cell with pictures and the training whose numbers are quoted were begun, as the notebook's file keeps it:
+all on 9 December 2024, in UTC."""
 
 _CELLS = """
 part     cell         counts
@@ -18,16 +35,16 @@ gate     gate         13
 unet     built        70 71 16 72 16 73
 unet     trained      74
 unet     saved        24
-unet     saliency     26
+unet     saliency     25 26
 unet     predictions  27 28 29 30 31
 linknet  built        57 58 59 62
 linknet  trained      63
 linknet  saliency     37
-linknet  predictions  39
+linknet  predictions  38 39
 segnet   built        40 68
 segnet   trained      69
 segnet   saliency     44
-segnet   predictions  46
+segnet   predictions  45 46
 deeplab  built        52 53
 deeplab  trained      54
 deeplab  saliency     76
@@ -43,19 +60,19 @@ def cells() -> pd.DataFrame:
 
     >>> counts = cells()["count"]
     >>> len(counts), bool(counts.is_monotonic_increasing), counts[counts.duplicated()].tolist()
-    (45, False, [12, 16])
+    (48, False, [12, 16])
     """
     lines = (line.split(maxsplit=2) for line in _CELLS.strip().splitlines()[1:])
     rows = [(part, cell, int(count)) for part, cell, counts in lines for count in counts.split()]
     return pd.DataFrame(rows, columns=["part", "cell", "count"])
 
 
-def shown_before_trained() -> list[str]:
-    """Networks whose maps and predictions all have smaller counts than the training whose numbers are quoted.
+def minutes_before_training() -> dict[str, int]:
+    """How many minutes before the training whose numbers are quoted a network's pictures were made, where they were.
 
-    >>> shown_before_trained()
-    ['unet', 'linknet', 'segnet']
+    >>> minutes_before_training()
+    {'unet': 63, 'linknet': 27, 'segnet': 40}
     """
-    table = cells().groupby(["part", "cell"], sort=False)["count"].max().unstack("cell")
-    shown = table[["saliency", "predictions"]].max(axis=1)
-    return [str(part) for part in table.index if shown[part] < table.loc[part, "trained"]]
+    times = pd.read_csv(io.StringIO(_TIMES), sep=r"\s+", index_col="model").apply(pd.to_datetime, format="%H:%M")
+    minutes = (times["trained"] - times["pictures"]).dt.total_seconds() / 60
+    return {str(model): int(before) for model, before in minutes.items() if before > 0}
