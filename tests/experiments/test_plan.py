@@ -12,10 +12,10 @@ from brainseg.experiments.recorded import recorded_runs
 
 
 def test_a_recorded_run_takes_what_it_took() -> None:
-    matrix = replace(read_matrix()["corrected"], models=("unet",))
+    matrix = replace(read_matrix()["corrected"], models=("segnet",))
     (row,) = plan([matrix]).to_dict("records")
-    (run,) = (run for run in recorded_runs("corrected") if run.recipe.model == "unet")
-    assert row["run"] == "unet-corrected-published"
+    (run,) = (run for run in recorded_runs("corrected") if run.recipe.model == "segnet")  # the only one of its kind
+    assert row["run"] == "segnet-corrected-published"
     assert row["recorded"] == "yes"
     assert row["minutes"] == pytest.approx(run.provenance["seconds"] / 60)
 

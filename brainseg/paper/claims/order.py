@@ -25,8 +25,8 @@ linknet  20:39     21:06
 segnet   20:42     21:22
 deeplab  21:35     20:52
 """
-"""When the last cell with pictures and the training whose numbers are quoted were begun, as the notebook's file keeps it:
-all on 9 December 2024, in UTC."""
+"""When the last cell with pictures, and the training whose numbers are quoted, were begun, as the notebook's file keeps
+it: on 9 December 2024, in UTC."""
 
 _CELLS = """
 part     cell         counts
