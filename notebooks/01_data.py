@@ -184,7 +184,7 @@ glue(
     slip_dice=slip["label_dice"],
 )
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The label that the published pairing gives (above) marks the tumour of another slice; below, the image's own. The four training images of the stretch that slips whose two labels lie farthest apart.", "name": "fig-pairing"}, "image": {"alt": "Four slices twice: above with a wrong label beside the tumour, below with the right one around it."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "The label that the published pairing gives (above) marks the tumour of another slice; below, the image's own. Four training images of the stretch that slips, of those whose two labels overlap least.", "name": "fig-pairing"}, "image": {"alt": "Four slices twice: above with a wrong label beside the tumour, below with the right one around it."}}
 wrong = prepared.table.index[prepared.table["flags"].str.fullmatch("shifted")]
 worst = report.images.loc[wrong, "label_dice"].sort_values(kind="stable").index[:4]
 plotting.pairing(

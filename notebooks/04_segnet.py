@@ -186,7 +186,7 @@ figure
 #
 # The Dice in the study's table, {glue:text}`log_training:.4f`, equals that of its training images in the last epoch, to the last digit. On validation images the same log has {glue:text}`log_dice:.4f`.
 #
-# Trained again at the study's size, on its images ({ref}`recorded <recorded-results>`), SegNet ends with a training Dice of {glue:text}`again_training:.2f`, near the log's, and a validation Dice of {glue:text}`again_valid:.2f`. The log's is near zero, and that is seen again, too: in {glue:text}`again_blank` of {glue:text}`again_epochs` epochs the validation Dice is zero, and in the last but one {glue:text}`again_before:.2f`; in the log it is zero in three. In the last, validation accuracy,
+# Trained again at the study's size, on its images ({ref}`recorded <recorded-results>`), SegNet ends with a training Dice of {glue:text}`again_training:.2f`, near the log's, and a validation Dice of {glue:text}`again_valid:.2f`. The log's is near zero, and that is seen again, too: in {glue:text}`again_blank` of {glue:text}`again_epochs` epochs the validation Dice is zero, and in the last but one {glue:text}`again_before:.2f`; the log swings in the same way. In the last, validation accuracy,
 # {glue:text}`again_accuracy:.4f`, is below that of a blank sheet, because what a network finds is counted as wrong where the label is of another image.
 
 # %% tags=["hide-input"]

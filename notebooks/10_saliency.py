@@ -105,15 +105,10 @@ plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 
 
 # %% tags=["hide-input"]
-def in_words(names):
-    *before, last = names
-    return f"{', '.join(before)} and {last}"
-
-
 named = maps_and_answers()
 glue(
-    named=in_words(f"conv2d_{number}" for number in NAMED.values()),
-    convolutions=in_words(map(str, named["convolutions"])),
+    named=" and ".join(", ".join(f"conv2d_{number}" for number in NAMED.values()).rsplit(", ", 1)),
+    convolutions=" and ".join(", ".join(map(str, named["convolutions"])).rsplit(", ", 1)),
     apart=f"by {named['apart'].max():.0e}" if named["apart"].any() else "nowhere",
 )
 source(cam.published_grad_cam)

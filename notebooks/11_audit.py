@@ -250,8 +250,8 @@ glue(cleaned=differs.any(axis=(1, 2)).mean())
 # The study's saliency maps are its networks' answers, divided by their largest value. Its notebook draws Grad-CAM of the last layer of each network, whose only channel is the answer ([chapter 10](10_saliency)). On this page's test images, that map and the answer of U-Net differ by {glue:text}`map_apart:.6f` at most.
 
 # %% tags=["hide-input"]
-answer = runs["unet"].probability[prepared.rows("test")]
-slices = as_input(prepared.images[prepared.rows("test")])
+tested = prepared.rows("test")
+answer, slices = runs["unet"].probability[tested], as_input(prepared.images[tested])
 explained = cam.published_grad_cam(target.Target(runs["unet"].model, slices, "whole"))
 glue(map_apart=np.abs(explained - answer / answer.max(axis=(1, 2), keepdims=True)).max())
 
@@ -287,7 +287,7 @@ glue(
 plotting.execution_order(order.cells())
 
 # %% [markdown]
-# Counts that stand twice, {glue:text}`twice`, are of several sessions: the file has times of three days. And some cells of {glue:text}`undefined_for` have outputs, but use names that nothing in the notebook defines: {glue:text}`undefined`. Either these cells changed after they ran, or cells that defined the names were removed.
+# Counts that stand twice, {glue:text}`twice`, are of several sessions: the file has times of several days. And some cells of {glue:text}`undefined_for` have outputs, but use names that nothing in the notebook defines: {glue:text}`undefined`. Either these cells changed after they ran, or cells that defined the names were removed.
 # Both happen easily in a notebook. This book's build refuses one with such counts:
 
 # %%

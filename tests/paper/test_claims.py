@@ -24,6 +24,7 @@ from brainseg.experiments.run import Record
 from brainseg.models import MODELS, resolve_attention
 from brainseg.paper.build.prose import glued, resolved
 from brainseg.paper.claims import ledger as ledger_module
+from brainseg.paper.claims import shown as shown_module
 from brainseg.paper.claims.claim import (
     ARTEFACT,
     CANNOT_BE_TESTED,
@@ -41,6 +42,7 @@ from brainseg.paper.claims.ledger import as_published, counts, evaluate, failure
 from brainseg.paper.claims.order import cells
 from brainseg.paper.claims.verdicts import TESTS, Outcome
 from brainseg.paper.study import MEASURES, PARAMETERS, published_last_epoch, published_table
+from brainseg.saliency import cam
 from brainseg.scores.metrics import dice as dice_of_images
 from brainseg.scores.published import broadcast_scores
 from tests.conftest import REPOSITORY
@@ -538,6 +540,15 @@ def test_postprocessing_improves_if_it_does_so_everywhere(low: float, verdict: s
     assert small.measured == pytest.approx(0.015)
 
 
+def test_a_map_of_another_layer_or_that_differs_is_not_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = shown_module.maps_and_answers.__wrapped__
+    assert whole(16)["same"].all()
+    monkeypatch.setitem(shown_module.NAMED, "segnet", 87)
+    assert whole(16)["same"].to_dict() == {"unet": True, "linknet": True, "segnet": False, "deeplab": True}
+    monkeypatch.setattr(cam, "published_grad_cam", lambda target: np.zeros(target.images.shape[:3]))
+    assert not whole(16)["same"].any()
+
+
 def map_scores(**energy: ArrayLike) -> pd.DataFrame:
     n = np.size(next(iter(energy.values())))
     about = {
@@ -559,13 +570,11 @@ def map_scores(**energy: ArrayLike) -> pd.DataFrame:
 )
 def test_maps_follow_tumours_if_they_do_so_in_every_pair_and_on_small_tumours(unet: list[float], verdict: str) -> None:
     scores = map_scores(unet=unet, deeplab=[0.9] * 12, linknet=[0.4] * 12, segnet=[0.3] * 12)
-    shown = pd.DataFrame({"convolutions": [31, 27], "place": [31, 27], "apart": [0.0, 0.1]})
-    words = claim("maps_follow_tumours", closely=["unet", "deeplab"], less=["linknet", "segnet"], map="CAM")
+    shown = pd.DataFrame({"apart": [0.0, 0.1], "same": [True, False]})
+    words = claim("maps_follow_tumours", closely=["unet", "deeplab"], less=["linknet", "segnet"], answer="CAM")
     record = SaliencyRecord([], scores, pd.DataFrame())
     assert outcome(words, MadeUp(saliency=record, maps_and_answers=shown)).verdict == verdict
-    elsewhere = shown.assign(place=[31, 26], apart=0.0)
-    assert outcome(words, MadeUp(saliency=record, maps_and_answers=elsewhere)).verdict == verdict
-    found = outcome(words, MadeUp(saliency=record, maps_and_answers=shown.assign(apart=0.0)))
+    found = outcome(words, MadeUp(saliency=record, maps_and_answers=shown.assign(apart=0.0, same=True)))
     assert (found.verdict, found.measured) == (ARTEFACT, 0.0)
 
 

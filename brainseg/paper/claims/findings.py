@@ -23,9 +23,6 @@ from brainseg.scores.statistics import beside_zero, smallest_p
 DIGITS = 4
 """Decimals that the study prints."""
 
-ROUNDING = 1e-6
-"""How far apart two probabilities in single precision may be, and be the same."""
-
 
 @measurement
 def checked(evidence: Evidence, table: str, column: str, row: Mapping[str, str] = MappingProxyType({})) -> float:
@@ -77,8 +74,7 @@ def validations_at_half_the_background(evidence: Evidence) -> float:
 @measurement
 def maps_that_are_answers(evidence: Evidence) -> float:
     """Number of networks whose saliency map in the study is of the last layer, and so the answer, but for rounding."""
-    shown = evidence.maps_and_answers()
-    return float(((shown["place"] == shown["convolutions"]) & (shown["apart"] < ROUNDING)).sum())
+    return float(evidence.maps_and_answers()["same"].sum())
 
 
 @measurement

@@ -1,7 +1,5 @@
 """What the study's notebook tells of how it was run: the order of its cells, and how long some took."""
 
-import io
-
 import pandas as pd
 
 STEP_MS = {"unet": 242, "linknet": 213, "segnet": 211, "deeplab": 229}
@@ -18,13 +16,12 @@ UNDEFINED = {
 }
 """Names that the last cells of a network use and that nothing in the notebook defines. The cells hold output."""
 
-_TIMES = """
-model    pictures  trained
-unet     20:23     21:26
-linknet  20:39     21:06
-segnet   20:42     21:22
-deeplab  21:35     20:52
-"""
+_TIMES = {
+    "unet": ("20:23", "21:26"),
+    "linknet": ("20:39", "21:06"),
+    "segnet": ("20:42", "21:22"),
+    "deeplab": ("21:35", "20:52"),
+}
 """When the last cell with pictures, and the training whose numbers are quoted, were begun, as the notebook's file keeps
 it: on 9 December 2024, in UTC."""
 
@@ -73,6 +70,8 @@ def minutes_before_training() -> dict[str, int]:
     >>> minutes_before_training()
     {'unet': 63, 'linknet': 27, 'segnet': 40}
     """
-    times = pd.read_csv(io.StringIO(_TIMES), sep=r"\s+", index_col="model").apply(pd.to_datetime, format="%H:%M")
-    minutes = (times["trained"] - times["pictures"]).dt.total_seconds() / 60
-    return {str(model): int(before) for model, before in minutes.items() if before > 0}
+    minutes = {
+        model: int((pd.Timestamp(trained) - pd.Timestamp(pictures)).total_seconds() // 60)
+        for model, (pictures, trained) in _TIMES.items()
+    }
+    return {model: before for model, before in minutes.items() if before > 0}

@@ -1,5 +1,7 @@
 """What the study's saliency maps show: at the layers that its notebook names, its formula gives the answers again."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -13,16 +15,22 @@ with ``conv2d_120``; of the others it prints those of a later build.
 """
 
 
+ROUNDING = 1e-6
+"""How far apart two probabilities in single precision may be, and be the same."""
+
+
+@cache
 def maps_and_answers(size: int = 32, width: int = 2) -> pd.DataFrame:
     """The study's map of each network, as it is built and not yet trained, beside the network's answer.
 
     Returns:
         One row per model: how many ``convolutions`` it has, and the ``place`` of the named layer among them, from 1, if
         the networks of one session were built in the order of the notebook; and how far ``apart``, at most, the map at
-        the last of them and the answer divided by its largest value are, on random images.
+        the last of them and the answer divided by its largest value are, on random images; and ``same``: whether the
+        named layer is the last, and map and answer are the same there.
 
     >>> found = maps_and_answers()
-    >>> found["convolutions"].to_dict(), bool((found["place"] == found["convolutions"]).all())
+    >>> found["convolutions"].to_dict(), bool(found["same"].all())
     ({'unet': 31, 'linknet': 31, 'segnet': 27, 'deeplab': 16}, True)
     """
     from brainseg.backend import keras  # takes seconds, which other claims can do without
@@ -43,4 +51,5 @@ def maps_and_answers(size: int = 32, width: int = 2) -> pd.DataFrame:
             "apart": float(np.abs(found - answer / answer.max(axis=(1, 2), keepdims=True)).max()),
         }
         before += convolutions
-    return pd.DataFrame.from_dict(rows, orient="index")
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return table.assign(same=(table["place"] == table["convolutions"]) & (table["apart"] <= ROUNDING))

@@ -157,28 +157,27 @@ def postprocessing_improves(claim: Claim, evidence: Evidence) -> Outcome:
 
 @judgement
 def maps_follow_tumours(
-    claim: Claim, evidence: Evidence, closely: list[str], less: list[str], map: str, score: str = "energy"
+    claim: Claim, evidence: Evidence, closely: list[str], less: list[str], answer: str, score: str = "energy"
 ) -> Outcome:
     """An artefact if the study's maps are the networks' answers: then they follow a tumour as the answers do.
 
-    That is so if every layer that its notebook names is the last one, and its formula gives the answer there within the
-    tolerance, see :func:`brainseg.paper.claims.shown.maps_and_answers`. Else reproduced if the recorded maps of that
-    name score higher for each network named first than for each named second, by 95 % intervals that are apart, and
-    their mean over the smallest third of the tumours is higher, too.
+    Whether they are, :func:`brainseg.paper.claims.shown.maps_and_answers` says. Else reproduced if the answers, recorded
+    as maps of that name, score higher for each network named first than for each named second, by 95 % intervals that
+    are apart by more than the tolerance, and their mean over the smallest third of the tumours is higher, too.
     """
     shown, scores = evidence.maps_and_answers(), evidence.saliency().scores
-    own = scores[scores["map"] == map].assign(value=lambda table: table[score], seed=0)
+    own = scores[scores["map"] == answer].assign(value=lambda table: table[score], seed=0)
     means = {name: bootstrap_mean(own[own["model"] == name]) for name in (*closely, *less)}
     small = own[own["number"].map(sizes(own)) == SIZES[0]].groupby("model")["value"].mean()
     pairs = [(first, second) for first in closely for second in less]
-    apart = [means[first].low > means[second].high for first, second in pairs]
+    apart = [means[first].low - means[second].high > claim.tolerance for first, second in pairs]
     small_too = [small[first] > small[second] for first, second in pairs]
     listed = ", ".join(f"{TITLES[name]} {mean}" for name, mean in means.items())
     why = (
-        f"Energy of the {map} inside the border: {listed}. Of {len(pairs)} pairs of networks, the intervals of "
+        f"Energy of the {answer} inside the border: {listed}. Of {len(pairs)} pairs of networks, the intervals of "
         f"{sum(apart)} are apart as claimed; for small tumours {sum(small_too)} differ as claimed."
     )
-    if (shown["place"] == shown["convolutions"]).all() and (shown["apart"] <= claim.tolerance).all():
+    if shown["same"].all():
         last = (
             f"The layer that the notebook names is the last one, in all {len(shown)} networks, and there the map is "
             "the answer, divided by its largest value. "
