@@ -161,7 +161,7 @@ def maps_follow_tumours(
 ) -> Outcome:
     """An artefact if the study's maps are the networks' answers: then they follow a tumour as the answers do.
 
-    Whether they are, :func:`brainseg.paper.claims.shown.maps_and_answers` says. Else reproduced if the answers, recorded
+    Whether they are, :func:`brainseg.paper.claims.shown.maps_and_answers` says. Else reproduced if answers, recorded
     as maps of that name, score higher for each network named first than for each named second, by 95 % intervals that
     are apart by more than the tolerance, and their mean over the smallest third of the tumours is higher, too.
     """
