@@ -37,6 +37,7 @@ import pandas as pd
 
 from brainseg import morphology, plotting
 from brainseg.data.check import check
+from brainseg.data.coco import read_dataset
 from brainseg.experiments.recorded import recorded, recorded_runs
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES, as_input
@@ -204,7 +205,7 @@ glue(
 # {glue:text}`boxes:,.0f` of {glue:text}`labels:,.0f` labels of the study are rectangles with sides parallel to the image, and a share of {glue:text}`tumour:.2f` of a label is tumour. Here is the first label of the training list, in a field named `segmentation`, and how many different values its two coordinates take:
 
 # %%
-polygon = workspace.dataset.splits["train"].annotations[0].polygons[0]
+polygon = read_dataset(workspace.dataset.root)["train"].annotations[0].polygons[0]
 polygon.round(1).tolist(), [len(np.unique(side.round(3))) for side in polygon.T]
 
 # %% tags=["hide-input"]

@@ -2,13 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from brainseg.data.coco import FOLDER, Split, read_dataset
+from brainseg.data.coco import FOLDER
 from brainseg.data.phantom import make_phantom
 from brainseg.data.prepare import Prepared, prepare
 from brainseg.errors import BrainsegError, known
@@ -40,11 +39,6 @@ class Dataset:
     name: str
     root: Path
     store: Path
-
-    @cached_property
-    def splits(self) -> dict[str, Split]:
-        """The three COCO splits as they are on disk, by name: train, valid, test."""
-        return read_dataset(self.root)
 
     def prepared(self, size: int, progress: bool = False) -> Prepared:
         """Images and masks as arrays of ``size`` × ``size`` pixels, prepared when first asked for."""

@@ -1,6 +1,5 @@
 """Download the real data set: the study's images from Kaggle, Cheng's slices with their borders from figshare."""
 
-import logging
 import re
 import shutil
 import time
@@ -29,9 +28,6 @@ HANDLE = "pkdarabi/brain-tumor-image-dataset-semantic-segmentation/versions/1"
 FIGSHARE = "https://ndownloader.figshare.com/files"
 FILE_IDS = (3381290, 3381296, 3381293, 3381302)
 ZIPS = BORDERS.parent / "zips"
-
-CHECKSUMS_OF = ".sha256"
-LOG = logging.getLogger("brainseg")
 
 RETRIES = 3
 PATIENCE = 60
@@ -150,20 +146,7 @@ def _fetch_borders(root: Path, figshare: str, progress: bool, patience: float) -
                 "which goes on where this stopped"
             ) from error
         _require_zip(path, url)
-    _compare_zips(root / ZIPS)
     import_cheng(root / ZIPS, root / BORDERS)
-
-
-def _compare_zips(folder: Path) -> None:
-    """Note the digests of the zip files where they were fetched first, and compare with that where they come again."""
-    note, digests = folder.with_suffix(CHECKSUMS_OF), {path.name: sha256(path) for path in sorted(folder.glob("*.zip"))}
-    if note.is_file():
-        known = dict(line.split()[::-1] for line in note.read_text(encoding="utf-8").splitlines())
-        if changed := [name for name, digest in digests.items() if known.get(name, digest) != digest]:
-            raise BrainsegError(f"{folder / changed[0]} is not what was fetched before: remove it, or {note}")
-    else:
-        LOG.info("the SHA-256 of Cheng's zip files are not known and so not verified; they are noted in %s", note)
-        write_whole(note, "".join(f"{digest}  {name}\n" for name, digest in digests.items()))
 
 
 class _Continuation:

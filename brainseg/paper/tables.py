@@ -14,9 +14,9 @@ import pandas as pd
 from brainseg.data.prepared import Prepared
 from brainseg.experiments.ladder import LADDER, STEPS, ladder
 from brainseg.experiments.recipe import SCALES, Recipe
+from brainseg.experiments.rows import split_rows
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.select import by_step, change, collect, generalisation
-from brainseg.experiments.train import split_rows
 from brainseg.models import TITLES
 from brainseg.paper.display import ABSENT
 from brainseg.paper.study import MEASURES, published_last_epoch, published_table
@@ -28,7 +28,6 @@ from brainseg.scores.statistics import (
     WORSE,
     Interval,
     bootstrap_mean,
-    differences,
     labelled_differences,
     over_folds,
     paired_difference,
@@ -191,10 +190,9 @@ def type_table(results: Steps, step: str) -> pd.DataFrame:
 
 
 def model_differences(results: Steps, step: str) -> pd.DataFrame:
-    """Paired differences in Dice between all models at one step, as :func:`brainseg.scores.statistics.differences`."""
-    return differences(
-        {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
-    )
+    """:func:`labelled_differences` in Dice of all pairs of models at one step; the label is "first − second"."""
+    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
+    return labelled_differences({f"{a} − {b}": (scores[a], scores[b]) for a, b in combinations(scores, 2)})
 
 
 def ahead_of(pairs: pd.DataFrame) -> dict[str, list[str]]:

@@ -39,9 +39,6 @@ def learning_curves(history: pd.DataFrame, background: float, model: str = "unet
     for ax, (metric, title) in zip(axes.flat, PANELS.items(), strict=True):
         ax.plot(history["epoch"], history[metric], color=SOFT, lw=1.5, label="training")
         ax.plot(history["epoch"], history[f"val_{metric}"], color=colour, lw=2.2, label="validation")
-        if len(history) == 1:
-            for line in ax.lines:
-                line.set_marker("o")
         ax.set_title(title)
         ax.margins(x=0.02)
     loss, accuracy, mean_iou, dice = axes.flat

@@ -50,7 +50,7 @@ def explain(
     method: str,
     model: "keras.Model",
     images: Array,
-    region: Region = "predicted",
+    region: Region,
     batch_size: int = 32,
     **options: Any,
 ) -> Array:

@@ -31,14 +31,14 @@ class Target:
 
     model: "keras.Model"
     images: Array
-    region: Region = "predicted"
+    region: Region
     batch_size: int = 32
     output: str = "logits"
 
     @cached_property
     def weights(self) -> Array:
         """Weight of each pixel in the sum, (n, h, w)."""
-        return region_weights(self.model, self.images, self.region, self.batch_size)
+        return region_weights(self.images, self.region)
 
     def mean_probability(self) -> "Target":
         """The same with the mean tumour probability of the region as score."""

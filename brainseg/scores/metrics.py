@@ -151,14 +151,11 @@ def surface_dice(prediction: ArrayLike, truth: ArrayLike, tolerance_px: float = 
     return _ratio(agreeing, np.array([len(distances) for distances in both]))
 
 
-def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0) -> pd.DataFrame:
+def lesions(prediction: ArrayLike, truth: ArrayLike) -> pd.DataFrame:
     """Count the true lesions of each image, how many of them are found, and the predicted ones that are none.
 
-    A lesion is a connected component of a mask, pixels that meet at a corner included (8-connected).
-
-    Args:
-        minimum_share: Share of its pixels, 0 to 1, that must be predicted for a lesion to count as found; at 0 one
-            pixel is enough.
+    A lesion is a connected component of a mask, pixels that meet at a corner included (8-connected). It is found where
+    one of its pixels is predicted.
 
     Returns:
         One row per image, columns ``lesions`` (true ones), ``found`` (of these) and ``false_lesions`` (predicted
@@ -173,7 +170,7 @@ def lesions(prediction: ArrayLike, truth: ArrayLike, minimum_share: float = 0.0)
     image_of_component, share_true = _covered(predicted, actual)
     images = {
         "lesions": image_of_lesion,
-        "found": image_of_lesion[(share_found > 0) & (share_found >= minimum_share)],
+        "found": image_of_lesion[share_found > 0],
         "false_lesions": image_of_component[share_true == 0],
     }
     return pd.DataFrame({name: np.bincount(image, minlength=len(actual)) for name, image in images.items()})

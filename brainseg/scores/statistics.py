@@ -219,18 +219,6 @@ def counted(decisions: Iterable[str]) -> str:
     return ", ".join(f"{one} in {made.count(one)}" for one in DECISIONS if one in made)
 
 
-def differences(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """:func:`labelled_differences` of all pairs of models, given by name; the label is "first − second".
-
-    >>> a = pd.DataFrame({"seed": 0, "patient": list("abcd"), "number": range(4), "value": [0.5, 0.6, 0.7, 0.8]})
-    >>> b, c = a.assign(value=0.5), a.assign(value=0.4)
-    >>> differences({"A": a, "B": b, "C": c})[["label", "p", "p_holm"]].to_numpy().tolist()
-    [['A − B', 0.25, 0.375], ['A − C', 0.125, 0.375], ['B − C', 0.125, 0.375]]
-    """
-    pairs = {f"{one} − {other}": (scores[one], scores[other]) for one, other in itertools.combinations(scores, 2)}
-    return labelled_differences(pairs)
-
-
 def labelled_differences(pairs: Mapping[Any, tuple[pd.DataFrame, pd.DataFrame]]) -> pd.DataFrame:
     """Paired differences a − b of pairs (a, b) that have a label each, with Holm's correction of their p values.
 

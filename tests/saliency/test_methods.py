@@ -61,7 +61,7 @@ def test_gradient_of_a_linear_model_is_its_weight_inside_the_region() -> None:
 def test_gradients_of_equal_channels_add_up_to_that_of_grey() -> None:
     model = toy(channels=3, weight=2.0)
     grey = images(channels=1)
-    assert explain("gradient", model, np.repeat(grey, 3, axis=-1), (4, 4))[0, 4, 4] == pytest.approx(6.0)
+    assert explain("gradient", model, np.repeat(grey, 3, axis=-1), square())[0, 4, 4] == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize("baseline", [0.0, 0.25])
@@ -291,9 +291,9 @@ def test_a_map_that_is_not_finite_is_said() -> None:
 
 def test_a_method_or_an_image_that_does_not_fit_is_named() -> None:
     with pytest.raises(BrainsegError, match="'Grad', expected one of: gradient, "):
-        explain("Grad", toy(), images())
+        explain("Grad", toy(), images(), "whole")
     with pytest.raises(BrainsegError, match=r"expected \(n, 8, 8, 1\)"):
-        explain("gradient", toy(), images(channels=3))
+        explain("gradient", toy(), images(channels=3), "whole")
 
 
 def test_a_wrong_layer_name_lists_those_that_exist() -> None:
@@ -312,29 +312,26 @@ def test_gates_are_shown_as_they_are() -> None:
 
 
 def test_regions_are_the_pixels_that_they_name() -> None:
-    x = np.zeros((1, SIZE, SIZE, 1), np.float32)
-    x[0, 1:3, 1:3] = x[0, 5:8, 5:8] = 1
-    model = toy(weight=10.0, bias=-5.0)
-    assert region_weights(model, x, "whole").sum() == SIZE**2
-    assert region_weights(model, x, "predicted").sum() == 4 + 9
-    np.testing.assert_array_equal(np.argwhere(region_weights(model, x, "largest")[0]).min(axis=0), [5, 5])
-    np.testing.assert_array_equal(np.argwhere(region_weights(model, x, (3, 5))), [[0, 3, 5]])
-    np.testing.assert_array_equal(region_weights(model, x, square())[0], square())
+    x = images(2)
+    assert region_weights(x, "whole").sum() == 2 * SIZE**2
+    for mask in (square(), np.stack([square(), square()])):
+        np.testing.assert_array_equal(region_weights(x, mask), [square(), square()])
 
 
 @pytest.mark.parametrize(
     ("region", "message"),
     [
-        ("predicted", "empty in image 1: leave these out, or explain 'whole'"),
-        ("tumour", "'tumour', expected one of 'whole', 'predicted', 'largest', "),
-        ((8, 0), r"expected \(row, column\) within 8 × 8"),
+        (
+            np.stack([np.ones((SIZE, SIZE)), np.zeros((SIZE, SIZE))]),
+            "empty in image 1: leave these out, or explain",
+        ),
+        ("tumour", "'tumour', expected 'whole' or a mask"),
         (np.ones((3, 3)), r"expected \(2, 8, 8\) or \(8, 8\)"),
     ],
 )
 def test_a_region_that_cannot_be_explained_is_refused(region: Any, message: str) -> None:
-    x = np.stack([np.ones((SIZE, SIZE, 1), np.float32), np.zeros((SIZE, SIZE, 1), np.float32)])
     with pytest.raises(BrainsegError, match=message):
-        region_weights(toy(weight=10.0, bias=-5.0), x, region)
+        region_weights(images(2), region)
 
 
 @pytest.mark.parametrize(

@@ -203,14 +203,6 @@ def test_one_predicted_component_can_find_several_lesions() -> None:
     assert counts.to_numpy().tolist() == [[3, 3, 0]]
 
 
-@pytest.mark.parametrize(("minimum_share", "found"), [(0, 3), (0.1, 3), (0.25, 2), (0.5, 1), (0.51, 0)])
-def test_a_lesion_is_found_from_the_share_asked_for(minimum_share: float, found: int) -> None:
-    truth, prediction = np.zeros((2, 1, 5, 10))
-    truth[0, ::2] = 1
-    prediction[0, 0, :5] = prediction[0, 2, :4] = prediction[0, 4, :1] = 1
-    assert lesions(prediction, truth, minimum_share)["found"].tolist() == [found]
-
-
 @given(masks)
 def test_lesions_are_the_components_of_opencv(pair: Any) -> None:
     counts = lesions(*pair).to_numpy().tolist()

@@ -29,7 +29,6 @@ from brainseg.scores.statistics import (
     Interval,
     bootstrap_mean,
     decision,
-    differences,
     holm,
     labelled_differences,
     over_folds,
@@ -273,10 +272,10 @@ def test_tables_that_cannot_be_used_are_refused() -> None:
             paired_difference(good, stranger)
 
 
-def test_differences_of_all_pairs_and_of_labelled_ones() -> None:
+def test_differences_of_pairs_are_corrected_together() -> None:
     tables = {name: simulated(8, 3, 0.1, 0.1, seed) for seed, name in enumerate(["U-Net", "LinkNet", "SegNet"])}
-    table = differences(tables)
-    assert list(table["label"]) == ["U-Net − LinkNet", "U-Net − SegNet", "LinkNet − SegNet"]
+    table = labelled_differences(dict(enumerate(itertools.combinations(tables.values(), 2))))
+    assert list(table["label"]) == [0, 1, 2]
     for row, (one, other) in zip(table.itertuples(), itertools.combinations(tables.values(), 2), strict=True):
         expected = paired_difference(one, other)
         assert (row.mean, row.low, row.high, row.p) == (*ends(expected), expected.p)
@@ -289,7 +288,7 @@ def test_differences_of_all_pairs_and_of_labelled_ones() -> None:
 
 def test_differences_need_a_pair() -> None:
     with pytest.raises(BrainsegError, match="give scores of two models"):
-        differences({"U-Net": scores([*"ab"], 0.5)})
+        labelled_differences({})
 
 
 @pytest.mark.parametrize(
