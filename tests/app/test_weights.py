@@ -203,7 +203,8 @@ def test_a_shipped_network_is_corrected_and_held_its_test_patients_out(model: st
 
 def test_the_page_of_cards_is_what_the_records_give() -> None:
     kept = (REPOSITORY / "book" / "models.md").read_text(encoding="utf-8")
-    page = cards.page([shipped(model) for model in MODELS], recorded_runs("folds"))
+    folds = (*recorded_runs("folds"), *recorded_runs("laptop-folds"))
+    page = cards.page([shipped(model) for model in MODELS], folds)
     assert kept == page, "run: python -m brainseg.paper.build cards"
 
 
@@ -212,9 +213,12 @@ def test_folds_are_shown_on_the_test_images_of_a_network_and_on_all() -> None:
     run = recorded_runs("folds")[0]
     own = network.scores["split"].to_numpy() == "test"
     scores = network.scores.assign(split="test", border_dice=np.where(own, 0.5, 0.25))
-    known = replace(run, recipe=replace(run.recipe, model=network.recipe.model), scores=scores)
-    expected = f"| {TITLES[network.recipe.model]} | 0.50 | {0.25 + 0.25 * own.mean():.2f} |"
-    assert expected in cards.page([network], [known])
+    smaller = replace(run, recipe=replace(run.recipe, model=network.recipe.model), scores=scores)
+    doubled = scores.assign(border_dice=2 * scores["border_dice"])
+    as_large = replace(smaller, recipe=replace(smaller.recipe, size=network.recipe.size), scores=doubled)
+    row, all_images = f"| {TITLES[network.recipe.model]} | 0.50 |", 0.25 + 0.25 * own.mean()
+    assert f"{row} {all_images:.2f} |  |  |" in cards.page([network], [smaller])
+    assert f"{row} {all_images:.2f} | 1.00 | {2 * all_images:.2f} |" in cards.page([network], [smaller, as_large])
 
 
 def test_the_example_on_the_page_works(capsys: pytest.CaptureFixture[str]) -> None:

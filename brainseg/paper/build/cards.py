@@ -29,7 +29,7 @@ def page(networks: Sequence[Weights], folds: Iterable[Record]) -> str:
 
     Args:
         networks: In the order in which they are to stand.
-        folds: Runs with the corrected training that have tested every patient.
+        folds: Runs with the corrected training that have tested every patient: of smaller networks, and of these sizes.
     """
     template = Template(Path(__file__).with_suffix(".md").read_text(encoding="utf-8"))
     return template.substitute(
@@ -83,14 +83,24 @@ def _overview(networks: Iterable[Weights]) -> str:
 
 
 def _folds(networks: Iterable[Weights], runs: Sequence[Record]) -> str:
-    """What networks in folds score on the test images of the networks, and on all images."""
+    """What networks in folds, smaller ones and such of the same size, score on these test images, and on all."""
     rows = []
     for network in networks:
-        scores = collect([run for run in runs if run.recipe.model == network.recipe.model], "border_dice")
         tested = collect([network.record], "border_dice")["number"]
-        same = scores[scores["number"].isin(tested)]
-        rows.append((TITLES[network.recipe.model], *(f"{one['value'].mean():.2f}" for one in (same, scores))))
-    return table(["network, in folds", "mean Dice on these test images", "on all images"], rows)
+        of_model = [run for run in runs if run.recipe.model == network.recipe.model]
+        same_size = [run for run in of_model if run.recipe.size == network.recipe.size]
+        smaller = [run for run in of_model if run.recipe.size < network.recipe.size]
+        rows.append((TITLES[network.recipe.model], *_means(smaller, tested), *_means(same_size, tested)))
+    titles = [f"{size}, {images}" for size in ("smaller", "of this size") for images in ("these images", "all images")]
+    return table(["mean Dice in folds", *titles], rows)
+
+
+def _means(runs: Sequence[Record], numbers: pd.Series) -> tuple[str, str]:
+    """Mean Dice on the images of these numbers, and on all; of no runs, nothing."""
+    if not runs:
+        return "", ""
+    scores = collect(runs, "border_dice")
+    return f"{scores.loc[scores['number'].isin(numbers), 'value'].mean():.2f}", f"{scores['value'].mean():.2f}"
 
 
 def _splits(network: Weights) -> str:
