@@ -111,7 +111,10 @@ def keras_alone_mb() -> float:
 
 def peak_resident_mb(statements: str) -> float:
     """Peak of the resident memory of a fresh process that imports Keras and runs some statements, in 10⁶ bytes."""
-    code = f"from brainseg.experiments.train import peak_memory_mb\n{statements}\nprint(peak_memory_mb())"
+    code = (
+        "from brainseg.backend import keras\n"
+        f"from brainseg.experiments.memory import peak_memory_mb\n{statements}\nprint(peak_memory_mb())"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]

@@ -512,15 +512,16 @@ def saliency(
     record: Record = None,
 ) -> None:
     """Score every kind of saliency map of a corrected model on its test images, beside controls (minutes)."""
+    from brainseg.experiments.recorded import MAP_SCORES
     from brainseg.experiments.run import columns
-    from brainseg.experiments.saliency import SCORES, randomisation, score_maps
+    from brainseg.experiments.saliency import randomisation, score_maps
     from brainseg.saliency import METHODS, known_methods
 
     methods = known_methods(method or tuple(METHODS))
     workspace, recipe = guided.open()
     run = workspace.run(recipe)
     scores = score_maps(run, workspace.prepared, images, methods, progress=True)
-    typer.echo(scores.groupby("map", sort=False)[list(SCORES)].mean().round(3).to_string())
+    typer.echo(scores.groupby("map", sort=False)[list(MAP_SCORES)].mean().round(3).to_string())
     destroyed = randomisation(run, workspace.prepared, methods=methods, progress=True)
     _write_record(record, {**_about(run), "scores": columns(scores), "randomisation": columns(destroyed)})
 

@@ -37,6 +37,7 @@ from brainseg import plotting
 from brainseg.data import VALIDATION_SHARE
 from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded, recorded_at_every_scale, recorded_runs
+from brainseg.experiments.rows import split_rows
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import build, segnet
 from brainseg.paper import narrate, study, tables
@@ -125,7 +126,7 @@ glue(held=images - first, wrong=int(shift["last"] - first + 1))
 # In the training above, on {glue:text}`shown`, {glue:text}`validated_wrong` of {glue:text}`validated` validation images carry another image's label.
 
 # %% tags=["hide-input"]
-validation = select.split_rows(recipe, prepared)[1]
+validation = split_rows(recipe, prepared)[1]
 glue(
     validated=len(validation),
     validated_wrong=int(prepared.table["flags"].str.contains("shifted").iloc[validation].sum()),

@@ -36,6 +36,7 @@ import pandas as pd
 from brainseg import morphology, plotting
 from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded, recorded_runs
+from brainseg.experiments.rows import split_rows
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES
 from brainseg.paper import tables
@@ -109,7 +110,7 @@ source(morphology.choose)
 # %% tags=["hide-input"]
 chosen, compared = {}, {}
 for name, run in runs.items():
-    rows = select.split_rows(run.recipe, prepared)[1]
+    rows = split_rows(run.recipe, prepared)[1]
     chosen[name], compared[TITLES[name]] = morphology.choose(
         run.probability[rows] > THRESHOLD, np.asarray(prepared.masks["border"][rows])
     )

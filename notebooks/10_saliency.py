@@ -36,8 +36,8 @@ import pandas as pd
 
 from brainseg import plotting, saliency
 from brainseg.experiments import select
-from brainseg.experiments.recorded import recorded_labels, recorded_runs, recorded_saliency
-from brainseg.experiments.saliency import OPTIONS, SCORES, methods_of
+from brainseg.experiments.recorded import MAP_SCORES, recorded_labels, recorded_runs, recorded_saliency
+from brainseg.experiments.saliency import OPTIONS, methods_of
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES, as_input, guidance
 from brainseg.paper import saliency_tables
@@ -187,7 +187,7 @@ record = recorded_saliency("saliency")
 explained = record.scores.groupby("model")["number"].nunique()
 patients = record.scores.groupby("model")["patient"].nunique()
 marks = record.scores.drop_duplicates(["model", "number"])["dice"]
-by_network = record.scores.groupby(["kind", "map", "model"], sort=False)[list(SCORES)].mean()
+by_network = record.scores.groupby(["kind", "map", "model"], sort=False)[list(MAP_SCORES)].mean()
 averages = by_network.groupby(["kind", "map"], sort=False).mean()
 energies = averages["energy"]
 glue(
@@ -199,12 +199,12 @@ glue(
     best_map=energies["method"].idxmax(),
     best_energy=energies["method"].max(),
 )
-plotting.map_scores(record.scores, {name: SCORES[name] for name in ("energy", "deletion", "insertion")})
+plotting.map_scores(record.scores, {name: MAP_SCORES[name] for name in ("energy", "deletion", "insertion")})
 
 # %% tags=["hide-input"]
 others = averages.sort_index(level="kind", ascending=False, sort_remaining=False).droplevel("kind")
 table(
-    others[["pointing", "auc", "sensitivity", "stability"]].rename(columns=dict(SCORES)),
+    others[["pointing", "auc", "sensitivity", "stability"]].rename(columns=dict(MAP_SCORES)),
     "The other four scores, means over the images of a network and then over the networks. The last four lines are the controls.",
 )
 
@@ -231,7 +231,7 @@ glue(
     worse_at_deletion=in_most("worse", "deletion"),
     worse_at_insertion=in_most("worse", "insertion"),
 )
-plotting.against_controls(compared, {name: SCORES[name] for name in saliency_tables.CONTROLLED})
+plotting.against_controls(compared, {name: MAP_SCORES[name] for name in saliency_tables.CONTROLLED})
 
 # %% [markdown]
 # In more than half of the networks, the best control is beaten in deletion by {glue:text}`better_at_deletion`; in the other scores by {glue:text}`better_elsewhere`. It beats {glue:text}`worse_at_deletion` in deletion, and {glue:text}`worse_at_insertion` in insertion. (*Stability* is left out: a map that never changes is perfectly stable.)

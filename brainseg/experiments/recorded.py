@@ -21,6 +21,17 @@ from brainseg.models import MODELS
 
 Content = TypeVar("Content")
 
+MAP_SCORES: Final = {
+    "energy": "energy inside the border",
+    "pointing": "pointing game",
+    "auc": "localisation AUC",
+    "deletion": "deletion",
+    "insertion": "insertion",
+    "sensitivity": "sensitivity",
+    "stability": "stability",
+}
+"""The scores of a saliency map, and what tables call them. Of all but deletion, more is better."""
+
 
 def recorded(name: str) -> dict[str, pd.DataFrame]:
     """The tables of one recorded result, by their names.
@@ -95,13 +106,11 @@ class SaliencyRecord:
     """What ``brainseg saliency`` found about the maps of several networks.
 
     Attributes:
-        runs: The networks' runs, without scores and history: ``name``, ``recipe`` and ``provenance`` of each.
         scores: As :func:`brainseg.experiments.saliency.score_maps` gives them, with the columns ``model``,
             ``guidance``, ``fold`` (0 where the run names none) and ``seed``.
         randomisation: As :func:`brainseg.experiments.saliency.randomisation` gives it, with the same columns.
     """
 
-    runs: list[dict[str, Any]]
     scores: pd.DataFrame
     randomisation: pd.DataFrame
 
@@ -114,8 +123,7 @@ def recorded_saliency(experiment: str) -> SaliencyRecord:
         BrainsegError: If there is no such experiment, or it is not recorded.
     """
     contents = _by_model(experiment)
-    runs = [{part: content[part] for part in ("name", "recipe", "provenance")} for content in contents]
-    return SaliencyRecord(runs, _joined(contents, "scores"), _joined(contents, "randomisation"))
+    return SaliencyRecord(_joined(contents, "scores"), _joined(contents, "randomisation"))
 
 
 @cache

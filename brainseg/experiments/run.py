@@ -8,24 +8,24 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from brainseg.backend import keras
 from brainseg.data.checksums import sha256
 from brainseg.data.outside import TEXT, expecting, read_bytes, write_whole
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
-from brainseg.experiments.fit import digest
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.scoring import read_scores, score_answers
 from brainseg.fingerprint import code_fingerprint, source_files
-from brainseg.models.exact import exact
 from brainseg.models.predict import predict
+
+if TYPE_CHECKING:
+    from brainseg.backend import keras
 
 MODEL, HISTORY, ABOUT = "model.keras", "history.csv", "run.json"
 KEPT = "answers.json"
@@ -186,6 +186,10 @@ def _is_kept(path: Path) -> bool:
 
 
 def _model(folder: Path) -> "keras.Model":
+    from brainseg.backend import keras  # here, because numbers alone need no Keras, which takes seconds
+    from brainseg.experiments.fit import digest
+    from brainseg.models.exact import exact
+
     _, provenance = _about(folder)
     with _undamaged(folder):
         model = keras.saving.load_model(folder / MODEL, compile=False)

@@ -13,6 +13,7 @@ from brainseg.backend import keras
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.experiments.recipe import Recipe
+from brainseg.experiments.recorded import MAP_SCORES
 from brainseg.experiments.run import Run
 from brainseg.models import as_input
 from brainseg.models.attention import attention_maps
@@ -32,17 +33,6 @@ from brainseg.saliency.scores import (
 from brainseg.saliency.target import Array, Target
 from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
-
-SCORES: Mapping[str, str] = {
-    "energy": "energy inside the border",
-    "pointing": "pointing game",
-    "auc": "localisation AUC",
-    "deletion": "deletion",
-    "insertion": "insertion",
-    "sensitivity": "sensitivity",
-    "stability": "stability",
-}
-"""The scores of a map, and what tables call them. Of all but deletion, more is better."""
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"RISE": {"masks": 300}}
 """What is not left as it is for all methods when maps are scored."""
@@ -119,7 +109,8 @@ def score_maps(
 
     Returns:
         One row for each map and image: ``map``, ``kind`` (method or control), ``number``, ``patient``, ``tumour_type``,
-        ``area`` (of the tumour, as a share of the image), ``dice`` (of the mask), and the scores of :data:`SCORES`.
+        ``area`` (of the tumour, as a share of the image), ``dice`` (of the mask), and the scores of
+        :data:`brainseg.experiments.recorded.MAP_SCORES`.
     """
     images, region, rows = _explained(run, prepared, number)
     border = np.asarray(prepared.masks["border"][rows])
@@ -150,7 +141,7 @@ def score_maps(
         }
         tables.append(about.assign(**scores, map=name, kind=kind))
     table = pd.concat(tables, ignore_index=True)
-    return table[["map", "kind", *about.columns, *SCORES]]
+    return table[["map", "kind", *about.columns, *MAP_SCORES]]
 
 
 def randomisation(

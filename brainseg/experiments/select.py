@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from brainseg.data.prepared import Prepared
 from brainseg.experiments.ladder import STEPS, steps_of
+from brainseg.experiments.rows import split_rows
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.scoring import score
-from brainseg.experiments.train import split_rows
 from brainseg.models import ARCHITECTURES, MODELS
 from brainseg.morphology import apply, choose
 from brainseg.scores import THRESHOLD

@@ -9,19 +9,20 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from numpy.typing import NDArray
 
-from brainseg.backend import keras
 from brainseg.data.outside import expecting, write_whole
 from brainseg.errors import BrainsegError
-from brainseg.experiments.fit import digest, untrained
 from brainseg.experiments.recipe import Recipe
 from brainseg.experiments.run import Run, write_run
 from brainseg.fingerprint import resource
 from brainseg.models import TITLES
+
+if TYPE_CHECKING:
+    from brainseg.backend import keras
 
 FOLDER: Final = "results/phantom-quick-networks"
 
@@ -72,6 +73,7 @@ def opened(file: Path, recipe: Recipe, sha256: str) -> "keras.Model":
     Raises:
         ValueError: If they are not, or do not fit.
     """
+    from brainseg.experiments.fit import digest  # here, because the name of the folder alone needs no Keras
     from brainseg.models.exchange import named_weights  # here, because a training alone needs no ONNX
 
     try:
@@ -89,6 +91,7 @@ def restored(recipe: Recipe, weights: Mapping[str, NDArray[Any]]) -> "keras.Mode
     Raises:
         BrainsegError: If the weights are not those of the model, by name and shape.
     """
+    from brainseg.experiments.fit import untrained
     from brainseg.models.exchange import weights_by_name
 
     model = untrained(recipe)

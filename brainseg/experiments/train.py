@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import platform
-import sys
 import zipfile
 import zlib
 from concurrent.futures import ProcessPoolExecutor
@@ -19,16 +18,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from numpy.typing import NDArray
 
 from brainseg.backend import bfloat16, describe, keras, uncapped
-from brainseg.data import VALIDATION_SHARE
 from brainseg.data.outside import make_folder, remove
 from brainseg.data.prepared import Prepared
 from brainseg.errors import BrainsegError
 from brainseg.experiments.fit import STATE, Examples, digest, fit
+from brainseg.experiments.memory import peak_memory_mb
 from brainseg.experiments.needs import require
 from brainseg.experiments.recipe import Recipe
+from brainseg.experiments.rows import label_rows, split_rows
 from brainseg.experiments.run import Run, code_of, open_run, write_run
 from brainseg.experiments.stored import unpack
 from brainseg.fingerprint import commit
@@ -89,36 +88,6 @@ def examples_of(recipe: Recipe, prepared: Prepared) -> Examples:
     return Examples(prepared.images[training], masks[training], prepared.images[validation], masks[validation])
 
 
-def split_rows(recipe: Recipe, prepared: Prepared) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows to train on and rows to validate on, as the recipe says.
-
-    Where borders are learnt, an image without one is in neither: that nothing was drawn on it does not mean that
-    nothing is there.
-    """
-    training, validation = (prepared.rows(name, recipe.split, recipe.fold) for name in ("train", "valid"))
-    if recipe.preset.validation == "last_fifth":
-        kept = int(len(training) * (1 - VALIDATION_SHARE))
-        training, validation = training[:kept], training[kept:]
-    if recipe.labels == "border":
-        known = ~prepared.table["flags"].str.contains("no_border").to_numpy()
-        training, validation = training[known[training]], validation[known[validation]]
-    return training, validation
-
-
-def label_rows(recipe: Recipe, prepared: Prepared) -> NDArray[np.intp]:
-    """For every row, the row whose mask it is trained or validated on: its own, unless the recipe shuffles the labels.
-
-    Shuffled, the masks of the training images are dealt out anew among them, and so are those of the validation images:
-    then nothing that is known of an image's own tumour decides the weights, nor which of them are kept.
-    """
-    rows = np.arange(len(prepared.table))
-    if recipe.pairing == "shuffled":
-        random = np.random.default_rng(recipe.seed)
-        for part in split_rows(recipe, prepared):
-            rows[part] = random.permutation(part)
-    return rows
-
-
 def _drop_damaged(state: Path) -> None:
     """Remove the state of an interrupted training if it cannot be read: the training begins anew."""
     if not state.exists():
@@ -153,19 +122,3 @@ def _train(recipe: Recipe, prepared: Prepared, examples: Examples, folder: Path,
     }
     write_run(folder, recipe, fitted.model, history, provenance)
     (folder / STATE).unlink()
-
-
-def peak_memory_mb() -> float:
-    """Most memory that this process has had resident, in 10⁶ bytes; that of a graphics card is not in it.
-
-    On Linux it is the process's own ``VmHWM``, because ``ru_maxrss`` there begins with the peak of the process that
-    started it.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024 / 1e6
-    import resource  # here, because Windows has none
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

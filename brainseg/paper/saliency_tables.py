@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from brainseg.experiments.recorded import MAP_SCORES
 from brainseg.experiments.run import Record
-from brainseg.experiments.saliency import SCORES
 from brainseg.experiments.select import collect
 from brainseg.models import MODELS, TITLES
 from brainseg.scores.statistics import bootstrap_mean, over_folds, paired_difference
 
-CONTROLLED = tuple(name for name in SCORES if name != "stability")
+CONTROLLED = tuple(name for name in MAP_SCORES if name != "stability")
 """The scores that a control can be compared in. A map that never changes is perfectly stable, so stability is none."""
 
-ABLATED = {"dice": "Dice", **{name: SCORES[name] for name in ("energy", "pointing", "deletion", "insertion")}}
+ABLATED = {"dice": "Dice", **{name: MAP_SCORES[name] for name in ("energy", "pointing", "deletion", "insertion")}}
 """What guidance may change: the mask's agreement with the border, and scores of a map; and what tables call them."""
 
 ALIKE = 0.2

@@ -9,9 +9,9 @@ import pytest
 
 from brainseg.backend import keras
 from brainseg.errors import BrainsegError
+from brainseg.experiments.recorded import MAP_SCORES
 from brainseg.experiments.saliency import (
     RANDOMISED,
-    SCORES,
     explainable_rows,
     label_randomisation,
     randomisation,
@@ -96,7 +96,7 @@ def test_every_method_and_control_is_scored_on_the_same_images(scores: pd.DataFr
 
 
 def test_scores_know_what_the_network_looks_at(scores: pd.DataFrame) -> None:
-    means: Any = scores.groupby("map")[list(SCORES)].mean()
+    means: Any = scores.groupby("map")[list(MAP_SCORES)].mean()
     assert means.loc["gradient × input", "energy"] > 0.9
     assert means.loc["noise", "energy"] < 0.15
     assert means.loc["noise", "auc"] == pytest.approx(0.5, abs=0.15)

@@ -26,9 +26,10 @@ from brainseg.experiments.batches import Batches
 from brainseg.experiments.fit import DicePerImage, stopped
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import CORRECTED, TRAININGS, Recipe, Scale, Training
+from brainseg.experiments.rows import label_rows, split_rows
 from brainseg.experiments.run import Record, Run
 from brainseg.experiments.scoring import score_answers
-from brainseg.experiments.train import examples_of, label_rows, run_name, split_rows, train
+from brainseg.experiments.train import examples_of, run_name, train
 from brainseg.fingerprint import PACKAGE, code_fingerprint, source_files
 from brainseg.models import as_input
 from brainseg.models.predict import predict

@@ -29,7 +29,7 @@ from brainseg.data.cheng import BORDERS, import_cheng, read_borders
 from brainseg.data.coco import published_mask, read_split
 from brainseg.errors import BrainsegError
 from brainseg.experiments.matrix import read_matrix
-from brainseg.experiments.train import peak_memory_mb
+from brainseg.experiments.memory import peak_memory_mb
 from brainseg.paper.claims.ledger import read_claims
 from tests.app.test_slices import RAMP, dicom
 from tests.conftest import REPOSITORY

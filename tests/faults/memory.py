@@ -21,7 +21,7 @@ import numpy as np
 
 from brainseg.data.outside import SIDE
 from brainseg.errors import BrainsegError
-from brainseg.experiments.train import peak_memory_mb
+from brainseg.experiments.memory import peak_memory_mb
 from tests.app.test_slices import RAMP, dicom
 from tests.data.test_cheng import ellipse, write_mat
 from tests.faults.fuzz import READERS

@@ -9,8 +9,8 @@ import pytest
 from brainseg import plotting
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import SCALES
+from brainseg.experiments.recorded import MAP_SCORES
 from brainseg.experiments.run import Record
-from brainseg.experiments.saliency import SCORES
 from brainseg.paper.saliency_tables import ABLATED, CONTROLLED, against_controls, by_shuffle, destroyed, guidance
 from brainseg.scores.statistics import over_folds
 
@@ -18,7 +18,7 @@ from brainseg.scores.statistics import over_folds
 def made_up(**energies: list[float]) -> pd.DataFrame:
     """Scores of maps with the given energies in six images of six patients; a name that ends in _ is a control."""
     rows = [
-        dict.fromkeys(SCORES, 0.5)
+        dict.fromkeys(MAP_SCORES, 0.5)
         | {"map": name.strip("_"), "kind": "control" if name.endswith("_") else "method", "model": "unet"}
         | {"number": i, "patient": f"p{i}", "tumour_type": "glioma", "area": 0.01 * (i + 1), "energy": value}
         | {"deletion": 1 - value}

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from brainseg import plotting
 from brainseg.errors import BrainsegError
-from brainseg.experiments.recorded import recorded_saliency
-from brainseg.experiments.saliency import RANDOMISED, SCORES
+from brainseg.experiments.recorded import MAP_SCORES, recorded_saliency
+from brainseg.experiments.saliency import RANDOMISED
 from brainseg.models import MODELS, TITLES
 from brainseg.saliency import METHODS
 from brainseg.saliency.scores import controls
@@ -106,13 +106,13 @@ def test_lines_of_randomisation_begin_with_the_whole_network() -> None:
 
 def test_recorded_scores_are_of_all_methods_and_networks_and_of_no_other_range() -> None:
     record = recorded_saliency("saliency")
-    assert [run["recipe"]["model"] for run in record.runs] == list(MODELS)
+    assert record.scores["model"].unique().tolist() == list(MODELS)
     blank: Any = np.zeros((1, 8, 8, 3), np.float32)
     assert set(record.scores["map"]) == set(METHODS) | set(controls(blank, blank[..., 0]))
     assert set(record.randomisation["map"]) == set(RANDOMISED)
-    low = record.scores[list(SCORES)].min()
+    low = record.scores[list(MAP_SCORES)].min()
     assert (low.drop(["sensitivity", "stability"]) >= 0).all()
     assert (low >= -1).all()
-    assert (record.scores[list(SCORES)].max() <= 1).all()
+    assert (record.scores[list(MAP_SCORES)].max() <= 1).all()
     with pytest.raises(BrainsegError, match="received experiment 'nowhere', expected one of"):
         recorded_saliency("nowhere")

@@ -12,7 +12,6 @@ import yaml
 from brainseg import __version__
 from brainseg.errors import BrainsegError
 from brainseg.experiments.stored import FOLDER, keep
-from brainseg.experiments.workspace import Workspace
 from brainseg.paper.build.architecture import WORDS, arrows
 from brainseg.paper.build.asked import recipes
 from brainseg.paper.build.chapters import DAY, check_executed, execute_chapter
@@ -79,6 +78,7 @@ def stage(
 ) -> None:
     """Put the book's pages and settings, and what is made for each build, into FOLDER."""
     from brainseg.experiments.recorded import recorded
+    from brainseg.experiments.workspace import Workspace
     from brainseg.paper.build.api import write_pages
     from brainseg.paper.build.citation import how_to_cite
     from brainseg.paper.build.lab import write_parts
@@ -122,6 +122,8 @@ def slides(chapter: str, folder: Path = Path("build/slides")) -> None:
 @app.command()
 def networks(folder: Path = Path(FOLDER)) -> None:
     """Store the networks that the chapters ask for in FOLDER, in place of those that are there."""
+    from brainseg.experiments.workspace import Workspace
+
     workspace = Workspace()
     shutil.rmtree(folder, ignore_errors=True)
     for recipe in recipes(Path("notebooks")):
@@ -181,7 +183,8 @@ def cards(target: Path = Path("book/models.md")) -> None:
     from brainseg.models import MODELS
     from brainseg.paper.build.cards import page
 
-    target.write_text(page([shipped(model) for model in MODELS], recorded_runs("folds")), encoding="utf-8")
+    folds = (*recorded_runs("folds"), *recorded_runs("laptop-folds"))
+    target.write_text(page([shipped(model) for model in MODELS], folds), encoding="utf-8")
 
 
 @app.command()
