@@ -82,6 +82,7 @@ DEFAULTS = {"dataset": "phantom", "scale": "quick", "seed": 0, "data": None}
 CHOSEN = {"dataset": DATASET, "scale": SCALE, "seed": SEED, "data": str(DATA) if DATASET == "tumorseg" else None}
 CHANGED = {name: value for name, value in CHOSEN.items() if value != DEFAULTS[name]}
 PARAMETERS = " ".join(f"--parameter {name}='{value}'" for name, value in CHANGED.items())
+TAKES = {each["chapter"]: each["first_seconds"] for each in json.loads(Path("results/classroom.json").read_text())["chapters"]}
 LIMIT = 60 * NEEDS[SCALE][1]  # seconds that a cell of a chapter may take: as long as a training
 
 # Snakemake gives every job one core; with as many threads as cores, jobs side by side get in each other's way.
@@ -263,6 +264,7 @@ rule chapter:
     output:
         notebook=str(BOOK / "notebooks" / "{chapter}.ipynb"),
         provenance=str(BOOK / "notebooks" / "{chapter}.json"),
+    priority: lambda wildcards: TAKES.get(wildcards.chapter, 0)  # the longest is not left for the end
     shell:
         "python -m brainseg.paper.build execute notebooks/{wildcards.chapter}.py {output.notebook:q} "
         "--prepared {input.prepared:q} --limit {LIMIT} {PARAMETERS}"
@@ -274,6 +276,7 @@ rule run:
         str(WORK / "prepared" / "{dataset}-{scale}.json"),
     output:
         str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}{changes}{fold}.json"),
+    priority: lambda wildcards: 1000 - MODELS.index(wildcards.model)  # before chapters, and the largest network first
     params:
         options=options,
         named=named_options,

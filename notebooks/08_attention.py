@@ -231,15 +231,16 @@ table(of_types, "DeepLab at the study's size, all folds: mean Dice by type of tu
 #
 # ### A size between the two
 #
-# **{glue:text}`between_answer`** It is the size of the networks that come with this book: {glue:text}`between_filters` filters where the study has {glue:text}`between_full_filters`, and images as large as the study's. U-Net was trained at this size once for each of {glue:text}`between_folds` folds. On {glue:text}`between_images:,.0f` images it has a mean Dice of {glue:text}`between_dice:.2f` in place of {glue:text}`between_small:.2f`, and on
-# gliomas {glue:text}`between_glioma:.2f` in place of {glue:text}`between_small_glioma:.2f`. Beside the small trainings with the same seed it gains {glue:text}`between_gain:.3f`, with an interval over folds of {glue:text}`between_low:+.3f` to {glue:text}`between_high:+.3f`.
+# **{glue:text}`between_answer`** It is the size of the networks that come with this book: images as large as the study's, {glue:text}`between_filters` filters where the study has {glue:text}`between_full_filters`, and batches of {glue:text}`between_batch` images in place of {glue:text}`between_full_batch`, so {glue:text}`between_steps:.0f` times as many steps in as many epochs. U-Net was trained so once for each of {glue:text}`between_folds` folds. On {glue:text}`between_images:,.0f` images it has a mean Dice of {glue:text}`between_dice:.2f` in place of {glue:text}`between_small:.2f`, and on
+# gliomas {glue:text}`between_glioma:.2f` in place of {glue:text}`between_small_glioma:.2f`. Beside the small trainings with the same seed it gains {glue:text}`between_gain:.3f`, with an interval over folds of {glue:text}`between_low:+.3f` to {glue:text}`between_high:+.3f`. DeepLab has {glue:text}`full_dice:.2f` and, on gliomas, {glue:text}`full_glioma:.2f` at the study's size.
 
 # %% tags=["hide-input"]
 between = select.by_step(recorded_runs("laptop-folds"))
 middle = tables.scale_effects(between, folds, "corrected").iloc[0]
 of_u_net = tables.design_effects({"": (between["unet"]["corrected"], folds["unet"]["corrected"])}).iloc[0]
-in_first = {"unet": {"corrected": [run for run in between["unet"]["corrected"] if run.recipe.fold == 0]}}
-above_between = tables.scale_effects(full, in_first, "corrected").iloc[0]
+medium = between["unet"]["corrected"][0].recipe
+of_first = {"unet": {"corrected": [run for run in between["unet"]["corrected"] if run.recipe.fold == 0]}}
+wider = tables.scale_effects(full, of_first, "corrected").iloc[0]
 gliomas = {
     size: tables.type_table({"unet": runs["unet"]}, "corrected").xs("test", level="images")["glioma"].item()
     for size, runs in {"small": folds, "between": between}.items()
@@ -250,10 +251,19 @@ gains = {
     SAME: "At a size between the two, U-Net gains nothing that matters.",
     UNDECIDED: "Whether U-Net gains at a size between the two, these trainings cannot tell.",
 }
+gains_of_width = {
+    BETTER: "With the study's filters and batches, U-Net is better still.",
+    WORSE: "With the study's filters and batches, U-Net is worse.",
+    SAME: "The study's filters and batches bring U-Net nothing more that matters.",
+    UNDECIDED: "Whether the study's filters and batches bring U-Net anything more, one fold cannot tell.",
+}
 glue(
     between_answer=gains[decision(Interval(*of_u_net[["mean", "low", "high"]]))],
-    between_filters=between["unet"]["corrected"][0].recipe.width,
+    between_filters=medium.width,
     between_full_filters=large.width,
+    between_batch=medium.batch_size,
+    between_full_batch=large.batch_size,
+    between_steps=large.batch_size / medium.batch_size,
     between_folds=of_u_net["trainings"],
     between_images=int(middle["images"]),
     between_dice=middle["larger"],
@@ -263,11 +273,12 @@ glue(
     between_gain=of_u_net["mean"],
     between_low=of_u_net["low"],
     between_high=of_u_net["high"],
-    between_first=above_between["smaller"],
-    full_of_unet=above_between["larger"],
-    above_between=above_between["mean"],
-    above_between_low=above_between["low"],
-    above_between_high=above_between["high"],
+    wider_answer=gains_of_width[decision(Interval(*wider[["mean", "low", "high"]]))],
+    wider_not=wider["smaller"],
+    wider=wider["larger"],
+    wider_gain=wider["mean"],
+    wider_low=wider["low"],
+    wider_high=wider["high"],
 )
 table(
     tables.type_table({"unet": between["unet"]}, "corrected"),
@@ -275,7 +286,7 @@ table(
 )
 
 # %% [markdown]
-# In the first fold, U-Net was trained at all three sizes: there it has {glue:text}`between_first:.3f` at this size and {glue:text}`full_of_unet:.3f` at the study's, a difference of {glue:text}`above_between:+.3f` with an interval over patients of {glue:text}`above_between_low:+.3f` to {glue:text}`above_between_high:+.3f`.
+# **{glue:text}`wider_answer`** In the first fold, U-Net was trained at all three sizes: it has {glue:text}`wider_not:.3f` at this one and {glue:text}`wider:.3f` at the study's, a difference of {glue:text}`wider_gain:+.3f` with an interval over patients of {glue:text}`wider_low:+.3f` to {glue:text}`wider_high:+.3f`.
 #
 # **The networks that come with this book** were trained before there were folds, on another split by patient. There mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
 # images, which are easier than most.

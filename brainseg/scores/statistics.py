@@ -23,6 +23,7 @@ trained networks. What holds for a design, trained anew, is asked of folds, see 
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from math import ceil, inf, nan
 from statistics import NormalDist
 from typing import Any, Final
@@ -305,11 +306,10 @@ def _mean(values: pd.DataFrame) -> float:
 
 def _ends(values: pd.DataFrame, draws: int, seed: int) -> tuple[float, float]:
     """Percentile ends of the hierarchical bootstrap: all draws of all seeds are one product."""
-    random = np.random.default_rng(seed)
-    weights = _weights(values.index.get_level_values("patient"), draws, random)
+    owner, _ = pd.factorize(values.index.get_level_values("patient"))
+    weights, times = _drawn(owner.tobytes(), values.shape[1], draws, seed)
     sums, counts = (_product(weights, of.to_numpy(float)) for of in (values.fillna(0), values.notna()))
     means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    times = random.multinomial(values.shape[1], np.full(values.shape[1], 1 / values.shape[1]), draws)
     drawn = np.where(times > 0, times * means, 0).sum(axis=1) / values.shape[1]
     low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
@@ -334,18 +334,23 @@ def _product(left: NDArray[Any], right: NDArray[np.float64]) -> NDArray[np.float
     return np.asarray(np.einsum("ij,j...->i...", left, right))
 
 
-def _weights(patients: pd.Index, draws: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """How often each image is in each draw, (draws, images).
+@lru_cache(maxsize=2)  # because one network after another is tested on the same images
+def _drawn(owner: bytes, seeds: int, draws: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """How often each image is in each draw, (draws, images), and each seed, (draws, seeds).
 
     A patient who is drawn k times and has m images gives k·m images, each any of the m with equal chance.
+
+    Args:
+        owner: Number of each image's patient, as bytes of integers.
     """
-    owner, people = pd.factorize(patients)
-    times = random.multinomial(len(people), np.full(len(people), 1 / len(people)), draws)
-    weights = np.empty((draws, len(owner)))
-    for person in range(len(people)):
-        own = np.flatnonzero(owner == person)
+    random, patient = np.random.default_rng(seed), np.frombuffer(owner, np.intp)
+    people = patient.max(initial=-1) + 1
+    times = random.multinomial(people, np.full(people, 1 / people), draws)
+    weights = np.empty((draws, len(patient)))
+    for person in range(people):
+        own = np.flatnonzero(patient == person)
         weights[:, own] = random.multinomial(times[:, person] * len(own), np.full(len(own), 1 / len(own)))
-    return weights
+    return weights, random.multinomial(seeds, np.full(seeds, 1 / seeds), draws)
 
 
 def _flip_test(values: pd.DataFrame, draws: int, seed: int) -> float:

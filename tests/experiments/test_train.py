@@ -161,7 +161,7 @@ def test_a_corrected_run_that_ends_at_every_bad_moment_goes_on_to_the_same_weigh
 
     Each start goes on from where the last one ended, and the epochs are counted from there.
     """
-    recipe = recipe_at("corrected", "unet", Scale("tiny", 32, 2, 1, epochs=8))
+    recipe = recipe_at("corrected", "deeplab", Scale("tiny", 32, 2, 1, epochs=8))
     whole = train(recipe, prepared, tmp_path / "whole")
     store = tmp_path / "killed"
     folder, epochs = store / whole.folder.name, []

@@ -89,7 +89,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Prepared]:
     """A run, trained for one epoch."""
     folder = tmp_path_factory.mktemp("store")
     prepared = prepare(write_dataset(folder / "data"), 32, folder / "cache")
-    return train(recipe_at("published", "unet", TINY), prepared, folder / "runs"), prepared
+    return train(recipe_at("published", "deeplab", TINY), prepared, folder / "runs"), prepared
 
 
 def other_model(folder: Path) -> None:

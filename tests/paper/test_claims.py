@@ -572,7 +572,7 @@ def test_maps_follow_tumours_if_they_do_so_in_every_pair_and_on_small_tumours(un
     scores = map_scores(unet=unet, deeplab=[0.9] * 12, linknet=[0.4] * 12, segnet=[0.3] * 12)
     shown = pd.DataFrame({"apart": [0.0, 0.1], "same": [True, False]})
     words = claim("maps_follow_tumours", closely=["unet", "deeplab"], less=["linknet", "segnet"], answer="CAM")
-    record = SaliencyRecord([], scores, pd.DataFrame())
+    record = SaliencyRecord(scores, pd.DataFrame())
     assert outcome(words, MadeUp(saliency=record, maps_and_answers=shown)).verdict == verdict
     found = outcome(words, MadeUp(saliency=record, maps_and_answers=shown.assign(apart=0.0, same=True)))
     assert (found.verdict, found.measured) == (ARTEFACT, 0.0)

@@ -112,8 +112,7 @@ def edited(path: Path, kind: str, chance: random.Random, folder: Path) -> str:
         script = path.with_suffix(".py")
         before, edit = sound(script), chance.choice(NOTEBOOK_EDITS)
         after = edit(before, chance)
-        data = nbformat.reads(before, as_version=4).metadata.brainseg.data
-        return SAME if after == before else seen_in_notebook(after, script, data)
+        return SAME if after == before else seen_in_notebook(after, script, data_of(script))
     content = path.read_bytes()
     packed = path.suffix == ".gz"
     if kind == "network":
@@ -126,6 +125,15 @@ def edited(path: Path, kind: str, chance: random.Random, folder: Path) -> str:
             return SAME
         changed = gzip.compress(after.encode(), mtime=0) if packed else after.encode()
     return seen_in_file(path, changed, folder)
+
+
+@cache
+def data_of(script: Path) -> str:
+    """Name of the data set that a committed notebook says it is of."""
+    return str(nbformat.reads(sound(script), as_version=4).metadata.brainseg.data)
+
+
+shown = cache(shown_by)
 
 
 def seen_in_notebook(text: str, script: Path, data: str) -> str:
@@ -144,7 +152,7 @@ def seen_in_file(path: Path, content: bytes, folder: Path) -> str:
     copied.write_bytes(content)
     try:
         for script in readers:
-            if digest(copied, None if path == script else shown_by(script)) != made_from(script)["files"][name]:
+            if digest(copied, None if path == script else shown(script)) != made_from(script)["files"][name]:
                 return f"{name} has changed, so {script.stem} is stale"
         return WORDS if code_fingerprint([copied]) == code_fingerprint([path]) else ""
     except SyntaxError:

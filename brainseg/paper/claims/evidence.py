@@ -112,6 +112,7 @@ class Evidence:
     processing = of_runs(_processing, "ladder")
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
     full_effects = of_runs(_scale_effects, "folds", "full-folds")
+    laptop_effects = of_runs(_scale_effects, "folds", "laptop-folds")
     longer_effects = of_runs(_scale_effects, "full-folds", "longer")
     attention_effects = of_runs(_attention_effects, "folds", "gates", "attention")
     """What channel and spatial attention change, tested on every image."""
