@@ -276,7 +276,7 @@ rule run:
         str(WORK / "prepared" / "{dataset}-{scale}.json"),
     output:
         str(WORK / "{dataset}-{scale}-{seed}" / "runs" / "{model}-{step}-{attention}{guidance}{changes}{fold}.json"),
-    priority: lambda wildcards: 1000 - MODELS.index(wildcards.model)  # before chapters, and the largest network first
+    priority: lambda wildcards: 1000 - MODELS.index(wildcards.model)  # before chapters, and U-Net first
     params:
         options=options,
         named=named_options,

@@ -231,20 +231,21 @@ table(of_types, "DeepLab at the study's size, all folds: mean Dice by type of tu
 #
 # ### A size between the two
 #
-# **{glue:text}`between_answer`** It is the size of the networks that come with this book: images as large as the study's, {glue:text}`between_filters` filters where the study has {glue:text}`between_full_filters`, and batches of {glue:text}`between_batch` images in place of {glue:text}`between_full_batch`, so {glue:text}`between_steps:.0f` times as many steps in as many epochs. U-Net was trained so once for each of {glue:text}`between_folds` folds. On {glue:text}`between_images:,.0f` images it has a mean Dice of {glue:text}`between_dice:.2f` in place of {glue:text}`between_small:.2f`, and on
-# gliomas {glue:text}`between_glioma:.2f` in place of {glue:text}`between_small_glioma:.2f`. Beside the small trainings with the same seed it gains {glue:text}`between_gain:.3f`, with an interval over folds of {glue:text}`between_low:+.3f` to {glue:text}`between_high:+.3f`. DeepLab has {glue:text}`full_dice:.2f` and, on gliomas, {glue:text}`full_glioma:.2f` at the study's size.
+# **{glue:text}`between_answer`** Networks of this size come with this book: images as large as the study's, {glue:text}`between_filters` filters where the study has {glue:text}`between_full_filters`, and batches of {glue:text}`between_batch` images in place of {glue:text}`between_full_batch`, so {glue:text}`between_steps:.0f` times as many steps in as many epochs. U-Net was trained so once for each of {glue:text}`between_folds` folds. On {glue:text}`between_images:,.0f` images it has a mean Dice of {glue:text}`between_dice:.2f`, and with the same seed at the small size {glue:text}`between_small:.2f`: a gain of {glue:text}`between_gain:.3f`, with an interval over folds of {glue:text}`between_low:+.3f` to {glue:text}`between_high:+.3f`. On
+# gliomas it has {glue:text}`between_glioma:.2f` in place of {glue:text}`between_small_glioma:.2f`. Images, filters, batches, epochs and precision changed together here, too, and folds of one seed have little in them of what another seed changes.
 
 # %% tags=["hide-input"]
 between = select.by_step(recorded_runs("laptop-folds"))
-middle = tables.scale_effects(between, folds, "corrected").iloc[0]
-of_u_net = tables.design_effects({"": (between["unet"]["corrected"], folds["unet"]["corrected"])}).iloc[0]
 medium = between["unet"]["corrected"][0].recipe
+of_seed = {"unet": {"corrected": [run for run in folds["unet"]["corrected"] if run.recipe.seed == medium.seed]}}
 of_first = {"unet": {"corrected": [run for run in between["unet"]["corrected"] if run.recipe.fold == 0]}}
+middle = tables.scale_effects(between, of_seed, "corrected").iloc[0]
+of_u_net = tables.design_effects({"": (between["unet"]["corrected"], of_seed["unet"]["corrected"])}).iloc[0]
 wider = tables.scale_effects(full, of_first, "corrected").iloc[0]
-gliomas = {
-    size: tables.type_table({"unet": runs["unet"]}, "corrected").xs("test", level="images")["glioma"].item()
-    for size, runs in {"small": folds, "between": between}.items()
-}
+by_fold = [tables.fold_table(runs, "corrected").loc[TITLES["unet"]].drop("all") for runs in (of_seed, between)]
+gliomas = [
+    tables.type_table(runs, "corrected").xs("test", level="images")["glioma"].item() for runs in (of_seed, between)
+]
 gains = {
     BETTER: "U-Net gains at a size between the two, too.",
     WORSE: "U-Net loses at a size between the two.",
@@ -252,9 +253,9 @@ gains = {
     UNDECIDED: "Whether U-Net gains at a size between the two, these trainings cannot tell.",
 }
 gains_of_width = {
-    BETTER: "With the study's filters and batches, U-Net is better still.",
-    WORSE: "With the study's filters and batches, U-Net is worse.",
-    SAME: "The study's filters and batches bring U-Net nothing more that matters.",
+    BETTER: "With the study's filters and batches, the one U-Net that was trained so is better still.",
+    WORSE: "With the study's filters and batches, the one U-Net that was trained so is worse.",
+    SAME: "With the study's filters and batches, the one U-Net that was trained so gains nothing that matters.",
     UNDECIDED: "Whether the study's filters and batches bring U-Net anything more, one fold cannot tell.",
 }
 glue(
@@ -268,27 +269,32 @@ glue(
     between_images=int(middle["images"]),
     between_dice=middle["larger"],
     between_small=middle["smaller"],
-    between_glioma=gliomas["between"],
-    between_small_glioma=gliomas["small"],
+    between_small_glioma=gliomas[0],
+    between_glioma=gliomas[1],
     between_gain=of_u_net["mean"],
     between_low=of_u_net["low"],
     between_high=of_u_net["high"],
     wider_answer=gains_of_width[decision(Interval(*wider[["mean", "low", "high"]]))],
+    wider_small=by_fold[0]["fold 0"],
     wider_not=wider["smaller"],
+    wider_least=by_fold[1].drop("fold 0").min(),
+    wider_most=by_fold[1].drop("fold 0").max(),
     wider=wider["larger"],
     wider_gain=wider["mean"],
     wider_low=wider["low"],
     wider_high=wider["high"],
 )
 table(
-    tables.type_table({"unet": between["unet"]}, "corrected"),
+    tables.type_table(between, "corrected"),
     "U-Net at the size between, all folds: mean Dice by type of tumour.",
 )
 
 # %% [markdown]
-# **{glue:text}`wider_answer`** In the first fold, U-Net was trained at all three sizes: it has {glue:text}`wider_not:.3f` at this one and {glue:text}`wider:.3f` at the study's, a difference of {glue:text}`wider_gain:+.3f` with an interval over patients of {glue:text}`wider_low:+.3f` to {glue:text}`wider_high:+.3f`.
+# **{glue:text}`wider_answer`** In the first fold, U-Net was trained at all three sizes: it has {glue:text}`wider_small:.2f` at the small one, {glue:text}`wider_not:.2f` at this one, and {glue:text}`wider:.2f` at the study's. The last two differ by {glue:text}`wider_gain:+.3f`, with an interval over patients of {glue:text}`wider_low:+.3f` to {glue:text}`wider_high:+.3f`. In the other folds, U-Net has {glue:text}`wider_least:.2f` to {glue:text}`wider_most:.2f` at this size.
 #
-# **The networks that come with this book** were trained before there were folds, on another split by patient. There mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
+# ### The networks of this book, and of others
+#
+# **Of the {glue:text}`sizes` networks that come with this book, {glue:text}`sizes_above` gain with their size, too.** They were trained before there were folds, on another split by patient. There mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
 # images, which are easier than most.
 
 # %% tags=["hide-input"]
@@ -433,7 +439,7 @@ table(pd.DataFrame(costs), "What each network costs at the study's size; times a
 #
 # - {glue:text}`gates_answer` {glue:text}`kinds_answer`
 # - {glue:text}`gap_answer`
-# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas. Trained {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, half as wide and in smaller batches, it has {glue:text}`longer_dice:.2f`; whether that is better, five trainings cannot tell.
+# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas. At a size between the two, U-Net has {glue:text}`between_dice:.2f` on all patients in place of {glue:text}`between_small:.2f`. Trained {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, half as wide and in smaller batches, it has {glue:text}`longer_dice:.2f`; whether that is better, five trainings cannot tell.
 # - Another seed moves one network by up to {glue:text}`seed_range_fold:.3f` on one split, and by up to {glue:text}`seed_range:.3f` over five, while the averages of networks lie at most {glue:text}`networks_farthest:.3f` apart: a difference counts only with its interval, over patients and over seeds.
 # - The modified DeepLab is the fastest of the four for one image, with the fewest parameters and multiply-adds.
 #

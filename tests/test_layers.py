@@ -1,6 +1,8 @@
 """The house has floors: each room of the package imports only from those below it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,13 @@ def test_nothing_but_the_door_and_what_all_rooms_need_stands_at_the_top() -> Non
     packages = [path for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
     assert len(modules) <= 7
     assert len(packages) <= 8
+
+
+@pytest.mark.parametrize("module", ["experiments.plan", "paper.claims.ledger", "paper.narrate", "paper.build.__main__"])
+def test_what_reads_and_compares_numbers_does_not_wait_for_keras(module: str) -> None:
+    code = f"import sys, brainseg.{module}; print('keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_the_picture_in_the_book_shows_the_rooms_as_they_are() -> None:

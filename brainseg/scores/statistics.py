@@ -344,7 +344,7 @@ def _drawn(owner: bytes, seeds: int, draws: int, seed: int) -> tuple[NDArray[np.
         owner: Number of each image's patient, as bytes of integers.
     """
     random, patient = np.random.default_rng(seed), np.frombuffer(owner, np.intp)
-    people = patient.max(initial=-1) + 1
+    people = patient.max() + 1
     times = random.multinomial(people, np.full(people, 1 / people), draws)
     weights = np.empty((draws, len(patient)))
     for person in range(people):

@@ -17,6 +17,7 @@ from brainseg.experiments.select import collect
 from brainseg.models import TITLES
 from brainseg.paper import narrate
 from brainseg.paper.build.markdown import table
+from brainseg.paper.display import ABSENT
 from brainseg.paper.saliency_tables import SIZES
 from brainseg.paper.tables import on_borders
 from brainseg.scores.statistics import Interval, bootstrap_mean
@@ -92,13 +93,13 @@ def _folds(networks: Iterable[Weights], runs: Sequence[Record]) -> str:
         smaller = [run for run in of_model if run.recipe.size < network.recipe.size]
         rows.append((TITLES[network.recipe.model], *_means(smaller, tested), *_means(same_size, tested)))
     titles = [f"{size}, {images}" for size in ("smaller", "of this size") for images in ("these images", "all images")]
-    return table(["mean Dice in folds", *titles], rows)
+    return table(["network", *titles], rows)
 
 
 def _means(runs: Sequence[Record], numbers: pd.Series) -> tuple[str, str]:
-    """Mean Dice on the images of these numbers, and on all; of no runs, nothing."""
+    """Mean Dice on the images of these numbers, and on all; of no runs, none."""
     if not runs:
-        return "", ""
+        return ABSENT, ABSENT
     scores = collect(runs, "border_dice")
     return f"{scores.loc[scores['number'].isin(numbers), 'value'].mean():.2f}", f"{scores['value'].mean():.2f}"
 

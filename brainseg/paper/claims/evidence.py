@@ -68,6 +68,11 @@ def _scale_effects(smaller: Iterable[Record], larger: Iterable[Record]) -> pd.Da
     return tables.scale_effects(by_step(larger), by_step(smaller), "corrected")
 
 
+def _size_designs(smaller: Iterable[Record], larger: Iterable[Record]) -> pd.DataFrame:
+    before, after = by_step(smaller), by_step(larger)
+    return tables.design_effects({model: (after[model]["corrected"], before[model]["corrected"]) for model in after})
+
+
 def _gate_designs(*runs: Iterable[Record]) -> pd.DataFrame:
     return tables.attention_designs(with_and_without(chain(*runs), "gate"))
 
@@ -113,6 +118,7 @@ class Evidence:
     scale_effects = of_runs(_scale_effects, "ladder", "corrected")
     full_effects = of_runs(_scale_effects, "folds", "full-folds")
     laptop_effects = of_runs(_scale_effects, "folds", "laptop-folds")
+    laptop_designs = of_runs(_size_designs, "folds", "laptop-folds")
     longer_effects = of_runs(_scale_effects, "full-folds", "longer")
     attention_effects = of_runs(_attention_effects, "folds", "gates", "attention")
     """What channel and spatial attention change, tested on every image."""
