@@ -120,8 +120,8 @@ def published_closing(masks: Masks) -> Masks:
     """The closing that the study applied to its training labels, by OpenCV's 5×5 "ellipse".
 
     The ellipse has 17 pixels, ``disc(2)`` has 13. OpenCV looks at pixels of the image only: a mask that comes within
-    two pixels of the edge can grow to it. A filled rectangle farther inside is left as it is. The study closed grey
-    values and applied the threshold afterwards; the order makes no difference.
+    two pixels of the edge can grow to it. A filled rectangle farther inside is left as it is. Closed before the
+    threshold or after it, as the study does, a mask is the same.
 
     >>> published_closing(np.array([[[0, 1, 1, 0, 0, 1, 0, 0, 0]]]))
     array([[[1, 1, 1, 1, 1, 1, 0, 0, 0]]])

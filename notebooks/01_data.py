@@ -221,7 +221,7 @@ source(coco.pair_by_id)
 
 # %% [markdown]
 # On its way from polygon to mask, the published label goes through a few more steps: it is truncated to whole pixels, makes a detour through a JPEG file,
-# is resized, and goes through a morphological closing that differs between training and test. This book repeats them all, so that the study can be
+# is resized, and goes through a morphological closing: of training labels, and, in code that is never run, another one of test labels. This book repeats them all, so that the study can be
 # run as it was.
 
 # %% tags=["hide-input"]

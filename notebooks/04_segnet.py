@@ -90,7 +90,7 @@ plotting.learning_curves(run.history, empty["accuracy"], "segnet")
 # ## What batch normalisation does to the first epochs
 #
 # In the first epochs, batch normalisation can make predictions far worse than a blank sheet while training looks well. The study's log of SegNet has a validation accuracy of “0.0798” in its first epoch and of “0.3138” in its second. Trained again at
-# the study's size, on its images, SegNet is at {glue:text}`lowest_segnet:.4f` in epoch {glue:text}`lowest_epoch`. The three networks without batch normalisation are never below {glue:text}`lowest_others:.4f`.
+# the study's size, on its images, SegNet is at {glue:text}`lowest_segnet:.4f` in epoch {glue:text}`lowest_epoch`. The three networks without batch normalisation, trained again so, are never below {glue:text}`lowest_others:.4f`.
 
 # %% tags=["hide-input"]
 full = select.by_step(recorded_runs("full"))

@@ -51,7 +51,7 @@ runs = {name: workspace.run(workspace.recipe(name)) for name in MODELS}
 # %% [markdown]
 # ## The published table
 #
-# In the table of the study's README, every score is higher with attention gates than without. (DeepLab has none: [chapter 5](05_deeplab).) What a *baseline* is it does not say; as it speaks of “baseline models combined with attention layers”, these are taken for the networks without gates. No code is published for them.
+# In the table of the study's README, every score is higher with attention gates than without. (DeepLab has none: [chapter 5](05_deeplab).) As *baseline* a picture in it shows the four architectures as others published them, and morphology and attention as what was added; its text speaks of “baseline models combined with attention layers”. No code is published for the baselines. They are taken here for the networks without gates.
 
 # %% tags=["hide-input"]
 printed = study.published_table()
@@ -210,6 +210,8 @@ table(
 # The three columns agree to the last digit that was published. The third is of networks trained again, with other weights, and the values are the same four. This mean IoU says how much of the images is
 # background. It says nothing about the networks. This is a trap that the library sets, not a fault that one sees in the code: there is no error, no warning, and the value looks like a score.
 #
+# Only in the first epochs of SegNet's log are there others, up to “0.5461” with an accuracy of “0.3359”: a network that is so sure of wrong answers that they round to one is counted.
+#
 # But for SegNet's, the mean IoU values of the published table are in no last line of a log; with gates they, too, lie close to half the background, here of the training images: {glue:text}`half:.4f`. So does one of the
 # baselines. The other three are lower, and since their code was not published, nobody can say why.
 
@@ -235,10 +237,10 @@ table(
 )
 
 # %% [markdown]
-# The highest published Dice, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images in the same log. The notebook contains no score over the test split.
+# The highest published Dice, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images in the same log. The notebook contains no score over the test split. The table's accuracies with gates stand in no line of their networks' logs, so accuracy and Dice of a network are of different trainings.
 #
 # Training values are easily quoted, because they stand first in every line of a log.
-# They are of images that the network learns from, and Keras averages them over an epoch, while the weights still change and dropout is on. So they can be above or below what the
+# They are of images that the network learns from, and Keras averages them over an epoch, while the weights still change and dropout is on. The progress bar of the study's version seems to average once more, over the steps: else the mean IoU of training images, which says only how much of them is background, would be the same in every line. So they can be above or below what the
 # finished network scores on the same images. What it scores on new ones, they do not say.
 #
 # ## Scores above one
@@ -251,11 +253,26 @@ table(
 # obeys this. For the printed {glue:text}`printed_dice:.4f` and {glue:text}`rows` rows this is {glue:text}`implied_iou:.4f`.
 
 # %% tags=["hide-input"]
-printed_pair = {"iou": 0.0541, "dice": 13.1321}
-d, h = printed_pair["dice"], 128
-glue(printed_dice=d, printed_iou=printed_pair["iou"], rows=h, implied_iou=d / 2 / (h - d / 2))
+single = pd.Series([dice for shown in study.PRINTED_DICE.values() for dice in shown])
+d, h = single[0], 128
+label, answer = np.zeros((2, h, h), bool)
+label[40:59, 65:83] = answer[38:60, 63:85] = True
+glue(
+    printed_dice=d,
+    printed_iou=0.0541,
+    rows=h,
+    implied_iou=d / 2 / (h - d / 2),
+    printed_pairs=len(single),
+    printed_above=int((single > 1).sum()),
+    printed_zeros=int((single == 0).sum()),
+    near_dice=metrics.dice(answer[np.newaxis], label[np.newaxis]).item(),
+    near_stretched=published.broadcast_scores(answer, label)["dice"],
+)
 
 # %% [markdown]
+# A zero says as little. Of the {glue:text}`printed_pairs` pairs that the notebook prints, {glue:text}`printed_above` have a Dice above one, and {glue:text}`printed_zeros` are zero. Of these, LinkNet's for the image “244” is of an answer that lies on its label, as the picture above it in the notebook shows. Two rectangles that lie as these do have a Dice of {glue:text}`near_dice:.2f`; stretched, they have {glue:text}`near_stretched:.4f`, because
+# no column of the answer has the number of a row of the label.
+#
 # Even perfect answers get such scores. Here every label of the test split is compared with itself:
 
 # %% tags=["hide-input"]
@@ -277,7 +294,7 @@ table(
 # - The published mean IoU was computed from probabilities where classes were expected. On validation images it is half the share of background, {glue:text}`half_valid:.4f` or {glue:text}`half_fifth:.4f`, for every network, to the
 #   last digit.
 # - The published Dice values of the networks with gates are training values. The highest, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images; the notebook has no score over the test split.
-# - The scores above one, such as {glue:text}`printed_dice:.1f`, are of arrays that NumPy stretched; they are no scores.
+# - The scores above one, such as {glue:text}`printed_dice:.1f`, and the zeros beside them are of arrays that NumPy stretched; they are no scores.
 #
 # [The next chapter](07_ladder) corrects all this one step at a time, and then compares the four networks again.
 #

@@ -83,7 +83,7 @@ source(morphology.opening, morphology.closing)
 # %% [markdown]
 # ## What the study did
 #
-# The step that was to clean the masks was applied to labels: of the {glue:text}`all_labels:,.0f` of training and test it changes {glue:text}`closed`. The README describes morphology as a post-processing of predictions; in the notebook, predictions get none. A closing is applied to the *labels* instead:
+# The step that was to clean the masks was applied to labels: of the {glue:text}`all_labels:,.0f` of training and test it changes {glue:text}`closed`. The README describes morphology as a post-processing of predictions, and a picture in it shows it before the networks; in the notebook, neither images nor predictions get any. A closing is applied to the *labels* instead:
 # with an ellipse of five by five pixels to the training labels before training, with a square of that size, in code that is never run, to test labels. The labels are boxes. A box has no gap that a closing could fill, unless it ends a pixel or two before the edge of the image.
 
 # %% tags=["hide-input"]

@@ -288,7 +288,7 @@ glue(
 plotting.execution_order(order.cells())
 
 # %% [markdown]
-# Counts that stand twice, {glue:text}`twice`, are of several sessions: the file has times of several days. And some cells of {glue:text}`undefined_for` have outputs, but use names that nothing in the notebook defines: {glue:text}`undefined`. Either these cells changed after they ran, or cells that defined the names were removed.
+# Counts that stand twice, {glue:text}`twice`, are of several sessions: the file has times of several days. And some cells of {glue:text}`undefined_for` have outputs, but use names that nothing in the notebook defines: {glue:text}`undefined`. Either these cells changed after they ran, or cells that defined the names were removed. One did change: the picture below it has other titles than its code sets.
 # Both happen easily in a notebook. This book's build refuses one with such counts:
 
 # %%

@@ -349,7 +349,8 @@ def published_mask(annotation: Annotation, image: Image, size: int, split: str) 
 
     The first polygon only, truncated to integers and filled with 255 at the size of the image; through a JPEG
     file and back; bilinear resize; in the training split a closing with a 5x5 ellipse, in the test split one
-    with a 5x5 square; values / 255 > 0.5.
+    with a 5x5 square; values / 255 > 0.5. (The study closes training labels after the threshold, which gives the same,
+    and never runs its code for test labels.)
 
     Args:
         annotation: The one that the notebook pairs with the image.

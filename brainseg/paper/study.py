@@ -13,6 +13,14 @@ PARAMETERS = {"unet": 34_862_949, "linknet": 31_729_509, "segnet": 32_081_989, "
 FIRST_DICE = {"unet": {1: 0.0076, 2: 0.0004}, "linknet": {2: 0.0}, "segnet": {2: 0.2688}, "deeplab": {2: 0.0}}
 """Training Dice in the first epochs of the study's logs, by model and epoch."""
 
+PRINTED_DICE = {
+    "unet": (13.1321, 0.0, 1.4683, 0.0, 0.0),
+    "linknet": (0.7891, 0.0, 0.0, 20.8302),
+    "segnet": (7.9511, 0.1551, 7.2794, 4.3165),
+    "deeplab": (0.0, 17.7116, 8.2934, 0.0),
+}
+"""What the notebook prints as Dice of single test images, in its order."""
+
 _TABLE = """
 model    accuracy_baseline  accuracy  mean_iou_baseline  mean_iou  dice_baseline  dice
 unet     0.9428             0.9661    0.4601             0.4798    0.3590         0.3624
