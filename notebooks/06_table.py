@@ -237,7 +237,7 @@ table(
 )
 
 # %% [markdown]
-# The highest published Dice, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images in the same log. The notebook contains no score over the test split. The table's accuracies with gates stand in no line of their networks' logs, so accuracy and Dice of a network are of different trainings.
+# The highest published Dice, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images in the same log. The notebook contains no score over the test split. The table's accuracies with gates stand in no line of their networks' logs, so they are of other trainings than the Dice, or of an evaluation that the notebook does not keep.
 #
 # Training values are easily quoted, because they stand first in every line of a log.
 # They are of images that the network learns from, and Keras averages them over an epoch, while the weights still change and dropout is on. The progress bar of the study's version seems to average once more, over the steps: else the mean IoU of training images, which says only how much of them is background, would be the same in every line. So they can be above or below what the
@@ -270,7 +270,7 @@ glue(
 )
 
 # %% [markdown]
-# A zero says as little. Of the {glue:text}`printed_pairs` pairs that the notebook prints, {glue:text}`printed_above` have a Dice above one, and {glue:text}`printed_zeros` are zero. Of these, LinkNet's for the image “244” is of an answer that lies on its label, as the picture above it in the notebook shows. Two rectangles that lie as these do have a Dice of {glue:text}`near_dice:.2f`; stretched, they have {glue:text}`near_stretched:.4f`, because
+# A zero says as little. Of the {glue:text}`printed_pairs` pairs that the notebook prints, {glue:text}`printed_above` have a Dice above one, and {glue:text}`printed_zeros` are zero. Of these, LinkNet's for the image “244” and DeepLab's for “286” are of answers that lie on their labels, as the pictures in the notebook show. Two rectangles that lie as the first two do have a Dice of {glue:text}`near_dice:.2f`; stretched, they have {glue:text}`near_stretched:.4f`, because
 # no column of the answer has the number of a row of the label.
 #
 # Even perfect answers get such scores. Here every label of the test split is compared with itself:

@@ -312,7 +312,7 @@ table(
 )
 
 # %% [markdown]
-# Three more things are in the README and in no cell: the baseline without gates, saliency as a part of training, and morphology on predictions.
+# Three more things are in the README and in no cell: the baselines, saliency as a part of training, and morphology on images or predictions.
 #
 # **How to spot it.** For every claim, ask for the line of code that it rests on. Counts of parameters, layers, images and patients are the cheapest check there is.
 #
@@ -422,7 +422,7 @@ items(f"{'; '.join(rows.index)}: {why}" for why, rows in others.groupby("why", s
 
 # %% [markdown]
 # For an entry that nothing else explains there is one test: the network as published, at the study's size. `make results EXPERIMENT=full DATA=data/real` runs it, on a graphics card. One training of each is recorded, with gates where the network
-# has them: it reproduces {glue:text}`met_again` accuracies, on the training images, as the study reads them, {glue:text}`above_blank:.4f` or more above that of a blank sheet. For the baselines no code is published.
+# has them: it reproduces {glue:text}`met_again` accuracies, on the training images in the last epoch, {glue:text}`above_blank:.4f` or more above that of a blank sheet. For the baselines no code is published.
 #
 # The same trainings come within the tolerance of {glue:text}`near` of all {glue:text}`with_gates` entries with gates. The other entries among these are still artefacts: to find a number again is not to find what its name says.
 #

@@ -40,7 +40,7 @@ from brainseg.paper.claims.consistency import broadcast_iou, implied_mean_iou
 from brainseg.paper.claims.evidence import Evidence, UntestableError
 from brainseg.paper.claims.ledger import as_published, counts, evaluate, failures, read_claims
 from brainseg.paper.claims.order import cells
-from brainseg.paper.claims.verdicts import TESTS, Outcome
+from brainseg.paper.claims.verdicts import ANSWER, TESTS, Outcome
 from brainseg.paper.study import MEASURES, PARAMETERS, published_last_epoch, published_table
 from brainseg.saliency import cam
 from brainseg.scores.metrics import dice as dice_of_images
@@ -174,9 +174,9 @@ def test_the_table_is_there_entry_by_entry(ledger: list[Claim]) -> None:
                 assert entry.arguments.get("baseline", False) == baseline
 
 
-def test_there_are_ten_claims_in_words_and_the_book_has_its_own(ledger: list[Claim]) -> None:
+def test_there_are_eleven_claims_in_words_and_the_book_has_its_own(ledger: list[Claim]) -> None:
     groups = pd.Series([claim.group for claim in ledger]).value_counts()
-    assert groups["words"] == 10
+    assert groups["words"] == 11
     assert groups["book"] >= 40
     assert all(claim.published is not None for claim in ledger if claim.group == "book")
 
@@ -576,6 +576,14 @@ def test_maps_follow_tumours_if_they_do_so_in_every_pair_and_on_small_tumours(un
     assert outcome(words, MadeUp(saliency=record, maps_and_answers=shown)).verdict == verdict
     found = outcome(words, MadeUp(saliency=record, maps_and_answers=shown.assign(apart=0.0, same=True)))
     assert (found.verdict, found.measured) == (ARTEFACT, 0.0)
+
+
+def test_maps_that_are_answers_show_no_influence_and_of_others_nothing_is_known() -> None:
+    answers = pd.DataFrame({"apart": [0.0, 1e-7], "same": True})
+    found = outcome(claim("maps_show_influence"), MadeUp(maps_and_answers=answers))
+    assert (found.verdict, found.measured, found.mechanism) == (ARTEFACT, 1e-7, ANSWER)
+    with pytest.raises(UntestableError, match="not all its networks' answers"):
+        outcome(claim("maps_show_influence"), MadeUp(maps_and_answers=answers.assign(same=[True, False])))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Tests of the entries of the study's table: four networks, three measures, without and with attention gates.
 
 An entry that something other than the network explains is an artefact. For the others there is only one test: to train
-the network as published, at the study's own size, and to read the same measure where the study read it, on the training
-images in the last epoch. Where no such run is recorded, they cannot be tested.
+the network as published, at the study's own size, and to read the same measure on the training images in the last
+epoch, where the study read its Dice. Where no such run is recorded, they cannot be tested.
 """
 
 import numpy as np

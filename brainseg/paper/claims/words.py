@@ -93,7 +93,7 @@ def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
     """Reproduced if the network's Dice is above that of each other one; the tolerance is what does not matter.
 
     Refuted if a lead that matters over another one is excluded. Partly, if only one is seen of this lead and of the
-    highest accuracy as the study reads it: on training images, in the last epoch, of networks of its own size.
+    highest accuracy: on training images, in the last epoch, of networks of the study's own size.
     """
     title, pairs = TITLES[model], evidence.model_designs().set_index("label")[["mean", "low", "high", "trainings"]]
     ahead, behind = pairs[pairs.index.str.startswith(f"{title} − ")], pairs[pairs.index.str.endswith(f" − {title}")]
@@ -108,7 +108,8 @@ def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
         f"Its mean Dice minus that of the best other network is {best:+.3f}, of {leads['trainings'].max()} trainings "
         f"each. A lead that matters is excluded over {decisions.count(SAME)} of {len(leads)} other networks, and seen "
         f"over {decisions.count(BETTER)}. At the study's size, trained once each, it is number {by_dice} by Dice on "
-        f"borders, on one fold's patients, and number {by_accuracy} by accuracy as the study reads it."
+        f"borders, on one fold's patients, and number {by_accuracy} by accuracy on the training images in the last "
+        f"epoch; in the study's own log it is number {_number(evidence.logged('accuracy'), model)} there."
     )
     leading = REFUTED if SAME in decisions else CANNOT_TELL if UNDECIDED in decisions else REPRODUCED
     return Outcome(leading if (by_accuracy == 1) == (leading == REPRODUCED) else PARTLY, best, why)
@@ -174,17 +175,31 @@ def maps_follow_tumours(
     small_too = [small[first] > small[second] for first, second in pairs]
     listed = ", ".join(f"{TITLES[name]} {mean}" for name, mean in means.items())
     why = (
-        f"Energy of the {answer} inside the border: {listed}. Of {len(pairs)} pairs of networks, the intervals of "
+        f"The notebook shows maps of one training image. Energy of the {answer} inside the border, in networks trained "
+        f"here: {listed}. Of {len(pairs)} pairs of networks, the intervals of "
         f"{sum(apart)} are apart as claimed; for small tumours {sum(small_too)} differ as claimed."
     )
     if shown["same"].all():
-        last = (
-            f"The layer that the notebook names is the last one, in all {len(shown)} networks, and there the map is "
-            "the answer, divided by its largest value. "
-        )
-        return Outcome(ARTEFACT, float(shown["apart"].max()), last + why, ANSWER)
+        return Outcome(ARTEFACT, float(shown["apart"].max()), _last_layer(shown) + why, ANSWER)
     nearest = min(means[first].mean - means[second].mean for first, second in pairs)
     return Outcome(_share(sum(apart + small_too), 2 * len(pairs)), nearest, why)
+
+
+@judgement
+def maps_show_influence(claim: Claim, evidence: Evidence) -> Outcome:
+    """An artefact if the study's maps are the networks' answers; else nothing here tests it."""
+    shown = evidence.maps_and_answers()
+    if not shown["same"].all():
+        raise UntestableError("The study's maps are not all its networks' answers; what led to these is not recorded.")
+    why = f"{_last_layer(shown)}It shows what the network marks, and not what of the image led there."
+    return Outcome(ARTEFACT, float(shown["apart"].max()), why, ANSWER)
+
+
+def _last_layer(shown: pd.DataFrame) -> str:
+    return (
+        f"The layer that the notebook names is the last one, in all {len(shown)} networks, and there the map is "
+        "the answer, divided by its largest value. "
+    )
 
 
 @judgement
@@ -203,7 +218,8 @@ def guidance_draws_maps_to_tumours(claim: Claim, evidence: Evidence) -> Outcome:
         for table in (gains, prices)
     )
     why = (
-        "The study's notebook has no such step; tested in its place is a penalty on gradients outside the tumour. "
+        "The study's notebook has no such step, and a picture in its README shows the maps as an output; tested in its "
+        "place is a penalty on gradients outside the tumour. "
         f"Their energy inside the border, with the largest weight minus without, over folds: {gained}. Dice on all "
         f"test images changes at the same time: {paid}."
     )
