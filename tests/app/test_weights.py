@@ -27,6 +27,7 @@ from brainseg.models import MODELS, TITLES, as_input
 from brainseg.models.exchange import to_onnx, weights_by_name
 from brainseg.models.predict import answered, predict
 from brainseg.paper.build import cards
+from brainseg.paper.display import ABSENT
 from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
 from tests.backends import OTHER_BACKENDS, on_backend
@@ -217,7 +218,7 @@ def test_folds_are_shown_on_the_test_images_of_a_network_and_on_all() -> None:
     doubled = scores.assign(border_dice=2 * scores["border_dice"])
     as_large = replace(smaller, recipe=replace(smaller.recipe, size=network.recipe.size), scores=doubled)
     row, all_images = f"| {TITLES[network.recipe.model]} | 0.50 |", 0.25 + 0.25 * own.mean()
-    assert f"{row} {all_images:.2f} |  |  |" in cards.page([network], [smaller])
+    assert f"{row} {all_images:.2f} | {ABSENT} | {ABSENT} |" in cards.page([network], [smaller])
     assert f"{row} {all_images:.2f} | 1.00 | {2 * all_images:.2f} |" in cards.page([network], [smaller, as_large])
 
 
