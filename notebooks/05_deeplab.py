@@ -146,7 +146,7 @@ glue(small_valid=small["Dice"], large_valid=large["Dice"], large_mean_iou=large[
 table(logs, "DeepLab's published scores, and last epochs on its images.", digits=4)
 
 # %% [markdown]
-# The study did not score its test images as a whole. Of its pictures of single answers, the one in the README lies beside its label, and another, in the notebook, on it; both have a printed Dice of zero ([chapter 6](06_table)). By its measures, the network trained above has an accuracy of {glue:text}`test_accuracy:.3f` on the test images of {glue:text}`shown`, a mean IoU of {glue:text}`test_mean_iou:.4f` and a Dice, pooled over batches, of
+# The study did not score its test images as a whole. Of four answers of DeepLab that the notebook shows, three lie on their labels; one, which the README shows, lies beside it. That one and one of the three have a printed Dice of zero ([chapter 6](06_table)). By its measures, the network trained above has an accuracy of {glue:text}`test_accuracy:.3f` on the test images of {glue:text}`shown`, a mean IoU of {glue:text}`test_mean_iou:.4f` and a Dice, pooled over batches, of
 # {glue:text}`test_dice:.2f`.
 
 # %% tags=["hide-input"]

@@ -51,7 +51,7 @@ runs = {name: workspace.run(workspace.recipe(name)) for name in MODELS}
 # %% [markdown]
 # ## The published table
 #
-# In the table of the study's README, every score is higher with attention gates than without. (DeepLab has none: [chapter 5](05_deeplab).) As *baseline* a picture in it shows the four architectures as others published them, and morphology and attention as what was added; its text speaks of “baseline models combined with attention layers”. No code is published for the baselines. They are taken here for the networks without gates.
+# In the table of the study's README, every score is higher than its baseline's. As *baseline* a picture in it shows the four architectures as others published them, and morphology and attention as what was added; its text speaks of “baseline models combined with attention layers”. No code is published for the baselines. They are taken here for the networks without gates. (The study's DeepLab has none either: [chapter 5](05_deeplab).)
 
 # %% tags=["hide-input"]
 printed = study.published_table()
@@ -210,9 +210,9 @@ table(
 # The three columns agree to the last digit that was published. The third is of networks trained again, with other weights, and the values are the same four. This mean IoU says how much of the images is
 # background. It says nothing about the networks. This is a trap that the library sets, not a fault that one sees in the code: there is no error, no warning, and the value looks like a score.
 #
-# Only in the first epochs of SegNet's log are there others, up to “0.5461” with an accuracy of “0.3359”: a network that is so sure of wrong answers that they round to one is counted.
+# Only the first epochs of SegNet's log have other validation values, up to “0.5461”, with a validation accuracy of “0.3359”: answers so sure that they round to one are counted, and some of these are in the tumour.
 #
-# But for SegNet's, the mean IoU values of the published table are in no last line of a log; with gates they, too, lie close to half the background, here of the training images: {glue:text}`half:.4f`. So does one of the
+# But for SegNet's “0.4811”, the mean IoU values of the published table are in no last line of a log; with gates they, too, lie close to half the background, here of the training images: {glue:text}`half:.4f`. So does one of the
 # baselines. The other three are lower, and since their code was not published, nobody can say why.
 
 # %% tags=["hide-input"]
@@ -270,7 +270,7 @@ glue(
 )
 
 # %% [markdown]
-# A zero says as little. Of the {glue:text}`printed_pairs` pairs that the notebook prints, {glue:text}`printed_above` have a Dice above one, and {glue:text}`printed_zeros` are zero. Of these, LinkNet's for the image “244” and DeepLab's for “286” are of answers that lie on their labels, as the pictures in the notebook show. Two rectangles that lie as the first two do have a Dice of {glue:text}`near_dice:.2f`; stretched, they have {glue:text}`near_stretched:.4f`, because
+# A zero says as little. Of the {glue:text}`printed_pairs` pairs that the notebook prints, {glue:text}`printed_above` have a Dice above one, and {glue:text}`printed_zeros` are zero. Two of these, LinkNet's for the image “244” and DeepLab's for “286”, are of answers that lie on their labels, as the pictures in the notebook show; the others are of answers that are empty or lie beside theirs, and would be zero in any case. Two rectangles that lie as LinkNet's answer and its label do have a Dice of {glue:text}`near_dice:.2f`; stretched, they have {glue:text}`near_stretched:.4f`, because
 # no column of the answer has the number of a row of the label.
 #
 # Even perfect answers get such scores. Here every label of the test split is compared with itself:
@@ -291,10 +291,10 @@ table(
 #
 # - Accuracy starts at the share of background. A blank sheet scores {glue:text}`blank:.4f` on the study's training images; {glue:text}`below` of {glue:text}`baselines` published baselines are below it, and with gates the
 #   networks are at most {glue:text}`above_high:.1f` percentage points above.
-# - The published mean IoU was computed from probabilities where classes were expected. On validation images it is half the share of background, {glue:text}`half_valid:.4f` or {glue:text}`half_fifth:.4f`, for every network, to the
+# - The published mean IoU was computed from probabilities where classes were expected. On validation images, in the last epoch, it is half the share of background, {glue:text}`half_valid:.4f` or {glue:text}`half_fifth:.4f`, for every network, to the
 #   last digit.
 # - The published Dice values of the networks with gates are training values. The highest, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images; the notebook has no score over the test split.
-# - The scores above one, such as {glue:text}`printed_dice:.1f`, and the zeros beside them are of arrays that NumPy stretched; they are no scores.
+# - The scores of single images, such as {glue:text}`printed_dice:.1f`, are of arrays that NumPy stretched; they are no scores.
 #
 # [The next chapter](07_ladder) corrects all this one step at a time, and then compares the four networks again.
 #

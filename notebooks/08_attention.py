@@ -53,7 +53,7 @@ from brainseg.scores.statistics import (
 #
 # **{glue:text}`gates_answer`**
 #
-# That attention layers improved segmentation is the study's first claim in words, as [chapter 11](11_audit) numbers them, and in its table every score is higher with gates. The code of its baseline without gates was not published. Here each network with gates was also trained without
+# That attention layers improved segmentation is the study's first claim in words, as [chapter 11](11_audit) numbers them, and in its table every score is higher than its baseline's. The code of its baselines was not published. Here each network with gates was also trained without
 # them, with the same corrected training, the same five folds by patient and the same seeds; each of {glue:text}`gate_images:,.0f` images of {glue:text}`gate_patients` patients is scored by networks that have not met its patient. DeepLab has no skip connection that a gate could weight.
 
 # %% tags=["hide-input"] mystnb={"figure": {"caption": "With gates, all three networks score lower: differences in Dice on the test images of all folds, with intervals over patients, images and seeds. Right of the line, gates would help. A filled point: the interval excludes zero.", "name": "fig-gates"}, "image": {"alt": "Forest plot of differences in Dice between three networks with attention gates and the same networks without."}}
@@ -290,11 +290,11 @@ table(
 )
 
 # %% [markdown]
-# **{glue:text}`wider_answer`** In the first fold, U-Net was trained at all three sizes: it has {glue:text}`wider_small:.2f` at the small one, {glue:text}`wider_not:.2f` at this one, and {glue:text}`wider:.2f` at the study's. The last two differ by {glue:text}`wider_gain:+.3f`, with an interval over patients of {glue:text}`wider_low:+.3f` to {glue:text}`wider_high:+.3f`. In the other folds, U-Net has {glue:text}`wider_least:.2f` to {glue:text}`wider_most:.2f` at this size.
+# **{glue:text}`wider_answer`** In the first fold, U-Net was trained at all three sizes: it has {glue:text}`wider_small:.2f` at the small one, {glue:text}`wider_not:.4f` at this one, and {glue:text}`wider:.4f` at the study's. The last two differ by {glue:text}`wider_gain:+.4f`, with an interval over patients of {glue:text}`wider_low:+.3f` to {glue:text}`wider_high:+.3f`. In the other folds, U-Net has {glue:text}`wider_least:.2f` to {glue:text}`wider_most:.2f` at this size.
 #
 # ### The networks of this book, and of others
 #
-# **Of the {glue:text}`sizes` networks that come with this book, {glue:text}`sizes_above` gain with their size, too.** They were trained before there were folds, on another split by patient. There mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
+# **Of the {glue:text}`sizes` networks that come with this book, {glue:text}`sizes_above` gain with their size, too.** They were trained before there were folds, on another division of the patients that are not in the first fold's test set; their test images are those of that fold. Mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
 # images, which are easier than most.
 
 # %% tags=["hide-input"]
@@ -439,7 +439,7 @@ table(pd.DataFrame(costs), "What each network costs at the study's size; times a
 #
 # - {glue:text}`gates_answer` {glue:text}`kinds_answer`
 # - {glue:text}`gap_answer`
-# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas. At a size between the two, U-Net has {glue:text}`between_dice:.2f` on all patients in place of {glue:text}`between_small:.2f`. Trained {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, half as wide and in smaller batches, it has {glue:text}`longer_dice:.2f`; whether that is better, five trainings cannot tell.
+# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas. At a size between the two, U-Net has {glue:text}`between_dice:.2f` on all patients in place of {glue:text}`between_small:.2f`. DeepLab, trained {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, half as wide and in smaller batches, has {glue:text}`longer_dice:.2f`; whether that is better, five trainings cannot tell.
 # - Another seed moves one network by up to {glue:text}`seed_range_fold:.3f` on one split, and by up to {glue:text}`seed_range:.3f` over five, while the averages of networks lie at most {glue:text}`networks_farthest:.3f` apart: a difference counts only with its interval, over patients and over seeds.
 # - The modified DeepLab is the fastest of the four for one image, with the fewest parameters and multiply-adds.
 #

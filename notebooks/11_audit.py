@@ -99,9 +99,9 @@ columns = {
         "implied": consistency.implied_mean_iou(row[f"accuracy{end}"], row[f"dice{end}"]),
     }
     for model, row in printed.iterrows()
-    for side, end in {"without": "_baseline", "with": ""}.items()
+    for side, end in {"baseline": "_baseline", "study": ""}.items()
 }
-mean_ious = pd.DataFrame(columns).T.rename_axis(["network", "gates"])
+mean_ious = pd.DataFrame(columns).T.rename_axis(["network", "entry"])
 glue(least_implied=mean_ious["implied"].min(), most_printed=mean_ious["published"].max())
 table(mean_ious, "Mean IoU as the study printed it, and as its accuracy and Dice imply it.", digits=4)
 
@@ -380,7 +380,7 @@ plotting.verdict_counts(numbers.rename(index=groups))
 # %% [markdown]
 # ### The study's table, entry by entry
 
-# %% tags=["hide-input", "of-study"] mystnb={"figure": {"caption": "With gates, every mean IoU and every Dice of the study's table is an artefact. Each entry has the sign and the colour of its verdict; without and with: attention gates.", "name": "fig-entries"}, "image": {"alt": "Twenty-four published numbers in a table, each coloured by its verdict."}}
+# %% tags=["hide-input", "of-study"] mystnb={"figure": {"caption": "Every mean IoU and every Dice of the study's own networks is an artefact, and of its baselines little can be tested. Each entry has the sign and the colour of its verdict.", "name": "fig-entries"}, "image": {"alt": "Twenty-four published numbers in a table, each coloured by its verdict."}}
 plotting.verdict_table(ledger.as_published(verdicts, "published"), ledger.as_published(verdicts, "verdict"))
 
 # %% [markdown]
@@ -422,7 +422,7 @@ items(f"{'; '.join(rows.index)}: {why}" for why, rows in others.groupby("why", s
 
 # %% [markdown]
 # For an entry that nothing else explains there is one test: the network as published, at the study's size. `make results EXPERIMENT=full DATA=data/real` runs it, on a graphics card. One training of each is recorded, with gates where the network
-# has them: it reproduces {glue:text}`met_again` accuracies, on the training images in the last epoch, {glue:text}`above_blank:.4f` or more above that of a blank sheet. For the baselines no code is published.
+# has them: it reproduces {glue:text}`met_again` accuracies, on the training images in the last epoch, {glue:text}`above_blank:.4f` or more above that of a blank sheet. On which images the study measured them is not known: no line of its logs has them. For the baselines no code is published.
 #
 # The same trainings come within the tolerance of {glue:text}`near` of all {glue:text}`with_gates` entries with gates. The other entries among these are still artefacts: to find a number again is not to find what its name says.
 #

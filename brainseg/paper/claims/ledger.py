@@ -78,13 +78,13 @@ def counts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_published(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """A column of such a table for the study's entries: by network, then measure, ``without`` and ``with`` gates."""
+    """A column of such a table for the study's entries: by network, then measure, ``baseline`` and ``study``."""
     values = table.set_index("id")[column]
     return pd.DataFrame(
         {
             (title, side): {TITLES[model]: values[f"{model}-{metric.replace('_', '-')}{end}"] for model in MODELS}
             for metric, title in MEASURES.items()
-            for side, end in {"without": "-baseline", "with": ""}.items()
+            for side, end in {"baseline": "-baseline", "study": ""}.items()
         }
     )
 

@@ -108,8 +108,9 @@ def best_network(claim: Claim, evidence: Evidence, model: str) -> Outcome:
         f"Its mean Dice minus that of the best other network is {best:+.3f}, of {leads['trainings'].max()} trainings "
         f"each. A lead that matters is excluded over {decisions.count(SAME)} of {len(leads)} other networks, and seen "
         f"over {decisions.count(BETTER)}. At the study's size, trained once each, it is number {by_dice} by Dice on "
-        f"borders, on one fold's patients, and number {by_accuracy} by accuracy on the training images in the last "
-        f"epoch; in the study's own log it is number {_number(evidence.logged('accuracy'), model)} there."
+        f"borders, on one fold's patients, where training is corrected, and number {by_accuracy} by accuracy on "
+        "training images in the last epoch, where it is as published. In the last lines of the study's logs it is "
+        f"number {_number(evidence.logged('accuracy'), model)} by that accuracy."
     )
     leading = REFUTED if SAME in decisions else CANNOT_TELL if UNDECIDED in decisions else REPRODUCED
     return Outcome(leading if (by_accuracy == 1) == (leading == REPRODUCED) else PARTLY, best, why)
