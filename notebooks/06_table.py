@@ -22,7 +22,7 @@
 # [2](02_unet) to [5](05_deeplab), helps but can wait.
 #
 # **The answer**: none of the table's three measures says how well a network finds tumours on new images. A blank sheet has an accuracy of {glue:text}`blank:.4f`, more than any of the published baselines. The
-# mean IoU, with gates, is nearly half the share of background, about {glue:text}`half:.2f`, for any network that is never wholly sure. The Dice, with gates, is of the images that the network learnt from.
+# mean IoU of the study's own networks is nearly half the share of background, about {glue:text}`half:.2f`, for any network that is never wholly sure. Their Dice is of the images that they learnt from.
 # ```
 
 # %% tags=["parameters"]
@@ -55,7 +55,7 @@ runs = {name: workspace.run(workspace.recipe(name)) for name in MODELS}
 
 # %% tags=["hide-input"]
 printed = study.published_table()
-sides = {"baseline": "_baseline", "with gates": ""}
+sides = {"baseline": "_baseline", "study": ""}
 both = {
     (title, side): printed[f"{measure}{end}"]
     for measure, title in study.MEASURES.items()
@@ -72,7 +72,7 @@ table(
 # ({ref}`how they were recorded <recorded-results>`). In the last epoch, on the training images, their accuracy is {glue:text}`accuracy_low:.3f` to
 # {glue:text}`accuracy_high:.3f`, their mean IoU {glue:text}`mean_iou_low:.4f` to {glue:text}`mean_iou_high:.4f` and their Dice {glue:text}`dice_low:.2f` to {glue:text}`dice_high:.2f`.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "With gates (grey) and trained again (colour), accuracy is at most about two percentage points above that of a network that never finds a tumour (dashed line), and mean IoU lies within two thousandths of that line. The accuracies of all baselines (rings) lie below it. Only Dice tells the networks apart. Two of the axes do not begin at zero.", "name": "fig-comparison"}, "image": {"alt": "Dot plot of accuracy, mean IoU and Dice for four networks: rings for the published baselines, grey dots for the published networks with gates, coloured diamonds for those trained again, a dashed line for a network that finds nothing."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "As the study trained them (grey) and trained again (colour), accuracy is at most about two percentage points above that of a network that never finds a tumour (dashed line), and mean IoU lies within two thousandths of that line. The accuracies of all baselines (rings) lie below it. Only Dice tells the networks apart. Two of the axes do not begin at zero.", "name": "fig-comparison"}, "image": {"alt": "Dot plot of accuracy, mean IoU and Dice for four networks: rings for the published baselines, grey dots for the study's own networks, coloured diamonds for those trained again, a dashed line for a network that finds nothing."}}
 full = select.by_step(recorded_runs("full"))
 again = pd.DataFrame({model: steps["published"][0].history.iloc[-1] for model, steps in full.items()}).T
 ends = again[list(study.MEASURES)].agg(["min", "max"])
@@ -106,7 +106,7 @@ plotting.published_against_ours(pd.DataFrame(beside), nothing)
 # ## What a blank sheet scores
 #
 # A mask without any tumour has an accuracy of {glue:text}`blank:.4f` on the study's training images. {glue:text}`below` of {glue:text}`baselines` published baselines, {glue:text}`baseline_low:.4f` to
-# {glue:text}`baseline_high:.4f`, are below that. With gates, the networks are {glue:text}`above_low:.1f` to {glue:text}`above_high:.1f` percentage points above it. On the validation images a blank
+# {glue:text}`baseline_high:.4f`, are below that. The study's own networks are {glue:text}`above_low:.1f` to {glue:text}`above_high:.1f` percentage points above it. On the validation images a blank
 # sheet scores {glue:text}`blank_valid:.4f`, on the test images {glue:text}`blank_test:.4f`, so it does not matter which of them the table was measured on.
 
 # %% tags=["hide-input"]
@@ -212,7 +212,7 @@ table(
 #
 # Only the first epochs of SegNet's log have other validation values, up to “0.5461”, with a validation accuracy of “0.3359”: answers so sure that they round to one are counted, and some of these are in the tumour.
 #
-# But for SegNet's “0.4811”, the mean IoU values of the published table are in no last line of a log; with gates they, too, lie close to half the background, here of the training images: {glue:text}`half:.4f`. So does one of the
+# But for SegNet's “0.4811”, the mean IoU values of the published table are in no last line of a log; those of the study's own networks, too, lie close to half the background, here of the training images: {glue:text}`half:.4f`. So does one of the
 # baselines. The other three are lower, and since their code was not published, nobody can say why.
 
 # %% tags=["hide-input"]
@@ -237,7 +237,7 @@ table(
 )
 
 # %% [markdown]
-# The highest published Dice, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images in the same log. The notebook contains no score over the test split. The table's accuracies with gates stand in no line of their networks' logs, so they are of other trainings than the Dice, or of an evaluation that the notebook does not keep.
+# The highest published Dice, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images in the same log. The notebook contains no score over the test split. The table's accuracies of the study's own networks stand in no line of their logs, so they are of other trainings than the Dice, or of an evaluation that the notebook does not keep.
 #
 # Training values are easily quoted, because they stand first in every line of a log.
 # They are of images that the network learns from, and Keras averages them over an epoch, while the weights still change and dropout is on. The progress bar of the study's version seems to average once more, over the steps: else the mean IoU of training images, which says only how much of them is background, would be the same in every line. So they can be above or below what the
@@ -289,11 +289,11 @@ table(
 # %% [markdown]
 # ## Summary
 #
-# - Accuracy starts at the share of background. A blank sheet scores {glue:text}`blank:.4f` on the study's training images; {glue:text}`below` of {glue:text}`baselines` published baselines are below it, and with gates the
+# - Accuracy starts at the share of background. A blank sheet scores {glue:text}`blank:.4f` on the study's training images; {glue:text}`below` of {glue:text}`baselines` published baselines are below it, and the study's own
 #   networks are at most {glue:text}`above_high:.1f` percentage points above.
 # - The published mean IoU was computed from probabilities where classes were expected. On validation images, in the last epoch, it is half the share of background, {glue:text}`half_valid:.4f` or {glue:text}`half_fifth:.4f`, for every network, to the
 #   last digit.
-# - The published Dice values of the networks with gates are training values. The highest, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images; the notebook has no score over the test split.
+# - The published Dice values of the study's own networks are training values. The highest, {glue:text}`best_dice:.4f`, is {glue:text}`best_valid:.4f` on validation images; the notebook has no score over the test split.
 # - The scores of single images, such as {glue:text}`printed_dice:.1f`, are of arrays that NumPy stretched; they are no scores.
 #
 # [The next chapter](07_ladder) corrects all this one step at a time, and then compares the four networks again.
@@ -393,8 +393,8 @@ assert np.isclose(published.broadcast_scores(*largest_pair(pair_size))["dice"], 
 # Three of these five make a good answer.
 #
 # - Accuracy is to be read beside that of a blank sheet, and the published baselines are below it.
-# - The mean IoU with gates is nearly half the share of background, and says nothing of the networks.
-# - The Dice of the networks with gates is of the images that were learnt from; the same log has lower ones for validation images.
+# - The mean IoU of the study's own networks is nearly half the share of background, and says nothing of the networks.
+# - The Dice of the study's own networks is of the images that were learnt from; the same log has lower ones for validation images.
 # - No number of the table is said to be of test images, and no difference has an interval or a second training behind it.
 # - It asks for a score of each test image against the tumours' borders, on new patients, and for the code or the answers of the baselines.
 # :::

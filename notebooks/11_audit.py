@@ -79,7 +79,7 @@ glue(
 )
 
 # %% [markdown]
-# On the study's training images half the share of background is {glue:text}`half:.4f`. The published values with gates are {glue:text}`printed_mean_ious`.
+# On the study's training images half the share of background is {glue:text}`half:.4f`. The published values of the study's own networks are {glue:text}`printed_mean_ious`.
 #
 # **How to spot it.** A {term}`mean IoU` over two classes is near one half for a network that finds nothing, and near one for a network that finds all. If every network of a table has almost the same value, and it is
 # just under one half, multiply it by two and compare with the share of background.
@@ -409,11 +409,11 @@ table(
 others = entries[entries["mechanism"] == ""]
 again = others[others["verdict"] == claim.REPRODUCED]
 full = {run.recipe.model: run.history.iloc[-1] for run in recorded_runs("full") if run.recipe.training == "published"}
-with_gates = [one for one in claims if one.test.startswith("table_") and not one.arguments.get("baseline")]
-trained_again = [full[one.arguments["model"]][one.test.removeprefix("table_")] for one in with_gates]
-near = [abs(one.published - value) <= one.tolerance for one, value in zip(with_gates, trained_again, strict=True)]
+own_entries = [one for one in claims if one.test.startswith("table_") and not one.arguments.get("baseline")]
+trained_again = [full[one.arguments["model"]][one.test.removeprefix("table_")] for one in own_entries]
+near = [abs(one.published - value) <= one.tolerance for one, value in zip(own_entries, trained_again, strict=True)]
 glue(
-    with_gates=len(with_gates),
+    own_entries=len(own_entries),
     near=sum(near),
     met_again=len(again),
     above_blank=(again["measured"] - areas.loc[("train", "published"), "background_accuracy"]).min(),
@@ -424,7 +424,7 @@ items(f"{'; '.join(rows.index)}: {why}" for why, rows in others.groupby("why", s
 # For an entry that nothing else explains there is one test: the network as published, at the study's size. `make results EXPERIMENT=full DATA=data/real` runs it, on a graphics card. One training of each is recorded, with gates where the network
 # has them: it reproduces {glue:text}`met_again` accuracies, on the training images in the last epoch, {glue:text}`above_blank:.4f` or more above that of a blank sheet. On which images the study measured them is not known: no line of its logs has them. For the baselines no code is published.
 #
-# The same trainings come within the tolerance of {glue:text}`near` of all {glue:text}`with_gates` entries with gates. The other entries among these are still artefacts: to find a number again is not to find what its name says.
+# The same trainings come within the tolerance of {glue:text}`near` of all {glue:text}`own_entries` entries of the study's own networks. The other entries among these are still artefacts: to find a number again is not to find what its name says.
 #
 # ### What the study says in words
 #

@@ -41,7 +41,7 @@ deeplab  20     0.0698  0.9736    0.4810    0.5756  0.1122    0.9602        0.48
 def published_table() -> pd.DataFrame:
     """The table of the study's README: one row per model, ``accuracy``, ``mean_iou`` and ``dice`` as shares 0 to 1.
 
-    The columns that end in ``_baseline`` are the study's baselines, taken for the same models without attention gates.
+    The columns that end in ``_baseline`` are of the study's baselines, whose code it does not publish.
     U-Net's Dice is that of the README's text, and of the log; the table, a picture there and on a slide, has 0.9624.
     """
     return _read(_TABLE)

@@ -81,7 +81,7 @@ def dice_by_epoch(histories: Sequence[pd.DataFrame], model: str = "unet") -> Pla
 
 
 SOURCES: Final[dict[str, tuple[str, str, bool]]] = {
-    "published baseline": ("published, without gates", "o", False),
+    "published baseline": ("published baseline", "o", False),
     "published": ("published", "o", True),
     "ours": ("trained again", "D", True),
 }

@@ -260,7 +260,7 @@ def test_comparison_puts_every_number_in_its_panel_and_line() -> None:
         }
         assert dots == {(round(v + 0.01 * place, 6), place) for v in values.values() for place in (0, 1)}
         assert [tick.get_text() for tick in ax.get_yticklabels()] == ["UNET", "DEEPLAB"]
-    assert legend(figure) == ["published, without gates", "published", "trained again", "no tumour anywhere"]
+    assert legend(figure) == ["published baseline", "published", "trained again", "no tumour anywhere"]
     assert 0.96 in [x_of(line) for line in figure.axes[0].lines]
 
 

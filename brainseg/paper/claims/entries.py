@@ -1,4 +1,4 @@
-"""Tests of the entries of the study's table: four networks, three measures, without and with attention gates.
+"""Tests of the entries of the study's table: four networks, three measures, of the baselines and of the study's own.
 
 An entry that something other than the network explains is an artefact. For the others there is only one test: to train
 the network as published, at the study's own size, and to read the same measure on the training images in the last
