@@ -78,7 +78,7 @@ source(deeplab.spatial_pyramid, deeplab.deeplab)
 #
 # There is none. An {term}`attention gate` weights a {term}`skip connection`; DeepLab has no such connection, and the study's notebook has no gate in it.
 #
-# The study's title speaks of attention-driven models, and its table compares each model with a baseline, which is taken for the same model without gates. For DeepLab, whose baseline a picture in the README shows as DeepLabv3, the table's two columns cannot differ
+# The study's title speaks of attention-driven models, and its table compares each model with a baseline. For DeepLab, whose baseline a picture in the README shows as DeepLabv3, the table's two columns cannot differ
 # by attention gates, and there are no attention maps to show.
 #
 # ## Training as published

@@ -51,7 +51,7 @@ runs = {name: workspace.run(workspace.recipe(name)) for name in MODELS}
 # %% [markdown]
 # ## The published table
 #
-# In the table of the study's README, every score is higher than its baseline's. As *baseline* a picture in it shows the four architectures as others published them, and morphology and attention as what was added; its text speaks of “baseline models combined with attention layers”. No code is published for the baselines. They are taken here for the networks without gates. (The study's DeepLab has none either: [chapter 5](05_deeplab).)
+# In the table of the study's README, every score is higher than its baseline's. As *baseline* a picture in it shows the four architectures as others published them, and morphology and attention as what was added; its text speaks of “baseline models combined with attention layers”. No code is published for the baselines, so more is not known of them. Gates alone cannot be what they lack: the study's DeepLab has none either ([chapter 5](05_deeplab)).
 
 # %% tags=["hide-input"]
 printed = study.published_table()

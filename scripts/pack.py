@@ -33,6 +33,7 @@ NEEDED = ["absl-py", "filelock", "h5py", "keras", "markdown-it-py", "mdurl", "na
 """Packages that a training imports and that do not come with JAX."""
 
 RUN = """import argparse, json, os, sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -53,13 +54,18 @@ parser.add_argument("--attention", default="published")
 parser.add_argument("--guidance", type=float, default=0.0)
 parser.add_argument("--seed", nargs="+", type=int, default=[0])
 parser.add_argument("--fold", nargs="+", type=int, default=[None])
+changes = ["width", "batch_size", "epochs"]
+for name in changes:
+    parser.add_argument("--" + name.replace("_", "-"), type=int)
 given = parser.parse_args()
 about, arrays = json.loads((HERE / "about.json").read_text()), dict(np.load(HERE / "arrays.npz"))
 table = pd.read_csv(HERE / "table.csv", keep_default_na=False, dtype=about["dtypes"])
 prepared = Prepared(HERE, len(arrays["images"][0]), about["fingerprint"], table, arrays.pop("images"), arrays)
+scale = scale_named(about["scale"])
+scale = replace(scale, **{name: value for name in changes if (value := vars(given)[name]) is not None})
 try:
     for fold, seed, model, step in product(given.fold, given.seed, given.models, given.step):
-        recipe = recipe_at(step, model, scale_named(about["scale"]), seed, given.attention, given.guidance, fold)
+        recipe = recipe_at(step, model, scale, seed, given.attention, given.guidance, fold)
         print(train(recipe, prepared, HERE / "runs", progress=True).folder)
 except BrainsegError as error:
     sys.exit(f"Error: {error}")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -63,13 +64,16 @@ def test_a_pack_trains_without_tensorflow_and_network_and_its_run_comes_back(
 
     moved = packed.rename(tmp_path / "moved")
     python = bare_python(tmp_path / "venv")
-    there = Path(run(*without_network(), python, moved / "run.py", "deeplab", "--step", "corrected").strip())
+    there = Path(
+        run(*without_network(), python, moved / "run.py", "deeplab", "--step", "corrected", "--epochs", 4).strip()
+    )
     assert there.parent == moved / "runs"
     assert run(*PACK, "bring", moved / "runs", *place, **work).startswith(f"{there.name} is deeplab-64-")
 
     prepared: Prepared = prepare(root, 64, tmp_path / "work" / "prepared")
     monkeypatch.setattr("brainseg.experiments.train.fit", None)
-    found = train(recipe_at("corrected", "deeplab", scale_named("quick")), prepared, tmp_path / "work" / "runs")
+    scale = replace(scale_named("quick"), epochs=4)
+    found = train(recipe_at("corrected", "deeplab", scale), prepared, tmp_path / "work" / "runs")
     assert found.provenance["made_with"]["backend"].startswith("jax")
     assert json.loads(found.to_json())["provenance"]["trained_as"] == there.name
 

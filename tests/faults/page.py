@@ -10,9 +10,9 @@ PAGE = REPOSITORY / "book" / "faults.md"
 
 HEAD = """# What happens to bad input
 
-Every command ends with one line that says what was wrong, where, and what to do, and with exit status 2; an option out
-of its range, with a box that says what is expected. What was there before is there after, and nothing is half-written.
-This is tested case by case; of the tests this page is made (`python -m tests.faults.page`).
+Given bad input, a command ends with one line that says what was wrong, where, and what to do, and with exit status 2;
+an option out of its range, with a box that says what is expected. What was there before is there after, and nothing is
+half-written. This is tested case by case; of the tests this page is made (`python -m tests.faults.page`).
 """
 
 

@@ -21,7 +21,7 @@ from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.recorded import SaliencyRecord
 from brainseg.experiments.run import Record
-from brainseg.models import MODELS, resolve_attention
+from brainseg.models import MODELS
 from brainseg.paper.build.prose import glued, resolved
 from brainseg.paper.claims import ledger as ledger_module
 from brainseg.paper.claims import shown as shown_module
@@ -347,12 +347,9 @@ def test_a_number_that_is_in_no_table_is_an_error(change: dict[str, Any], messag
 # The tests of the table's entries
 
 
-def full_run(model: str, value: float, seed: int = 0, baseline: bool = False, scale: str = "full") -> Record:
-    attention = None if baseline else resolve_attention(model)
+def full_run(model: str, value: float, seed: int = 0) -> Record:
     history = pd.DataFrame({metric: [0.0, value] for metric in MEASURES})
-    return Record(
-        f"{model}-{seed}", recipe_at("published", model, SCALES[scale], seed, attention), history, pd.DataFrame(), {}
-    )
+    return Record(f"{model}-{seed}", recipe_at("published", model, SCALES["full"], seed), history, pd.DataFrame(), {})
 
 
 def entry(model: str, metric: str, baseline: bool = False, tolerance: float = 0.0045) -> Claim:
@@ -361,72 +358,64 @@ def entry(model: str, metric: str, baseline: bool = False, tolerance: float = 0.
 
 
 def test_accuracy_near_that_of_a_blank_mask_is_an_artefact() -> None:
-    found = outcome(entry("unet", "accuracy"), MadeUp(blank_mask=0.9650, full=[]))
+    found = outcome(entry("unet", "accuracy"), MadeUp(blank_mask=0.9650, published_runs=[]))
     assert (found.verdict, found.measured) == (ARTEFACT, 0.9650)
-    assert outcome(entry("unet", "accuracy"), MadeUp(blank_mask=0.90, full=[])).verdict == CANNOT_BE_TESTED
-    assert "65% of the way" in outcome(entry("unet", "accuracy"), MadeUp(blank_mask=0.9031, full=[])).why
+    assert outcome(entry("unet", "accuracy"), MadeUp(blank_mask=0.90, published_runs=[])).verdict == CANNOT_BE_TESTED
+    assert "65% of the way" in outcome(entry("unet", "accuracy"), MadeUp(blank_mask=0.9031, published_runs=[])).why
 
 
-def test_a_baseline_of_a_network_without_gates_cannot_be_tested_by_the_network_itself() -> None:
-    same = [full_run("deeplab", 0.97)]
-    found = outcome(entry("deeplab", "accuracy", baseline=True), MadeUp(blank_mask=0.9628, full=same))
+@pytest.mark.parametrize("model", MODELS)
+def test_a_baseline_cannot_be_tested_by_a_network_of_its_name(model: str) -> None:
+    same = [full_run(model, 0.97)]
+    found = outcome(entry(model, "accuracy", baseline=True), MadeUp(blank_mask=0.9728, published_runs=same))
     assert found.verdict == CANNOT_BE_TESTED
-    assert "No code is published" in found.why
-    assert "no gates that it could be without" in found.why
-    assert "below the 0.9628" in found.why
+    assert found.why.startswith("No code is published for the baseline. It is below the 0.9728")
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.9720, REPRODUCED), (0.95, NOT_REPRODUCED)])
-@pytest.mark.parametrize("baseline", [False, True])
-def test_with_a_run_at_the_study_s_size_an_entry_is_compared(value: float, verdict: str, baseline: bool) -> None:
-    claim = entry("linknet", "accuracy", baseline)
-    shift = 0.9727 - (claim.published or 0)
-    runs = [full_run("linknet", value - shift + step, seed) for seed, step in enumerate((-0.001, 0.001))]
-    found = outcome(claim, MadeUp(blank_mask=0.90, full=runs))
+def test_with_a_run_at_the_study_s_size_an_entry_is_compared(value: float, verdict: str) -> None:
+    runs = [full_run("linknet", value + step, seed) for seed, step in enumerate((-0.001, 0.001))]
+    found = outcome(entry("linknet", "accuracy"), MadeUp(blank_mask=0.90, published_runs=runs))
     assert found.verdict == verdict
-    assert found.measured == pytest.approx(value - shift)
+    assert found.measured == pytest.approx(value)
     assert "2 seeds" in found.why
 
 
 def test_half_the_background_is_an_artefact_even_if_it_is_reproduced() -> None:
     claim = entry("segnet", "mean_iou", tolerance=0.002)
-    found = outcome(claim, MadeUp(blank_mask=0.4812, full=[full_run("segnet", 0.4811)]))
+    found = outcome(claim, MadeUp(blank_mask=0.4812, published_runs=[full_run("segnet", 0.4811)]))
     assert (found.verdict, found.measured) == (ARTEFACT, 0.4812)
     assert "again at the study's size: 0.4811" in found.why
-    assert outcome(claim, MadeUp(blank_mask=0.47, full=[])).verdict == CANNOT_BE_TESTED
-    assert outcome(claim, MadeUp(blank_mask=0.47, full=[full_run("segnet", 0.4811)])).verdict == REPRODUCED
-    assert outcome(claim, MadeUp(blank_mask=0.47, full=[full_run("segnet", 0.60)])).verdict == NOT_REPRODUCED
+    assert outcome(claim, MadeUp(blank_mask=0.47, published_runs=[])).verdict == CANNOT_BE_TESTED
+    assert outcome(claim, MadeUp(blank_mask=0.47, published_runs=[full_run("segnet", 0.4811)])).verdict == REPRODUCED
+    assert outcome(claim, MadeUp(blank_mask=0.47, published_runs=[full_run("segnet", 0.60)])).verdict == NOT_REPRODUCED
 
 
 def test_a_training_value_is_an_artefact_and_another_value_is_not() -> None:
     claim = entry("deeplab", "dice", tolerance=0.13)
     log = published_last_epoch()
-    found = outcome(claim, MadeUp(full=[]))
+    found = outcome(claim, MadeUp(published_runs=[]))
     assert (found.verdict, found.measured) == (ARTEFACT, log.loc["deeplab", "val_dice"])
-    both = MadeUp(full=[], logged=lambda column: {"deeplab": 0.5756})
+    both = MadeUp(published_runs=[], logged=lambda column: {"deeplab": 0.5756})
     assert outcome(claim, both).verdict == CANNOT_BE_TESTED
-    other = MadeUp(full=[full_run("deeplab", 0.50)], logged=lambda column: {"deeplab": 0.4})
+    other = MadeUp(published_runs=[full_run("deeplab", 0.50)], logged=lambda column: {"deeplab": 0.4})
     assert outcome(claim, other).verdict == REPRODUCED
-    other = MadeUp(full=[full_run("deeplab", 0.30)], logged=lambda column: {"deeplab": 0.4})
+    other = MadeUp(published_runs=[full_run("deeplab", 0.30)], logged=lambda column: {"deeplab": 0.4})
     assert outcome(claim, other).verdict == NOT_REPRODUCED
 
 
 def test_an_entry_that_is_not_the_table_s_is_refused() -> None:
     wrong = dataclasses.replace(entry("unet", "dice"), published=0.9624)
     with pytest.raises(BrainsegError, match=r"received the published value 0\.9624, expected the table's 0\.3624"):
-        outcome(wrong, MadeUp(full=[]))
+        outcome(wrong, MadeUp(published_runs=[]))
 
 
-def test_runs_at_the_study_s_size_are_read_once_they_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    (recorded,) = Evidence().full("unet", "gate")
-    assert recorded.recipe == recipe_at("published", "unet", SCALES["full"])
-    assert Evidence().full("unet", None) == []
-    runs = [full_run("unet", 0.9, seed) for seed in (0, 1)] + [full_run("unet", 0.8, baseline=True)]
-    monkeypatch.setattr(results, "recorded_runs", {"full": runs}.__getitem__)
+def test_of_the_runs_at_the_study_s_size_those_as_published_are_read() -> None:
     evidence = Evidence()
-    assert [run.recipe.seed for run in evidence.full("unet", "gate")] == [0, 1]
-    assert [run.history["dice"].iloc[-1] for run in evidence.full("unet", None)] == [0.8]
-    assert evidence.full("linknet", "gate") == []
+    found = [run.recipe for run in evidence.published_runs()]
+    assert sorted(found, key=lambda recipe: MODELS.index(recipe.model)) == [
+        recipe_at("published", model, SCALES["full"]) for model in MODELS
+    ]
     assert list(evidence.used) == ["tumorseg-full-full"]
 
 

@@ -93,7 +93,7 @@ def _machine(rows: pd.DataFrame) -> str:
     (machine,) = rows.to_dict("records")
     return (
         f"Measured on {machine['date']}, in {machine['minutes']:.0f} minutes, on {machine['processor']} with "
-        f"{machine['cores']} cores, one for each side. Before, {machine['load']:.1f} processes wanted to compute."
+        f"{machine['cores']} cores, one for each side. Before it began, the load was {machine['load']:.1f}."
     )
 
 

@@ -118,7 +118,7 @@ def table() -> str:
             "scores": {score: f"{row[score + end]:.4f}" for score in study.MEASURES},
         }
         for model, row in published.iterrows()
-        for end, words in {"": "", "_baseline": " without attention"}.items()
+        for end, words in {"": "", "_baseline": ", baseline"}.items()
     ]
     examples.append({"name": "The study's printed scores of one image", "scores": STUDYS_PAIR})
     titles = {score: title[0].upper() + title[1:] for score, title in NAMES.items()}

@@ -2,13 +2,12 @@
 
 An entry that something other than the network explains is an artefact. For the others there is only one test: to train
 the network as published, at the study's own size, and to read the same measure on the training images in the last
-epoch, where the study read its Dice. Where no such run is recorded, they cannot be tested.
+epoch, where the study read its Dice. Of a baseline no code is published, so it cannot be tested.
 """
 
 import numpy as np
 
 from brainseg.errors import BrainsegError
-from brainseg.models import TITLES, resolve_attention
 from brainseg.paper.claims.claim import ARTEFACT, CANNOT_BE_TESTED, Claim
 from brainseg.paper.claims.consistency import implied_mean_iou
 from brainseg.paper.claims.evidence import Evidence
@@ -84,9 +83,7 @@ def _judged(
     artefact: tuple[str, float] | None = None,
 ) -> Outcome:
     """An artefact, with its mechanism and value, is one whatever a run gives; else runs at the study's size decide."""
-    gates = resolve_attention(model)
-    unknown = baseline and gates is None
-    runs = [] if unknown else evidence.full(model, None if baseline else gates)
+    runs = [] if baseline else [run for run in evidence.published_runs() if run.recipe.model == model]
     again = float(np.mean([run.history[metric].iloc[-1] for run in runs])) if runs else 0.0
     if artefact is not None:
         more = f" Trained again at the study's size: {again:.4f}." if runs else ""
@@ -94,9 +91,5 @@ def _judged(
     if runs:
         seeds = "one seed" if len(runs) == 1 else f"{len(runs)} seeds"
         return compared(claim, again, f"Trained again at the study's size, {seeds}, {MEASURES[metric]}")
-    reasons = ["No code is published for the baseline."] if baseline else []
-    if unknown:
-        reasons.append(f"{TITLES[model]} has no gates that it could be without.")
-    else:
-        reasons.append("No such run at the study's size is recorded.")
-    return Outcome(CANNOT_BE_TESTED, None, " ".join([*reasons, why]).strip())
+    reason = "No code is published for the baseline." if baseline else "No such run at the study's size is recorded."
+    return Outcome(CANNOT_BE_TESTED, None, f"{reason} {why}".strip())

@@ -1,7 +1,6 @@
 """What the tests of claims look at: recorded results, the study's own numbers, and what a reader has at hand."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -12,9 +11,7 @@ import pandas as pd
 from brainseg.data.check import check
 from brainseg.errors import BrainsegError, known
 from brainseg.experiments import recorded as results
-from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.matrix import Matrix, read_matrix
-from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.run import Record
 from brainseg.experiments.select import (
     by_step,
@@ -172,12 +169,6 @@ class Evidence:
         """A table that ``make benchmark`` recorded."""
         self.note(EFFICIENCY)
         return results.recorded(EFFICIENCY)[table]
-
-    def full(self, model: str, attention: str | None) -> list[Record]:
-        """Recorded runs of a network as published, at the study's own size, one for each seed; maybe none."""
-        self.note(self.matrix["full"].folder)
-        wanted = recipe_at("published", model, SCALES["full"], 0, attention)
-        return [run for run in results.recorded_runs("full") if replace(run.recipe, seed=0) == wanted]
 
     def maps_and_answers(self) -> pd.DataFrame:
         """The study's saliency maps beside the answers, see :func:`brainseg.paper.claims.shown.maps_and_answers`."""
