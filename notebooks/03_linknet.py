@@ -288,7 +288,7 @@ from itertools import combinations
 from brainseg.experiments import select
 from brainseg.experiments.recorded import recorded_runs
 
-by_seed = tables.seed_table(select.by_step(recorded_runs("folds")), "corrected").filter(like="seed ").T
+by_seed = tables.seed_table(select.by_model(recorded_runs("folds"))).filter(like="seed ").T
 pairs = list(combinations(by_seed.columns, 2))
 seeds_of = by_seed[list(pairs[drawn(variant, len(pairs), "pair") if variant else 0])]
 

@@ -36,7 +36,7 @@ from brainseg.experiments.recorded import recorded, recorded_runs
 from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES
 from brainseg.paper import tables
-from brainseg.paper.display import glue, table
+from brainseg.paper.display import glue, listed, table
 from brainseg.scores.statistics import MARGIN, UNDECIDED, beside_zero, bootstrap_mean, counted
 
 workspace = Workspace(dataset, scale, seed, data)
@@ -122,7 +122,7 @@ of_step = effects.set_index(["group", "label"])[["mean", "low", "high", "decisio
 
 def by_network(step):
     changed = of_step.xs(STEPS[step], level="label")["change"].abs()
-    return " and ".join(f"{size:.2f} ({network})" for network, size in changed.items())
+    return listed(f"{size:.2f} ({network})" for network, size in changed.items())
 
 
 glue(
@@ -139,11 +139,7 @@ dice_at = (
     tables.ladder_table(whole).stack(level=0, future_stack=True).swaplevel().dropna().rename_axis(["network", "step"])
 )
 ends = dice_at["on borders"].groupby("network", sort=False).agg(["first", "last"])
-glue(
-    whole_from_to=" and ".join(
-        f"from {end['first']:.2f} to {end['last']:.2f} ({name})" for name, end in ends.iterrows()
-    )
-)
+glue(whole_from_to=listed(f"from {end['first']:.2f} to {end['last']:.2f} ({name})" for name, end in ends.iterrows()))
 table(
     dice_at.join(of_step.rename_axis(dice_at.index.names)).loc[list(of_step.index.unique(0))],
     "Two networks at each step, tested on every image: Dice, its change on borders from the step before with the interval, and what that says.",
@@ -154,7 +150,8 @@ plotting.forest(effects, "change in Dice on borders")
 
 # %% tags=["hide-input"]
 with_met, without = (
-    tables.type_table(whole, step).xs("test", level="images").mean() for step in ("borders", "patients")
+    tables.type_table({model: steps[step] for model, steps in whole.items()}).xs("test", level="images").mean()
+    for step in ("borders", "patients")
 )
 lost = with_met - without
 gap = {
@@ -193,16 +190,14 @@ plotting.ladder(tables.ladder_scores(phantom))
 # [chapter 8](08_attention) shows what a seed does.
 
 # %% tags=["hide-input"]
-folds = select.by_step(recorded_runs("folds"))
-pairs = tables.model_differences(folds, "corrected")
+folds = select.by_model(recorded_runs("folds"))
+pairs = tables.model_differences(folds)
 ahead_of = tables.ahead_of(pairs)
-dice = {model: bootstrap_mean(select.collect(steps["corrected"], "border_dice")) for model, steps in folds.items()}
-by_seed = tables.seed_table(folds, "corrected")
+dice = {model: bootstrap_mean(select.collect(of_model, "border_dice")) for model, of_model in folds.items()}
+by_seed = tables.seed_table(folds)
 seeds = by_seed.filter(like="seed ").shape[1]
-first_two = {
-    model: {"corrected": [run for run in steps["corrected"] if run.recipe.seed < 2]} for model, steps in folds.items()
-}
-pairs_of_two = tables.model_differences(first_two, "corrected")
+first_two = {model: [run for run in of_model if run.recipe.seed < 2] for model, of_model in folds.items()}
+pairs_of_two = tables.model_differences(first_two)
 leads = ", ".join(f"{first} is ahead of {' and '.join(behind)}" for first, behind in ahead_of.items())
 if len(MODELS) - 1 in map(len, ahead_of.values()):
     best_answer = f"Tested on all patients, {leads}."
@@ -224,11 +219,11 @@ glue(
     moved_most=by_seed["range"].idxmax(),
     moved_by=by_seed["range"].max(),
     fold_seeds=seeds,
-    fold_trainings=max(len(steps["corrected"]) for steps in folds.values()),
+    fold_trainings=max(map(len, folds.values())),
     pairs_counted=counted(pairs["decision"]),
 )
 table(
-    tables.scoreboard(folds, "corrected"),
+    tables.scoreboard(folds),
     "Mean score of single test images of all folds against the borders, with its interval over patients and images.",
 )
 
@@ -243,7 +238,7 @@ plotting.forest(pairs)
 
 # %% tags=["hide-input"]
 shown = pairs.set_index("label")[["mean", "decision", "p_holm", "detectable"]].rename_axis("pair")
-designs = tables.model_designs(folds, "corrected").set_index("label")
+designs = tables.model_designs(folds).set_index("label")
 glue(designs_decided=sum(beside_zero(designs["low"], designs["high"])))
 table(
     shown.rename(columns={"mean": "difference", "p_holm": "p, corrected", "detectable": "detectable from"}).join(
@@ -262,7 +257,7 @@ table(
 # the images that folds learn from in common {cite:p}`nadeau2003`; {glue:text}`designs_decided` of them exclude zero.
 
 # %% tags=["hide-input"]
-by_fold = tables.fold_table(folds, "corrected")
+by_fold = tables.fold_table(folds)
 easy, hard = (by_fold.drop(columns="all").mean().agg(end) for end in ("max", "min"))
 glue(easy_fold=easy, hard_fold=hard)
 table(by_fold, "Mean Dice on the test images of each fold, and on all.")
@@ -272,7 +267,7 @@ table(by_fold, "Mean Dice on the test images of each fold, and on all.")
 # one such number; that is why every patient is tested here.
 
 # %% tags=["hide-input"]
-by_type = tables.type_table(folds, "corrected")
+by_type = tables.type_table(folds)
 glue(
     glioma=by_type.xs("test", level="images")["glioma"].mean(),
     meningioma=by_type.xs("test", level="images")["meningioma"].mean(),
@@ -288,9 +283,9 @@ table(by_type, "Mean Dice by type of tumour, on the images learnt from, those th
 # The same table on the phantom:
 
 # %% tags=["hide-input"]
-corrected = select.by_step(workspace.run(workspace.recipe(name, "corrected")) for name in MODELS)
+corrected = select.by_model(workspace.run(workspace.recipe(name, "corrected")) for name in MODELS)
 table(
-    tables.scoreboard(corrected, "corrected").drop("HD95, px"),
+    tables.scoreboard(corrected).drop("HD95, px"),
     "Mean score of single test images of the phantom, with its interval.",
 )
 
@@ -320,7 +315,7 @@ variant = 0
 
 # %% tags=["hide-input"]
 asked_network = list(folds)[drawn(variant, len(folds), "network")]
-scores_of = select.collect([run for run in folds[asked_network]["corrected"] if run.recipe.seed == 0], "border_dice")
+scores_of = select.collect([run for run in folds[asked_network] if run.recipe.seed == 0], "border_dice")
 
 # %% tags=["hide-input", "solution"]
 ### BEGIN SOLUTION

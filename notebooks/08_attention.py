@@ -35,7 +35,7 @@ from brainseg.experiments.recorded import recorded, recorded_runs
 from brainseg.models import TITLES
 from brainseg.paper import tables
 from brainseg.paper.claims.order import PREDICT_MS, STEP_MS
-from brainseg.paper.display import glue, minus, table
+from brainseg.paper.display import glue, listed, minus, table
 from brainseg.scores.statistics import (
     BETTER,
     MARGIN,
@@ -87,7 +87,7 @@ glue(
     gate_networks=len(designs),
     gate_pairs=int(designs["trainings"].sum()),
     gate_below_folds=beside_zero(designs["low"], designs["high"])[1],
-    gate_below=" and ".join(gates.loc[gates["high"] < 0, "label"].str.removesuffix(", gate")),
+    gate_below=listed(gates.loc[gates["high"] < 0, "label"].str.removesuffix(", gate")),
 )
 table(
     over_patients_and_folds(gates, designs),
@@ -115,7 +115,7 @@ plotting.forest(effects, xlabel="Dice with attention − Dice without")
 of_kinds = tables.attention_designs(kinds)
 changes = {kind: tables.attention_altogether(kinds, kind) for kind in ("channel", "spatial")}
 of_all = select.by_attention([*corrected, *ungated])
-unattended = tables.seed_table({model: {"corrected": of_all[model][None]} for model in kinds}, "corrected")
+unattended = tables.seed_table({model: of_all[model][None] for model in kinds})
 by_chance = unattended.filter(like="seed ").mean()
 seed_change = by_chance.max() - by_chance.min()
 finding = (
@@ -129,7 +129,7 @@ glue(
         f"{finding}: in the mean they change Dice by {changes['channel'].mean:+.3f} and {changes['spatial'].mean:+.3f}, "
         f"and another seed alone changes it by up to {seed_change:.3f}."
     ),
-    kinds_networks=" and ".join(", ".join(TITLES[model] for model in kinds).rsplit(", ", 1)),
+    kinds_networks=listed(TITLES[model] for model in kinds),
     kinds=len(effects),
     kinds_above=above,
     kinds_below=below,
@@ -193,10 +193,10 @@ table(
 # precision on a graphics card. All of this changed together, so the table does not say which of it helped.
 
 # %% tags=["hide-input"]
-folds = select.by_step(corrected)
-full = select.by_step([*recorded_runs("full"), *recorded_runs("full-folds")])
-sizes = tables.scale_effects(full, folds, "corrected").set_index("label").rename_axis("network")
-one, other = (runs["deeplab"]["corrected"] for runs in (full, folds))
+folds = select.by_model(corrected)
+full = select.by_model([*recorded_runs("full"), *recorded_runs("full-folds")])
+sizes = tables.scale_effects(full, folds).set_index("label").rename_axis("network")
+one, other = (runs["deeplab"] for runs in (full, folds))
 large, small = one[0].recipe, other[0].recipe
 others = sizes.drop(index=TITLES["deeplab"])
 gap_full, gap_small = (select.generalisation(runs) for runs in (one, other))
@@ -221,7 +221,7 @@ table(
 )
 
 # %% tags=["hide-input"]
-of_types = tables.type_table({"deeplab": full["deeplab"]}, "corrected")
+of_types = tables.type_table({"deeplab": full["deeplab"]})
 glue(full_glioma=of_types.xs("test", level="images")["glioma"].item())
 table(of_types, "DeepLab at the study's size, all folds: mean Dice by type of tumour.")
 
@@ -231,75 +231,96 @@ table(of_types, "DeepLab at the study's size, all folds: mean Dice by type of tu
 #
 # ### A size between the two
 #
-# **{glue:text}`between_answer`** Networks of this size come with this book: images as large as the study's, {glue:text}`between_filters` filters where the study has {glue:text}`between_full_filters`, and batches of {glue:text}`between_batch` images in place of {glue:text}`between_full_batch`, so {glue:text}`between_steps:.0f` times as many steps in as many epochs. U-Net was trained so once for each of {glue:text}`between_folds` folds. On {glue:text}`between_images:,.0f` images it has a mean Dice of {glue:text}`between_dice:.2f`, and with the same seed at the small size {glue:text}`between_small:.2f`: a gain of {glue:text}`between_gain:.3f`, with an interval over folds of {glue:text}`between_low:+.3f` to {glue:text}`between_high:+.3f`. On
-# gliomas it has {glue:text}`between_glioma:.2f` in place of {glue:text}`between_small_glioma:.2f`. Images, filters, batches, epochs and precision changed together here, too, and folds of one seed have little in them of what another seed changes.
+# **{glue:text}`between_answer`** Networks of this size come with this book: images as large as the study's, {glue:text}`between_filters` filters where the study has {glue:text}`between_full_filters`, and batches of {glue:text}`between_batch` images in place of {glue:text}`between_full_batch`, so {glue:text}`between_steps:.0f` times as many steps in as many epochs. {glue:text}`between_networks` were trained so once for each of {glue:text}`between_folds` folds. On {glue:text}`between_images:,.0f` images {glue:text}`between_dice`. With the same seed at the small size {glue:text}`between_small`. Images, filters, batches, epochs and precision changed together here, too, and folds of one seed have little in them of what another seed changes.
 
 # %% tags=["hide-input"]
-between = select.by_step(recorded_runs("laptop-folds"))
-medium = between["unet"]["corrected"][0].recipe
-of_seed = {"unet": {"corrected": [run for run in folds["unet"]["corrected"] if run.recipe.seed == medium.seed]}}
-of_first = {"unet": {"corrected": [run for run in between["unet"]["corrected"] if run.recipe.fold == 0]}}
-middle = tables.scale_effects(between, of_seed, "corrected").iloc[0]
-of_u_net = tables.design_effects({"": (between["unet"]["corrected"], of_seed["unet"]["corrected"])}).iloc[0]
-wider = tables.scale_effects(full, of_first, "corrected").iloc[0]
-by_fold = [tables.fold_table(runs, "corrected").loc[TITLES["unet"]].drop("all") for runs in (of_seed, between)]
-gliomas = [
-    tables.type_table(runs, "corrected").xs("test", level="images")["glioma"].item() for runs in (of_seed, between)
-]
-gains = {
-    BETTER: "U-Net gains at a size between the two, too.",
-    WORSE: "U-Net loses at a size between the two.",
-    SAME: "At a size between the two, U-Net gains nothing that matters.",
-    UNDECIDED: "Whether U-Net gains at a size between the two, these trainings cannot tell.",
-}
-gains_of_width = {
-    BETTER: "With the study's filters and batches, the one U-Net that was trained so is better still.",
-    WORSE: "With the study's filters and batches, the one U-Net that was trained so is worse.",
-    SAME: "With the study's filters and batches, the one U-Net that was trained so gains nothing that matters.",
-    UNDECIDED: "Whether the study's filters and batches bring U-Net anything more, one fold cannot tell.",
+between = select.by_model(recorded_runs("laptop-folds"))
+medium = between["unet"][0].recipe
+of_seed = {model: [run for run in folds[model] if run.recipe.seed == medium.seed] for model in between}
+gains = tables.scale_effects(between, of_seed).set_index("label").rename_axis("network")
+of_sizes = tables.design_effects({TITLES[model]: (runs, of_seed[model]) for model, runs in between.items()})
+pairs = tables.model_designs(between)
+
+
+def verdicts(effects):
+    """What is said of differences, by label."""
+    ends = effects.set_index("label")[["mean", "low", "high"]]
+    return ends.apply(lambda one: decision(Interval(*one)), axis="columns")
+
+
+def brought(effects):
+    """What a larger size brings which networks."""
+    brings = {BETTER: "a gain", WORSE: "a loss", SAME: "nothing that matters", UNDECIDED: "what may be nothing"}
+    said = verdicts(effects)
+    return ", ".join(f"{listed(said.index[said == one])} {brings[one]}" for one in said.unique())
+
+
+def scored(means):
+    return listed(f"{title} has {value:.2f}" for title, value in means.items())
+
+
+apart = {
+    BETTER: "{} is ahead of {}",
+    WORSE: "{} is behind {}",
+    SAME: "{} and {} lie together",
+    UNDECIDED: "which of {} and {} is ahead cannot be told",
 }
 glue(
-    between_answer=gains[decision(Interval(*of_u_net[["mean", "low", "high"]]))],
+    between_answer=f"A size between the two brings {brought(of_sizes)}.",
+    between_networks=listed(gains.index),
     between_filters=medium.width,
     between_full_filters=large.width,
     between_batch=medium.batch_size,
     between_full_batch=large.batch_size,
     between_steps=large.batch_size / medium.batch_size,
-    between_folds=of_u_net["trainings"],
-    between_images=int(middle["images"]),
-    between_dice=middle["larger"],
-    between_small=middle["smaller"],
-    between_small_glioma=gliomas[0],
-    between_glioma=gliomas[1],
-    between_gain=of_u_net["mean"],
-    between_low=of_u_net["low"],
-    between_high=of_u_net["high"],
-    wider_answer=gains_of_width[decision(Interval(*wider[["mean", "low", "high"]]))],
-    wider_small=by_fold[0]["fold 0"],
-    wider_not=wider["smaller"],
-    wider_least=by_fold[1].drop("fold 0").min(),
-    wider_most=by_fold[1].drop("fold 0").max(),
-    wider=wider["larger"],
-    wider_gain=wider["mean"],
-    wider_low=wider["low"],
-    wider_high=wider["high"],
+    between_folds=int(of_sizes["trainings"].max()),
+    between_images=int(gains["images"].max()),
+    between_dice=scored(gains["larger"]),
+    between_small=scored(gains["smaller"]),
+    between_order="; ".join(apart[one].format(*label.split(" − ")) for label, one in verdicts(pairs).items()),
 )
 table(
-    tables.type_table(between, "corrected"),
-    "U-Net at the size between, all folds: mean Dice by type of tumour.",
+    gains[["smaller", "larger"]]
+    .join(of_sizes.set_index("label")[["mean", "low", "high"]])
+    .rename(columns={"mean": "gain"}),
+    "Mean Dice at the small size and at the one between, and the gain in the mean of folds, with its interval over folds.",
+    digits=3,
+)
+
+# %% tags=["hide-input"]
+sizes_of = {"small": of_seed, "between": between}
+by_type = pd.concat(
+    tables.type_table({model: runs[model]}).xs("test", level="images").assign(size=size)
+    for model in between
+    for size, runs in sizes_of.items()
+)
+table(by_type.set_index("size", append=True), "The same by type of tumour: mean Dice on the test images of all folds.")
+
+# %% [markdown]
+# **{glue:text}`wider_answer`** In the first fold they were trained at all three sizes. At the size between, {glue:text}`between_order`.
+
+# %% tags=["hide-input"]
+of_first = {model: [run for run in runs if run.recipe.fold == 0] for model, runs in between.items()}
+wider = tables.scale_effects(full, of_first)
+glue(wider_answer=f"The study's filters and batches bring {brought(wider)} beyond that, in one training.")
+table(
+    wider.set_index("label")
+    .rename_axis("network")
+    .assign(small=tables.fold_table(of_seed)["fold 0"])[["small", "smaller", "larger", "mean", "low", "high"]]
+    .rename(columns={"smaller": "between", "larger": "the study's", "mean": "difference"}),
+    "Mean Dice on the test images of the first fold at three sizes, and the difference of the last two, with its interval over patients.",
+    digits=3,
 )
 
 # %% [markdown]
-# **{glue:text}`wider_answer`** In the first fold, U-Net was trained at all three sizes: it has {glue:text}`wider_small:.2f` at the small one, {glue:text}`wider_not:.4f` at this one, and {glue:text}`wider:.4f` at the study's. The last two differ by {glue:text}`wider_gain:+.4f`, with an interval over patients of {glue:text}`wider_low:+.3f` to {glue:text}`wider_high:+.3f`. In the other folds, U-Net has {glue:text}`wider_least:.2f` to {glue:text}`wider_most:.2f` at this size.
-#
 # ### The networks of this book, and of others
 #
 # **Of the {glue:text}`sizes` networks that come with this book, {glue:text}`sizes_above` gain with their size, too.** They were trained before there were folds, on another division of the patients that are not in the first fold's test set; their test images are those of that fold. Mean Dice goes from {glue:text}`smaller:.2f` at $64 \times 64$ pixels to {glue:text}`larger:.2f` at $128 \times 128$, on the same test
 # images, which are easier than most.
 
 # %% tags=["hide-input"]
-larger, ladder = select.by_step(recorded_runs("corrected")), select.by_step(recorded_runs("ladder"))
-scale_effects = tables.scale_effects(larger, ladder, "corrected")
+larger, ladder = select.by_model(recorded_runs("corrected")), select.by_model(recorded_runs("ladder"))
+scale_effects = tables.scale_effects(larger, ladder)
 above, below = beside_zero(scale_effects["low"], scale_effects["high"])
 glue(
     smaller=scale_effects["smaller"].mean(),
@@ -308,7 +329,7 @@ glue(
     sizes_above=above,
 )
 table(
-    tables.scoreboard(larger, "corrected"),
+    tables.scoreboard(larger),
     "The networks of this book: mean score of single test images against the borders, with its interval.",
 )
 
@@ -332,8 +353,8 @@ plotting.dice_by_epoch([run.history for run in longer], "deeplab")
 # %% tags=["hide-input"]
 mean_dice = pd.concat([run.history[["dice_per_image", "val_dice_per_image"]] for run in longer]).groupby(level=0).mean()
 third, last = (mean_dice.groupby(4 * mean_dice.index // len(mean_dice)).mean().loc[quarter] for quarter in (2, 3))
-longest = {"deeplab": {"corrected": list(longer)}}
-gain = tables.scale_effects(longest, full, "corrected").iloc[0]
+longest = {"deeplab": longer}
+gain = tables.scale_effects(longest, full).iloc[0]
 of_design = tables.design_effects({TITLES["deeplab"]: (longer, one)}).iloc[0]
 answers = {
     BETTER: "Yes.",
@@ -341,9 +362,7 @@ answers = {
     SAME: "By nothing that matters.",
     UNDECIDED: "These trainings cannot tell.",
 }
-first_folds = [
-    tables.fold_table({"deeplab": runs["deeplab"]}, "corrected")["fold 0"].item() for runs in (longest, full)
-]
+first_folds = [tables.fold_table({"deeplab": runs["deeplab"]})["fold 0"].item() for runs in (longest, full)]
 glue(
     longer_epochs=longer[0].recipe.epochs,
     longer_batch=longer[0].recipe.batch_size,
@@ -356,7 +375,7 @@ glue(
     longer_lower=of_design["lower"],
     longer_folds=of_design["trainings"],
     longer_answer=answers[decision(Interval(*of_design[["mean", "low", "high"]]))],
-    longer_glioma=tables.type_table(longest, "corrected").xs("test", level="images")["glioma"].item(),
+    longer_glioma=tables.type_table(longest).xs("test", level="images")["glioma"].item(),
     longer_first=first_folds[0],
     full_first=first_folds[1],
     third_valid=third["val_dice_per_image"],
@@ -377,9 +396,9 @@ glue(
 # [chapter 7](07_ladder); nothing but the seed differs.
 
 # %% tags=["hide-input"]
-by_seed = tables.seed_table(folds, "corrected")
-by_fold = tables.fold_table(folds, "corrected").drop(columns="all")
-apart = tables.model_designs(folds, "corrected")["mean"].abs()
+by_seed = tables.seed_table(folds)
+by_fold = tables.fold_table(folds).drop(columns="all")
+apart = tables.model_designs(folds)["mean"].abs()
 glue(
     seed_range=by_seed["range"].max(),
     seed_range_fold=by_seed["range in a fold"].max(),
@@ -439,7 +458,7 @@ table(pd.DataFrame(costs), "What each network costs at the study's size; times a
 #
 # - {glue:text}`gates_answer` {glue:text}`kinds_answer`
 # - {glue:text}`gap_answer`
-# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas. At a size between the two, U-Net has {glue:text}`between_dice:.2f` on all patients in place of {glue:text}`between_small:.2f`. DeepLab, trained {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, half as wide and in smaller batches, has {glue:text}`longer_dice:.2f`; whether that is better, five trainings cannot tell.
+# - At the study's own size DeepLab has a mean Dice of {glue:text}`full_dice:.2f` on all patients, in place of {glue:text}`small_dice:.2f`, and {glue:text}`full_glioma:.2f` on gliomas. At a size between the two {glue:text}`between_dice`, and at the small size, with the same seed, {glue:text}`between_small`. DeepLab, trained {glue:text}`longer_epochs` epochs in place of {glue:text}`full_epochs`, half as wide and in smaller batches, has {glue:text}`longer_dice:.2f`; whether that is better, five trainings cannot tell.
 # - Another seed moves one network by up to {glue:text}`seed_range_fold:.3f` on one split, and by up to {glue:text}`seed_range:.3f` over five, while the averages of networks lie at most {glue:text}`networks_farthest:.3f` apart: a difference counts only with its interval, over patients and over seeds.
 # - The modified DeepLab is the fastest of the four for one image, with the fewest parameters and multiply-adds.
 #

@@ -42,7 +42,7 @@ from brainseg.experiments.workspace import Workspace
 from brainseg.models import MODELS, TITLES, as_input, guidance
 from brainseg.paper import saliency_tables
 from brainseg.paper.claims.shown import NAMED, maps_and_answers
-from brainseg.paper.display import glue, minus, source, table
+from brainseg.paper.display import glue, listed, minus, source, table
 from brainseg.plotting.viewer import viewer
 from brainseg.saliency import cam, gradients, randomisation, region, scores, target
 from brainseg.scores import THRESHOLD, statistics
@@ -107,8 +107,8 @@ plotting.saliency_maps(prepared.images[first], best, outlines, columns=4)
 # %% tags=["hide-input"]
 named = maps_and_answers()
 glue(
-    named=" and ".join(", ".join(f"conv2d_{number}" for number in NAMED.values()).rsplit(", ", 1)),
-    convolutions=" and ".join(", ".join(map(str, named["convolutions"])).rsplit(", ", 1)),
+    named=listed(f"conv2d_{number}" for number in NAMED.values()),
+    convolutions=listed(named["convolutions"]),
     apart=f"by {named['apart'].max():.0e}" if named["apart"].any() else "nowhere",
 )
 source(cam.published_grad_cam)
@@ -342,14 +342,14 @@ for model, found in differences.groupby("model"):
             f"{model}_shuffled": marks.loc[model, names[1]],
             f"{model}_kinds": len(found),
             f"{model}_notice": len(found) - len(same),
-            f"{model}_same": " and ".join(same["map"]) or "no map",
+            f"{model}_same": listed(same["map"]) or "no map",
         }
     )
 of_unet = differences[differences["model"] == "unet"].set_index("map")
 another_seed = values[(values["model"] == "unet") & (values["network"] == names[0])].groupby("map")["value"].mean()
 noticed = another_seed[of_unet.index[of_unet["low"] > 0]]
 glue(
-    unet_turned=" and ".join(of_unet.index[of_unet["high"] < 0]),
+    unet_turned=listed(of_unet.index[of_unet["high"] < 0]),
     unsteady=noticed.idxmin(),
     unsteady_alike=noticed.min(),
 )

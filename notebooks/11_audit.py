@@ -44,7 +44,7 @@ from brainseg.models import MODELS, TITLES, as_input
 from brainseg.paper import study
 from brainseg.paper.build.chapters import problems
 from brainseg.paper.claims import claim, consistency, evidence, ledger, order
-from brainseg.paper.display import glue, items, minus, source, table
+from brainseg.paper.display import glue, items, listed, minus, source, table
 from brainseg.saliency import cam, target
 from brainseg.scores import THRESHOLD, published
 
@@ -281,7 +281,7 @@ glue(
     early_least=min(early.values()),
     early_most=max(early.values()),
     early_names=", ".join(TITLES[name] for name in early),
-    twice=" and ".join(map(str, counts[counts.duplicated()])),
+    twice=listed(counts[counts.duplicated()]),
     undefined=", ".join(word for words in order.UNDEFINED.values() for word in words),
     undefined_for=", ".join(TITLES[name] for name in order.UNDEFINED),
 )

@@ -96,6 +96,11 @@ def by_step(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
     }
 
 
+def by_model(records: Iterable[Record], step: str = "corrected") -> dict[str, list[Record]]:
+    """The runs of one step of :func:`by_step`, by model."""
+    return {model: steps[step] for model, steps in by_step(records).items() if step in steps}
+
+
 def ladder_in_folds(below: Sequence[Record], corrected: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
     """:func:`by_step` of runs below the corrected training, and of the corrected of the same networks and seeds."""
     trained = {(run.recipe.model, run.recipe.seed) for run in below}

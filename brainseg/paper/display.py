@@ -161,3 +161,12 @@ def items(sentences: Iterable[str]) -> Markdown:
     - Two.
     """
     return Markdown("\n".join(f"- {sentence}" for sentence in sentences))
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["U-Net", "LinkNet", "SegNet"]), listed(["U-Net"])
+    ('U-Net, LinkNet and SegNet', 'U-Net')
+    """
+    return " and ".join(", ".join(map(str, names)).rsplit(", ", 1))

@@ -1,7 +1,7 @@
 """Runs beside the published numbers, and beside each other: the tables that chapters, claims and commands share.
 
-Runs come by model and, within it, by step of the ladder or kind of attention; those of each differ in their seed. A
-model that lacks a step is left out.
+Runs come by model and, where there are several, by step of the ladder or kind of attention within it; those of each
+differ in their fold and seed. A model that lacks a step is left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +33,7 @@ from brainseg.scores.statistics import (
     paired_difference,
 )
 
+Runs = Mapping[str, Sequence[Record]]
 Steps = Mapping[str, Mapping[str, Sequence[Record]]]
 Kinds = Mapping[str, Mapping[str | None, Sequence[Record]]]
 
@@ -161,9 +162,9 @@ def _in_folds(results: Steps) -> bool:
     return all(run.recipe.fold is not None for steps in results.values() for runs in steps.values() for run in runs)
 
 
-def scoreboard(results: Steps, step: str) -> pd.DataFrame:
-    """All scores at one step: one row per score, one column per model, with 95 % intervals."""
-    tables = {TITLES[model]: on_borders(steps[step]) for model, steps in results.items() if step in steps}
+def scoreboard(results: Runs) -> pd.DataFrame:
+    """All scores: one row per score, one column per model, with 95 % intervals."""
+    tables = {TITLES[model]: on_borders(runs) for model, runs in results.items()}
     texts = {
         title: table[["mean", "low", "high"]].apply(lambda ends: str(Interval(*ends)), axis=1)
         for title, table in tables.items()
@@ -171,27 +172,26 @@ def scoreboard(results: Steps, step: str) -> pd.DataFrame:
     return pd.DataFrame(texts)
 
 
-def type_table(results: Steps, step: str) -> pd.DataFrame:
-    """Mean Dice against the borders at one step, one column per type of tumour.
+def type_table(results: Runs) -> pd.DataFrame:
+    """Mean Dice against the borders, one column per type of tumour.
 
     Returns:
         Rows: for each model ``training``, ``validation`` and ``test`` images.
     """
     sides = {"train": "training", "valid": "validation", "test": "test"}
     tables = {
-        TITLES[model]: pd.concat(run.scores for run in steps[step])
+        TITLES[model]: pd.concat(run.scores for run in runs)
         .pivot_table("border_dice", "split", "tumour_type")
         .loc[list(sides)]
         .rename(index=sides)
-        for model, steps in results.items()
-        if step in steps
+        for model, runs in results.items()
     }
     return pd.concat(tables, names=["network", "images"]).rename_axis(columns=None)
 
 
-def model_differences(results: Steps, step: str) -> pd.DataFrame:
-    """:func:`labelled_differences` in Dice of all pairs of models at one step; the label is "first − second"."""
-    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
+def model_differences(results: Runs) -> pd.DataFrame:
+    """:func:`labelled_differences` in Dice of all pairs of models; the label is "first − second"."""
+    scores = {TITLES[model]: collect(runs, "border_dice") for model, runs in results.items()}
     return labelled_differences({f"{a} − {b}": (scores[a], scores[b]) for a, b in combinations(scores, 2)})
 
 
@@ -233,56 +233,55 @@ def answer_on_seeds(pairs: pd.DataFrame) -> str:
     )
 
 
-def seed_table(results: Steps, step: str) -> pd.DataFrame:
-    """Mean Dice on the test images of all folds, for every seed at one step: how much a seed changes.
+def seed_table(results: Runs) -> pd.DataFrame:
+    """Mean Dice on the test images of all folds, for every seed: how much a seed changes.
 
     Returns:
         One row per model. Columns: ``seed 0`` and so on; ``range``, the largest minus the smallest of them; and of such
         ranges on the test images of a single fold the median, ``usual range in a fold``, and the largest, ``range in a
         fold``.
     """
-    table = _means(results, step, ["seed"]).add_prefix("seed ").rename_axis(columns=None)
-    of_folds = _means(results, step, ["fold", "seed"]).T.groupby(level=0)
+    table = _means(results, ["seed"]).add_prefix("seed ").rename_axis(columns=None)
+    of_folds = _means(results, ["fold", "seed"]).T.groupby(level=0)
     in_folds = of_folds.max() - of_folds.min()
     ranges = {"usual range in a fold": in_folds.median(), "range in a fold": in_folds.max()}
     return table.assign(range=table.max(axis="columns") - table.min(axis="columns"), **ranges)
 
 
-def fold_table(results: Steps, step: str) -> pd.DataFrame:
-    """Mean Dice on the test images of every fold at one step, over all seeds, and on those of all folds together.
+def fold_table(results: Runs) -> pd.DataFrame:
+    """Mean Dice on the test images of every fold, over all seeds, and on those of all folds together.
 
     Returns:
         One row per model. Columns: ``fold 0`` and so on, and ``all``, the mean over all images.
     """
-    table = _means(results, step, ["fold"]).add_prefix("fold ").rename_axis(columns=None)
-    scores = {TITLES[model]: collect(steps[step], "border_dice") for model, steps in results.items() if step in steps}
+    table = _means(results, ["fold"]).add_prefix("fold ").rename_axis(columns=None)
+    scores = {TITLES[model]: collect(runs, "border_dice") for model, runs in results.items()}
     return table.assign(all=pd.Series({title: of_model["value"].mean() for title, of_model in scores.items()}))
 
 
-def _means(results: Steps, step: str, by: list[str]) -> pd.DataFrame:
+def _means(results: Runs, by: list[str]) -> pd.DataFrame:
     """Mean Dice on test images, one row per model, one column for each ``fold``, ``seed`` or both."""
     tables = {
         TITLES[model]: pd.concat(
-            collect([run], "border_dice").assign(fold=run.recipe.fold or 0, seed=run.recipe.seed) for run in steps[step]
+            collect([run], "border_dice").assign(fold=run.recipe.fold or 0, seed=run.recipe.seed) for run in runs
         )
-        for model, steps in results.items()
-        if step in steps
+        for model, runs in results.items()
     }
     means = {title: table.groupby(by)["value"].mean() for title, table in tables.items()}
     return pd.DataFrame(means).T.rename_axis("network")
 
 
-def scale_effects(larger: Steps, smaller: Steps, step: str) -> pd.DataFrame:
+def scale_effects(larger: Runs, smaller: Runs) -> pd.DataFrame:
     """Paired differences in Dice of networks at a larger scale from those at a smaller one, on the same test images.
 
     Returns:
-        One row per model that has the step at both scales, with the columns of :func:`model_differences` and ``larger``
+        One row per model that was trained at both scales, with the columns of :func:`model_differences` and ``larger``
         and ``smaller``, the mean Dice at each, on the images that are test images at both.
     """
     pairs = {
-        TITLES[model]: (collect(larger[model][step], "border_dice"), collect(smaller[model][step], "border_dice"))
+        TITLES[model]: (collect(larger[model], "border_dice"), collect(smaller[model], "border_dice"))
         for model in larger
-        if step in larger[model] and step in smaller.get(model, {})
+        if model in smaller
     }
     common = [after.merge(before, on="number") for after, before in pairs.values()]
     means = [{"larger": both["value_x"].mean(), "smaller": both["value_y"].mean()} for both in common]
@@ -359,14 +358,10 @@ def gap_designs(results: Kinds) -> pd.DataFrame:
     return design_effects(pairs, lambda run: generalisation([run])["gap"])
 
 
-def model_designs(results: Steps, step: str) -> pd.DataFrame:
-    """:func:`design_effects` of all pairs of models at one step; the label is "first − second"."""
-    there = [model for model in results if step in results[model]]
+def model_designs(results: Runs) -> pd.DataFrame:
+    """:func:`design_effects` of all pairs of models; the label is "first − second"."""
     return design_effects(
-        {
-            f"{TITLES[one]} − {TITLES[other]}": (results[one][step], results[other][step])
-            for one, other in combinations(there, 2)
-        }
+        {f"{TITLES[one]} − {TITLES[other]}": (results[one], results[other]) for one, other in combinations(results, 2)}
     )
 
 

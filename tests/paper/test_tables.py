@@ -14,7 +14,7 @@ from brainseg.experiments.ladder import STEPS, ladder, recipe_at
 from brainseg.experiments.recipe import SCALES
 from brainseg.experiments.recorded import recorded_runs
 from brainseg.experiments.run import Record
-from brainseg.experiments.select import by_attention, by_step, change, ladder_in_folds
+from brainseg.experiments.select import by_attention, by_model, by_step, change, ladder_in_folds
 from brainseg.fingerprint import resource
 from brainseg.models import MODELS
 from brainseg.paper import tables
@@ -101,7 +101,7 @@ def test_means_over_images_leave_unscored_ones_out_and_count_the_missed() -> Non
     assert table.loc["missed", "mean"] == pytest.approx(1 / len(test))
     assert table.loc["Dice", "mean"] == pytest.approx(one.scores.loc[test, "border_dice"].mean())
     assert table["images"].to_dict()["HD95, px"] == len(test) - 1
-    shown: Any = tables.scoreboard({"unet": {"corrected": [one]}, "segnet": {}}, "corrected")
+    shown: Any = tables.scoreboard({"unet": [one]})
     assert shown.columns.tolist() == ["U-Net"]
     assert shown.loc["specificity", "U-Net"] == "0.99 [0.99, 0.99]"
 
@@ -117,13 +117,13 @@ def test_attention_is_compared_with_none_on_the_same_images() -> None:
 def test_size_is_compared_on_the_same_test_images_of_networks_that_have_both() -> None:
     before = [record(recipe_at("corrected", model, SMALL).trained, 0.5) for model in ("unet", "segnet")]
     after = [record(recipe_at("corrected", model, SCALES["laptop"]).trained, 0.7) for model in ("unet", "linknet")]
-    table = tables.scale_effects(by_step(after), by_step(before), "corrected").set_index("label")
+    table = tables.scale_effects(by_model(after), by_model(before)).set_index("label")
     assert table.index.tolist() == ["U-Net"]
     row = table.loc["U-Net"].to_dict()
     assert row["mean"] == pytest.approx(row["larger"] - row["smaller"]) == pytest.approx(0.2)
     fewer = replace(after[0], scores=after[0].scores.assign(split="train").set_index("number", drop=False))
     fewer.scores.loc[[2, 3, 6], "split"] = "test"
-    row = tables.scale_effects(by_step([fewer]), by_step(before), "corrected").iloc[0].to_dict()
+    row = tables.scale_effects(by_model([fewer]), by_model(before)).iloc[0].to_dict()
     assert row["images"] == 3
     assert row["smaller"] == pytest.approx(before[0].scores["border_dice"][[2, 3, 6]].mean())
 
@@ -132,7 +132,7 @@ def test_folds_of_a_network_stand_side_by_side_with_the_mean_of_all_images() -> 
     runs = [record(recipe_at("corrected", "unet", SMALL, fold=fold).trained, 0.5 + fold / 10) for fold in (0, 1)]
     for fold, run in enumerate(runs):
         run.scores["split"] = np.where(run.scores["number"] < 30, ["test", "train"][fold], ["train", "test"][fold])
-    row = tables.fold_table(by_step(runs), "corrected").loc["U-Net"]
+    row = tables.fold_table(by_model(runs)).loc["U-Net"]
     means = [run.scores.query("split == 'test'")["border_dice"].mean() for run in runs]
     assert row.to_dict() == pytest.approx(
         {"fold 0": means[0], "fold 1": means[1], "all": (30 * means[0] + 10 * means[1]) / 40}
@@ -193,7 +193,7 @@ def test_designs_are_compared_as_a_paired_t_test_over_folds_does_but_for_what_fo
         model: np.reshape([run.scores.query("split == 'test'")["border_dice"].mean() for run in of_model], (3, 2))
         for model, of_model in runs.items()
     }
-    found = tables.model_designs(by_step(itertools.chain(*runs.values())), "corrected").iloc[0].to_dict()
+    found = tables.model_designs(by_model(itertools.chain(*runs.values()))).iloc[0].to_dict()
     means = (of_model.mean(axis=1) for of_model in by_fold.values())
     low, high = wider(scipy.stats.ttest_rel(*means).confidence_interval(0.95))
     assert (found["low"], found["high"]) == pytest.approx((low, high))
@@ -209,7 +209,7 @@ def test_dice_by_type_is_of_all_images_of_that_use() -> None:
     one = record(recipe_at("corrected", "unet", SMALL).trained)
     one.scores["split"] = np.where(one.scores["number"] < 6, "valid", one.scores["split"])
     one.scores["tumour_type"] = np.where(one.scores["number"] % 3 == 0, "glioma", "pituitary")
-    table = tables.type_table(by_step([one]), "corrected")
+    table = tables.type_table(by_model([one]))
     assert table.index.tolist() == [("U-Net", side) for side in ("training", "validation", "test")]
     chosen = one.scores.query("split == 'test' and tumour_type == 'glioma'")["border_dice"]
     assert table.loc[("U-Net", "test"), "glioma"] == pytest.approx(chosen.mean())
@@ -218,11 +218,11 @@ def test_dice_by_type_is_of_all_images_of_that_use() -> None:
 def test_seeds_of_a_network_stand_side_by_side_with_their_range() -> None:
     dice = {("unet", 0): 0.5, ("unet", 1): 0.53, ("linknet", 0): 0.7, ("linknet", 1): 0.69}
     runs = [record(recipe_at("corrected", model, SMALL, seed).trained, value) for (model, seed), value in dice.items()]
-    table = tables.seed_table(by_step(runs), "corrected")
+    table = tables.seed_table(by_model(runs))
     assert list(table.columns) == ["seed 0", "seed 1", "range", "usual range in a fold", "range in a fold"]
     for column in ("range", "usual range in a fold", "range in a fold"):
         assert table[column].to_dict() == pytest.approx({"U-Net": 0.03, "LinkNet": 0.01})
-    between = tables.model_differences(by_step(runs), "corrected").iloc[0].to_dict()
+    between = tables.model_differences(by_model(runs)).iloc[0].to_dict()
     assert (between["mean"], between["seeds"]) == (pytest.approx(-0.18), 2)
 
 
@@ -232,7 +232,7 @@ def test_folds_average_out_what_a_seed_changes_in_one() -> None:
         record(recipe_at("corrected", "unet", SMALL, seed, fold=fold).trained, value)
         for (fold, seed), value in dice.items()
     ]
-    table = tables.seed_table(by_step(runs), "corrected").loc["U-Net"]
+    table = tables.seed_table(by_model(runs)).loc["U-Net"]
     assert (table["range"], table["range in a fold"]) == pytest.approx((0.005, 0.04))
     assert table["usual range in a fold"] == pytest.approx(0.035)
 
@@ -250,7 +250,7 @@ def test_what_post_processing_changes_is_counted_per_image() -> None:
 
 
 def test_model_differences_are_those_of_the_means(climbed: dict[str, dict[str, list[Record]]]) -> None:
-    table = tables.model_differences(climbed, "corrected").set_index("label")
+    table = tables.model_differences({model: steps["corrected"] for model, steps in climbed.items()}).set_index("label")
     assert len(table) == len(list(itertools.combinations(MODELS, 2)))
     assert table["mean"].abs().max() == pytest.approx(0)
 

@@ -14,6 +14,7 @@ from brainseg.experiments import recorded as results
 from brainseg.experiments.matrix import Matrix, read_matrix
 from brainseg.experiments.run import Record
 from brainseg.experiments.select import (
+    by_model,
     by_step,
     generalisation,
     ladder_in_folds,
@@ -62,12 +63,12 @@ def _processing(ladder: Iterable[Record]) -> pd.DataFrame:
 
 
 def _scale_effects(smaller: Iterable[Record], larger: Iterable[Record]) -> pd.DataFrame:
-    return tables.scale_effects(by_step(larger), by_step(smaller), "corrected")
+    return tables.scale_effects(by_model(larger), by_model(smaller))
 
 
 def _size_designs(smaller: Iterable[Record], larger: Iterable[Record]) -> pd.DataFrame:
-    before, after = by_step(smaller), by_step(larger)
-    return tables.design_effects({model: (after[model]["corrected"], before[model]["corrected"]) for model in after})
+    before, after = by_model(smaller), by_model(larger)
+    return tables.design_effects({model: (runs, before[model]) for model, runs in after.items()})
 
 
 def _gate_designs(*runs: Iterable[Record]) -> pd.DataFrame:
@@ -95,18 +96,19 @@ class Evidence:
     ladder_table = of_runs(lambda runs: tables.ladder_table(by_step(runs)), "ladder")
     step_effects = of_runs(lambda *runs: tables.step_effects(ladder_in_folds(*runs)), "ladder-folds", "folds")
     """What each step of the ladder changes, tested on every image."""
-    differences = of_runs(lambda runs: tables.model_differences(by_step(runs), "corrected"), "folds")
+    differences = of_runs(lambda runs: tables.model_differences(by_model(runs)), "folds")
     gate_designs = of_runs(_gate_designs, "folds", "gates")
     gap_designs = of_runs(lambda *runs: tables.gap_designs(with_and_without(chain(*runs), "gate")), "folds", "gates")
-    model_designs = of_runs(lambda runs: tables.model_designs(by_step(runs), "corrected"), "folds")
+    model_designs = of_runs(lambda runs: tables.model_designs(by_model(runs)), "folds")
     full_means = of_runs(
-        lambda runs: {model: generalisation(steps["corrected"])["test"] for model, steps in by_step(runs).items()},
+        lambda runs: {model: generalisation(of_model)["test"] for model, of_model in by_model(runs).items()},
         "full",
     )
     """Mean test Dice of the corrected networks at the study's own size, by model."""
     full_accuracies = of_runs(
         lambda runs: {
-            model: float(steps["published"][0].history["accuracy"].iloc[-1]) for model, steps in by_step(runs).items()
+            model: float(first.history["accuracy"].iloc[-1])
+            for model, (first, *_) in by_model(runs, "published").items()
         },
         "full",
     )
@@ -119,7 +121,7 @@ class Evidence:
     longer_effects = of_runs(_scale_effects, "full-folds", "longer")
     attention_effects = of_runs(_attention_effects, "folds", "gates", "attention")
     """What channel and spatial attention change, tested on every image."""
-    seeds = of_runs(lambda runs: tables.seed_table(by_step(runs), "corrected"), "folds")
+    seeds = of_runs(lambda runs: tables.seed_table(by_model(runs)), "folds")
     published_runs = of_runs(lambda runs: [run for run in runs if run.recipe.training == "published"], "full")
     guided_runs = of_runs(list[Record], "guidance")
     guided_maps = of_maps(lambda record: record.scores, "guided-maps")
