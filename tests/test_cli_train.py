@@ -2,34 +2,20 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from brainseg import __version__, cli
+from brainseg import __version__
+from tests.conftest import Brainseg
 from tests.data_fixtures import write_dataset
 
 Captured = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def brainseg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> "Brainseg":
+@pytest.fixture(autouse=True)
+def workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("BRAINSEG_WORKSPACE", str(tmp_path / "work"))
-    return Brainseg(monkeypatch)
-
-
-class Brainseg:
-    """Runs the command line and returns its exit status."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.monkeypatch = monkeypatch
-
-    def __call__(self, *arguments: object) -> int:
-        self.monkeypatch.setattr(sys, "argv", ["brainseg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.app()
-        return int(stopped.value.code or 0)
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """``brainseg explain`` as a new user meets it, and what its report says."""
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainseg import cli
 from brainseg.app.explanation import SHOWN, explain_slice, html, write_report
 from brainseg.app.prediction import NOT_A_DEVICE
 from brainseg.backend import keras
 from brainseg.experiments.ladder import recipe_at
 from brainseg.experiments.recipe import SCALES
+from tests.conftest import Brainseg
 from tests.data_fixtures import write_dataset
 
 LAYERS = keras.layers
@@ -82,23 +81,16 @@ def test_a_report_is_one_page_and_one_picture(tmp_path: Path, picture: Any, bias
     assert "one collection (Cheng 2017)" in html(explain_slice(run, picture), run, "tumorseg", "a")
 
 
-def brainseg(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["brainseg", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        cli.app()
-    return int(stopped.value.code or 0)
-
-
 @pytest.mark.slow
 def test_the_command_says_in_words_what_it_writes(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    brainseg: Brainseg, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("BRAINSEG_WORKSPACE", str(tmp_path / "work"))
     cv2.imwrite(str(tmp_path / "slice.jpg"), np.eye(48, dtype=np.uint8) * 90)
     options = ["--dataset", "tumorseg", "--data", write_dataset(tmp_path / "data"), "--model", "deeplab"]
     options += ["--scale", "quick"]
     page = tmp_path / "page.html"
-    assert brainseg(monkeypatch, "explain", tmp_path / "slice.jpg", *options, "-o", page) == 0
+    assert brainseg("explain", tmp_path / "slice.jpg", *options, "-o", page) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("The network marks ")
     assert NOT_A_DEVICE in printed
@@ -120,6 +112,7 @@ def test_the_command_says_in_words_what_it_writes(
     ],
 )
 def test_wrong_input_is_one_line_and_status_2(
+    brainseg: Brainseg,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -128,7 +121,7 @@ def test_wrong_input_is_one_line_and_status_2(
 ) -> None:
     monkeypatch.setenv("BRAINSEG_WORKSPACE", str(tmp_path / "work"))
     cv2.imwrite(str(tmp_path / "slice.png"), np.eye(8, dtype=np.uint8))
-    assert brainseg(monkeypatch, "explain", *(a.format(image=tmp_path / "slice.png") for a in arguments)) == 2
+    assert brainseg("explain", *(a.format(image=tmp_path / "slice.png") for a in arguments)) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith(f"Error: {message}")
     assert captured.err.count("\n") == 1

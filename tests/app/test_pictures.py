@@ -1,25 +1,17 @@
 """No command that answers a picture writes onto an input, or over a file that it did not make."""
 
 import os
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from brainseg import cli
 from brainseg.app.pictures import png, refuse_to_overwrite
 from brainseg.errors import BrainsegError
+from tests.conftest import Brainseg
 
 PICTURE = np.linspace(0, 255, 48 * 48).reshape(48, 48).astype(np.uint8)
-
-
-def brainseg(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["brainseg", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        cli.app()
-    return int(stopped.value.code or 0)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +26,7 @@ def brainseg(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     ],
 )
 def test_a_file_of_the_users_is_left_as_it_is(
-    monkeypatch: pytest.MonkeyPatch,
+    brainseg: Brainseg,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     command: str,
@@ -46,7 +38,7 @@ def test_a_file_of_the_users_is_left_as_it_is(
     (tmp_path / "theirs.html").write_text("a page of their own")
     (tmp_path / "folder.html").mkdir()
     before = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
-    assert brainseg(monkeypatch, command, tmp_path / image, "-o", tmp_path / output, "--model", "deeplab") == 2
+    assert brainseg(command, tmp_path / image, "-o", tmp_path / output, "--model", "deeplab") == 2
     captured = capsys.readouterr()
     assert captured.err.startswith(f"Error: {tmp_path}")
     assert captured.err.rstrip().endswith("choose another -o")
@@ -55,12 +47,12 @@ def test_a_file_of_the_users_is_left_as_it_is(
 
 
 def test_an_answer_takes_the_place_of_an_earlier_one(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    brainseg: Brainseg, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     cv2.imwrite(str(tmp_path / "slice.png"), PICTURE)
     for _ in range(2):
         arguments = (tmp_path / "slice.png", "-o", tmp_path / "out", "--model", "deeplab")
-        assert brainseg(monkeypatch, "predict", *arguments) == 0
+        assert brainseg("predict", *arguments) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["slice-mask.png", "slice-outline.png"]
     mask = cv2.imread(str(tmp_path / "out" / "slice-mask.png"), cv2.IMREAD_UNCHANGED)
     assert mask is not None

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brainseg import cli
 from brainseg.app.prediction import (
     NOT_A_DEVICE,
     OUTLINE,
@@ -41,6 +41,7 @@ from brainseg.scores import THRESHOLD
 from brainseg.scores.metrics import dice
 from tests.app.test_explanation import bright_is_tumour
 from tests.app.test_slices import dicom
+from tests.conftest import Brainseg
 
 Captured = pytest.CaptureFixture[str]
 
@@ -156,27 +157,15 @@ def test_an_answer_follows_a_mirrored_and_an_upright_real_image(model: str, real
     assert np.nanmin(dice(np.stack(turned), straight)) > 0.99
 
 
-class Brainseg:
-    """Runs ``brainseg predict`` and returns its exit status."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.monkeypatch = monkeypatch
-
-    def __call__(self, *arguments: object) -> int:
-        self.monkeypatch.setattr(sys, "argv", ["brainseg", "predict", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.app()
-        return int(stopped.value.code or 0)
-
-
 @pytest.fixture
-def brainseg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Brainseg:
+def predict_files(brainseg: Brainseg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Brainseg:
+    """Runs ``brainseg predict``."""
     monkeypatch.setenv("BRAINSEG_WORKSPACE", str(tmp_path / "work"))
-    return Brainseg(monkeypatch)
+    return partial(brainseg, "predict")
 
 
 def test_the_command_answers_files_of_every_kind(
-    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
+    predict_files: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
 ) -> None:
     cv2.imwrite(str(tmp_path / "one.png"), picture)
     cv2.imwrite(str(tmp_path / "deep.png"), picture.astype(np.uint16) * 100)
@@ -186,7 +175,7 @@ def test_the_command_answers_files_of_every_kind(
     nibabel.save(volume, tmp_path / "four.nii.gz")
     files = [tmp_path / name for name in ("one.png", "deep.png", "two.jpg", "three.dcm", "four.nii.gz")]
     out = tmp_path / "new" / "answers"
-    assert brainseg(*files, "-o", out, "--model", MODELS[0]) == 0
+    assert predict_files(*files, "-o", out, "--model", MODELS[0]) == 0
     captured = capsys.readouterr()
     assert captured.err.endswith(NOT_A_DEVICE + "\n")
     answers = [json.loads(line) for line in captured.out.splitlines()]
@@ -213,24 +202,24 @@ def test_known_patients_are_those_that_a_record_is_not_checked_on(model: str) ->
 
 
 def test_an_answer_to_an_image_of_a_known_patient_is_said_to_be_too_good(
-    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
+    predict_files: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
 ) -> None:
     network = shipped("deeplab")
     known, foreign = min(network.known), min(set(network.scores["number"]) - network.known)
     files = [tmp_path / f"{number}_jpg.rf.0f.jpg" for number in (known, foreign)]
     for file in files:
         cv2.imwrite(str(file), picture)
-    assert brainseg(*files, "-o", tmp_path / "both") == 0
+    assert predict_files(*files, "-o", tmp_path / "both") == 0
     assert "1 of 2 images is named like those of patients" in capsys.readouterr().err
-    assert brainseg(files[1], "-o", tmp_path / "one") == 0
+    assert predict_files(files[1], "-o", tmp_path / "one") == 0
     assert capsys.readouterr().err.endswith(NOT_A_DEVICE + "\n")
 
 
 def test_what_is_said_of_the_head_comes_before_the_format(
-    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
+    predict_files: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
 ) -> None:
     cv2.imwrite(str(tmp_path / "one.png"), picture)
-    assert brainseg(tmp_path / "one.png", "-o", tmp_path / "out", "--upright", "--model", MODELS[0]) == 0
+    assert predict_files(tmp_path / "one.png", "-o", tmp_path / "out", "--upright", "--model", MODELS[0]) == 0
     assert json.loads(capsys.readouterr().out)["upright"] is True
 
 
@@ -252,7 +241,7 @@ def test_what_is_said_of_the_head_comes_before_the_format(
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_input_is_one_line_and_nothing_is_written(
-    brainseg: Brainseg, capsys: Captured, tmp_path: Path, arguments: list[str], message: str
+    predict_files: Brainseg, capsys: Captured, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     random = np.random.default_rng(0)
     (tmp_path / "notes.txt").write_text("not an image")
@@ -263,7 +252,7 @@ def test_wrong_input_is_one_line_and_nothing_is_written(
     before = sorted(tmp_path.iterdir())
     default = [] if "-o" in arguments else ["-o", tmp_path / "out"]
     chosen = [] if "--model" in arguments else ["--model", MODELS[0]]
-    assert brainseg(*(argument.format(tmp=tmp_path) for argument in arguments), *default, *chosen) == 2
+    assert predict_files(*(argument.format(tmp=tmp_path) for argument in arguments), *default, *chosen) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith(f"Error: {message.format(tmp=tmp_path)}")
     assert captured.err.count("\n") == 1
@@ -272,14 +261,14 @@ def test_wrong_input_is_one_line_and_nothing_is_written(
 
 
 def test_a_damaged_installation_says_what_to_do(
-    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any, monkeypatch: pytest.MonkeyPatch
+    predict_files: Brainseg, capsys: Captured, tmp_path: Path, picture: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cv2.imwrite(str(tmp_path / "one.png"), picture)
     copy = tmp_path / "weights"
     shutil.copytree(SHIPPED, copy)
     (copy / f"{MODELS[0]}.onnx").write_bytes(b"cut off")
     monkeypatch.setattr("brainseg.app.weights.shipped.__defaults__", (copy,))
-    assert brainseg(tmp_path / "one.png", "-o", tmp_path / "out", "--model", MODELS[0]) == 2
+    assert predict_files(tmp_path / "one.png", "-o", tmp_path / "out", "--model", MODELS[0]) == 2
     assert "has changed since its export" in capsys.readouterr().err
 
 
@@ -314,14 +303,14 @@ def test_an_answer_waits_for_no_package_that_it_does_not_need(tmp_path: Path, pi
 
 
 def test_a_folder_is_answered_in_the_order_of_its_names(
-    brainseg: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
+    predict_files: Brainseg, capsys: Captured, tmp_path: Path, picture: Any
 ) -> None:
     expected = [f"{number:02}" for number in range(AT_ONCE + 2)]
     (tmp_path / "slices").mkdir()
     for name in reversed(expected):
         cv2.imwrite(str(tmp_path / "slices" / f"{name}.png"), picture)
     (tmp_path / "slices" / ".hidden").touch()
-    assert brainseg(tmp_path / "slices", "-o", tmp_path / "out", "--model", "deeplab") == 0
+    assert predict_files(tmp_path / "slices", "-o", tmp_path / "out", "--model", "deeplab") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [Path(json.loads(line)["image"]).stem for line in lines] == expected
     assert len(list((tmp_path / "out").iterdir())) == 2 * len(expected)

@@ -1,12 +1,12 @@
 """Whatever a command is given, it ends with one line, and leaves what is there as it is."""
 
 import os
-import sys
+import shutil
 from pathlib import Path
 
 import pytest
 
-from brainseg import cli
+from tests.conftest import Brainseg
 from tests.data_fixtures import write_dataset
 from tests.faults.cases import Case, all_cases
 from tests.faults.page import PAGE, page
@@ -28,17 +28,20 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: f"{case.kind}: {case.what}")
 def test_a_case(
-    case: Case, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    case: Case,
+    data: Path,
+    tmp_path: Path,
+    brainseg: Brainseg,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    copy_of(data, tmp_path / "data")
+    shutil.copytree(data, tmp_path / "data")
     case.damage(tmp_path)
     before = contents(tmp_path)
     monkeypatch.setenv("BRAINSEG_WORKSPACE", str(tmp_path / "work"))
-    monkeypatch.setattr(sys, "argv", ["brainseg", *(part.format(tmp_path) for part in case.command)])
-    with pytest.raises(SystemExit) as stopped:
-        cli.app()
+    status = brainseg(*(part.format(tmp_path) for part in case.command))
     out, err = capfd.readouterr()
-    assert (stopped.value.code, out) == (2, "")
+    assert (status, out) == (2, "")
     assert case.line in err
     assert "Traceback" not in err
     assert "fault of brainseg" not in err
@@ -48,17 +51,6 @@ def test_a_case(
         assert line.isprintable()
     assert contents(tmp_path) == before
     assert [path.name for path in tmp_path.rglob("*partial*")] == []
-
-
-def copy_of(data: Path, target: Path) -> None:
-    """Links would do for what is only read, but the cases write."""
-    for path in data.rglob("*"):
-        place = target / path.relative_to(data)
-        if path.is_dir():
-            place.mkdir(parents=True)
-        else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(path.read_bytes())
 
 
 def test_there_are_many_and_no_two_are_called_alike() -> None:
@@ -71,14 +63,12 @@ def test_the_page_lists_them() -> None:
 
 
 def test_unreadable_files_are_named(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, brainseg: Brainseg, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    copy_of(data, tmp_path / "data")
+    shutil.copytree(data, tmp_path / "data")
     file = next((tmp_path / "data").rglob("_annotations.coco.json"))
     file.chmod(0)
     if os.access(file, os.R_OK):
         pytest.skip("this user can read every file")
-    monkeypatch.setattr(sys, "argv", ["brainseg", "data", "check", str(tmp_path / "data")])
-    with pytest.raises(SystemExit):
-        cli.app()
+    assert brainseg("data", "check", tmp_path / "data") == 2
     assert "cannot be read: Permission denied" in capfd.readouterr().err

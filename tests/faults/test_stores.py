@@ -5,14 +5,12 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from brainseg import cli
 from brainseg.app.weights import SHIPPED, shipped
 from brainseg.data.prepare import prepare
 from brainseg.data.prepared import Prepared
@@ -22,6 +20,7 @@ from brainseg.experiments.recipe import SCALES, Scale
 from brainseg.experiments.run import Run
 from brainseg.experiments.stored import unpack
 from brainseg.experiments.train import train
+from tests.conftest import Brainseg
 from tests.data_fixtures import write_dataset
 from tests.faults.cases import edit, mat, picture, put
 from tests.faults.test_cases import contents
@@ -217,7 +216,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     full: Path,
     root: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    brainseg: Brainseg,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     mat(tmp_path)
@@ -227,11 +226,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
     elif command[0] in ("predict", "claims") or command[1] in ("check", "import-cheng"):
         pytest.skip("what it writes has room")
     before = contents(full)
-    monkeypatch.setattr(sys, "argv", ["brainseg", *(part.format(tmp_path) for part in command)])
-    with pytest.raises(SystemExit) as stopped:
-        cli.app()
+    assert brainseg(*(part.format(tmp_path) for part in command)) == 2
     err = capfd.readouterr().err
-    assert stopped.value.code == 2
     assert err.splitlines()[-1].startswith("Error: ")
     assert "No space left on device" in err
     assert "Traceback" not in err

@@ -14,7 +14,6 @@ import pytest
 import yaml
 from numpy.typing import ArrayLike
 
-from brainseg import cli
 from brainseg.errors import BrainsegError
 from brainseg.experiments import recorded as results
 from brainseg.experiments.ladder import recipe_at
@@ -45,7 +44,7 @@ from brainseg.paper.study import MEASURES, PARAMETERS, published_last_epoch, pub
 from brainseg.saliency import cam
 from brainseg.scores.metrics import dice as dice_of_images
 from brainseg.scores.published import broadcast_scores
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Brainseg
 from tests.data_fixtures import Slice, write_split
 from tests.paper import quotations
 from tests.paper.quotations import plain
@@ -279,24 +278,20 @@ def test_the_images_give_the_verdicts_that_their_record_gives(ledger: list[Claim
 
 
 def test_a_failing_claim_of_the_book_fails_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, brainseg: Brainseg, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = ENTRY | {"maker": "book"}
     for value, status in ((0.9628, 0), (0.5, 1)):
         path = write(tmp_path, own | {"published": value})
         monkeypatch.setattr(ledger_module, "read_claims", lambda file, own=path: read_claims(own))
-        arguments = ["brainseg", "claims", "--json", str(tmp_path / "verdicts.json")]
-        monkeypatch.setattr("sys.argv", arguments)
-        with pytest.raises(SystemExit) as stopped:
-            cli.app()
-        assert (stopped.value.code or 0) == status
+        assert brainseg("claims", "--json", tmp_path / "verdicts.json") == status
         assert "a-claim: Measured: 0.9628" in capsys.readouterr().out
         (row,) = json.loads((tmp_path / "verdicts.json").read_text())
         assert row["verdict"] == (NOT_REPRODUCED if status else REPRODUCED)
 
 
 def test_a_ledger_of_ones_own_is_about_ones_own_images(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, brainseg: Brainseg, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_split(tmp_path / "data" / "train", [Slice(1), Slice(2, [])])
     patients = {"table": "findings", "column": "total", "row": {"finding": "patients in more than one split"}}
@@ -307,27 +302,10 @@ def test_a_ledger_of_ones_own_is_about_ones_own_images(
     ]
     path = write(tmp_path, *({**ENTRY, "tolerance": 0, **one} for one in claims))
     verdicts = tmp_path / "verdicts.json"
-    given = [
-        "brainseg",
-        "claims",
-        str(path),
-        "--data",
-        str(tmp_path / "data"),
-        "--patient",
-        ".",
-        "--json",
-        str(verdicts),
-    ]
-    monkeypatch.setattr("sys.argv", given)
-    with pytest.raises(SystemExit) as stopped:
-        cli.app()
-    assert (stopped.value.code or 0) == 0
+    assert brainseg("claims", path, "--data", tmp_path / "data", "--patient", ".", "--json", verdicts) == 0
     found = {one["id"]: (one["measured"], one["verdict"]) for one in json.loads(verdicts.read_text())}
     assert found == {"patients": (2, REPRODUCED), "labels": (1, NOT_REPRODUCED)}
-    monkeypatch.setattr("sys.argv", given[:3])
-    with pytest.raises(SystemExit) as stopped:
-        cli.app()
-    assert stopped.value.code == 2
+    assert brainseg("claims", path) == 2
     assert "and no images, expected --data" in capsys.readouterr().err
 
 
