@@ -184,7 +184,6 @@ wildcard_constraints:
 
 
 localrules:
-    chapters,
     runs,
     results,
     compare,
@@ -211,11 +210,6 @@ rule book:
         "python -m brainseg.paper.build stage {BOOK:q} --prepared {input.prepared:q} {params.course} {params.locale} && "
         "jupyter-book build -W -n --keep-going --all {BOOK:q} && "
         "python -m brainseg.paper.build site {BOOK:q}/_build/html _toc.yml"
-
-
-rule chapters:
-    input:
-        expand(str(BOOK / "notebooks" / "{chapter}.ipynb"), chapter=CHAPTERS),
 
 
 rule runs:

@@ -68,8 +68,8 @@ def latency(
         repeats, warm_up: Timed calls for each batch size, and calls before these.
 
     Returns:
-        One row per batch size: ``batch_size``; quartiles over the calls in milliseconds, ``call_q1_ms``,
-        ``call_median_ms`` and ``call_q3_ms``; and the same divided by the batch size, ``image_q1_ms`` and so on.
+        One row per batch size: ``batch_size``, and quartiles over the calls in milliseconds, ``call_q1_ms``,
+        ``call_median_ms`` and ``call_q3_ms``.
 
     >>> latency(build("deeplab", size=16, width=2), batch_sizes=[1, 2], repeats=3)["batch_size"].tolist()
     [1, 2]
@@ -80,9 +80,7 @@ def latency(
         for _ in range(warm_up):
             model.predict_on_batch(images)
         calls = _quartiles([_seconds(model, images) * 1000 for _ in range(repeats)])
-        row = {f"call_{name}_ms": value for name, value in calls.items()}
-        row |= {f"image_{name}_ms": value / batch_size for name, value in calls.items()}
-        rows.append({"batch_size": batch_size, **row})
+        rows.append({"batch_size": batch_size, **{f"call_{name}_ms": value for name, value in calls.items()}})
     return pd.DataFrame(rows)
 
 

@@ -48,14 +48,12 @@ from brainseg.data.dataset import open_dataset
 from brainseg.experiments.recorded import recorded
 from brainseg.models import TITLES
 from brainseg.paper.display import glue, source, table
-from brainseg.paper.narrate import SHOWN
 from brainseg.paper.study import published_table
 
 images = open_dataset(dataset, data, progress=True)
 report = check.check(images.root)
 prepared = images.prepared(256)
 train = prepared.rows("train")
-glue(shown=SHOWN[dataset])
 
 # %% [markdown]
 # ## A first look

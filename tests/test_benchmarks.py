@@ -98,9 +98,8 @@ def test_latency_of_known_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(networks, "perf_counter", lambda: model.now)
     table = latency(model, batch_sizes=[1, 4], repeats=5, warm_up=2)
     assert model.shapes == [(1, 4, 6, 3)] * 7 + [(4, 4, 6, 3)] * 7
-    columns = [f"{per}_{quartile}_ms" for per in ("call", "image") for quartile in ("q1", "median", "q3")]
-    assert table.columns.tolist() == ["batch_size", *columns]
-    np.testing.assert_allclose(table.to_numpy(), [[1, 2, 3, 4, 2, 3, 4], [4, 80, 80, 80, 20, 20, 20]], rtol=1e-9)
+    assert table.columns.tolist() == ["batch_size", "call_q1_ms", "call_median_ms", "call_q3_ms"]
+    np.testing.assert_allclose(table.to_numpy(), [[1, 2, 3, 4], [4, 80, 80, 80]], rtol=1e-9)
 
 
 @pytest.mark.slow

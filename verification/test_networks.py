@@ -39,13 +39,10 @@ def about(path: Path) -> dict[str, Any]:
     return content
 
 
-@each_recipe
-def test_stored_networks_are_of_the_code_as_it_is(recipe: Recipe, workspace: Workspace) -> None:
-    assert stored(recipe, workspace).is_file(), "what decides the stored networks has changed since: make reference"
-
-
-def test_no_other_network_is_stored(workspace: Workspace) -> None:
-    assert set((REPOSITORY / FOLDER).glob("*.json")) == {stored(recipe, workspace) for recipe in RECIPES}
+def test_stored_networks_are_of_the_code_as_it_is_and_no_others(workspace: Workspace) -> None:
+    there = set((REPOSITORY / FOLDER).glob("*.json"))
+    decided = {stored(recipe, workspace) for recipe in RECIPES}
+    assert there == decided, "what decides the stored networks has changed since: make reference"
 
 
 @each_recipe

@@ -22,7 +22,7 @@ NOTHING: Final[dict[str, Any]] = {"color": INK, "linestyle": (0, (4, 2)), "linew
 
 
 @styled
-def learning_curves(history: pd.DataFrame, background: float, model: str = "unet") -> Plate:
+def learning_curves(history: pd.DataFrame, background: float, model: str) -> Plate:
     """Show loss, accuracy, mean IoU and Dice epoch by epoch, training against validation.
 
     Two dashed lines say what a model gets that finds nothing: accuracy equal to the background share, and mean
@@ -57,7 +57,7 @@ def learning_curves(history: pd.DataFrame, background: float, model: str = "unet
 
 
 @styled
-def dice_by_epoch(histories: Sequence[pd.DataFrame], model: str = "unet") -> Plate:
+def dice_by_epoch(histories: Sequence[pd.DataFrame], model: str) -> Plate:
     """Show the Dice per image of several trainings epoch by epoch, training against validation, and the mean of each.
 
     Args:
@@ -89,7 +89,7 @@ SOURCES: Final[dict[str, tuple[str, str, bool]]] = {
 
 
 @styled
-def published_against_ours(table: pd.DataFrame, background: Mapping[str, float] | None = None) -> Plate:
+def published_against_ours(table: pd.DataFrame, background: Mapping[str, float]) -> Plate:
     """Lay published numbers and ours side by side, one panel a metric, one line a model.
 
     Args:
@@ -97,7 +97,6 @@ def published_against_ours(table: pd.DataFrame, background: Mapping[str, float] 
             `published` or `ours`) and `value`, a share from 0 to 1. Metrics and models keep their order.
         background: For each metric, what the prediction "no tumour anywhere" gets on the same images.
     """
-    background = background or {}
     metrics = list(dict.fromkeys(table["metric"]))
     titles = dict(zip(table["model"], table["title"], strict=True))
     figure = plate((0.33 * len(titles) + 0.62) * len(metrics) + 0.45)
@@ -106,8 +105,7 @@ def published_against_ours(table: pd.DataFrame, background: Mapping[str, float] 
         here = table[table["metric"] == metric]
         for place, model in enumerate(titles):
             _dots(ax, place, MODEL_COLOURS[model], here[here["model"] == model])
-        if metric in background:
-            ax.axvline(background[metric], **NOTHING)
+        ax.axvline(background[metric], **NOTHING)
         ax.set_yticks(range(len(titles)), titles.values())
         ax.set_ylim(len(titles) - 0.4, -0.6)
         ax.set_title(metric)
@@ -120,8 +118,7 @@ def published_against_ours(table: pd.DataFrame, background: Mapping[str, float] 
         for source, (title, *_) in SOURCES.items()
         if source in set(table["source"])
     ]
-    if background:
-        handles.append(Line2D([], [], label="no tumour anywhere", **NOTHING))
+    handles.append(Line2D([], [], label="no tumour anywhere", **NOTHING))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 

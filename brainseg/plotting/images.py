@@ -183,7 +183,7 @@ def side_by_side(
     truth: Array,
     answers: Mapping[str, Array],
     rows: Sequence[int],
-    scores: Mapping[str, Array] | None = None,
+    scores: Mapping[str, Array],
 ) -> Plate:
     """Show several answers to the same images, one image a column, one answer a row.
 
@@ -193,13 +193,12 @@ def side_by_side(
         rows: Which images to show.
         scores: By the same titles: n scores, written above the pictures as Dice.
     """
-    figure = plate((WIDTH / len(rows) + 0.2 * bool(scores)) * len(answers) + 0.35)
+    figure = plate((WIDTH / len(rows) + 0.2) * len(answers) + 0.35)
     axes = figure.subplots(len(answers), len(rows), squeeze=False)
     for line, (title, masks) in zip(axes, answers.items(), strict=True):
         for ax, row in zip(line, rows, strict=True):
             slice_panel(ax, images[row], {"border": truth[row], "prediction": masks[row]})
-            if scores:
-                ax.set_title(f"Dice {scores[title][row]:.2f}", fontsize=9, fontweight="normal")
+            ax.set_title(f"Dice {scores[title][row]:.2f}", fontsize=9, fontweight="normal")
         line[0].set_ylabel(title, fontsize=9.5)
     return with_legend(figure, ("border", "prediction"))
 

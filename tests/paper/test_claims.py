@@ -397,7 +397,9 @@ def test_of_the_runs_at_the_study_s_size_those_as_published_are_read() -> None:
     assert list(evidence.used) == ["tumorseg-full-full"]
 
 
-@pytest.mark.parametrize("name", ["ladder", "gate_designs", "guidance", "guided_maps", "saliency", "published_runs"])
+@pytest.mark.parametrize(
+    "name", ["ladder_table", "gate_designs", "guidance", "guided_maps", "saliency", "published_runs"]
+)
 def test_a_recorded_experiment_that_is_missing_is_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: str) -> Path:
         raise BrainsegError(f"{path} is missing")

@@ -19,11 +19,12 @@ from brainseg.fingerprint import PACKAGE
 from brainseg.paper.build.chapters import read_chapter
 from brainseg.paper.build.prose import GLUED
 from brainseg.paper.course.editions import edition, make_empty, script_of, scripts
-from brainseg.paper.course.exercises import blanked, exercises, graded, kept_from_students
+from brainseg.paper.course.exercises import blanked, exercises, graded
 from brainseg.paper.course.plain import Words
 from brainseg.paper.course.requirements import pinned
 from brainseg.paper.course.variants import drawn, variant
 from tests.conftest import REPOSITORY
+from tests.paper.secrets import kept_from_students
 
 CHAPTERS = pytest.mark.parametrize("script", scripts(), ids=lambda path: path.stem)
 HEAD = "### Count\n\n*Easy, ten minutes.* Count."

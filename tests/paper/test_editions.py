@@ -16,8 +16,9 @@ from papermill.exceptions import PapermillExecutionError
 from brainseg.experiments.matrix import read_matrix
 from brainseg.paper.build.chapters import read_chapter
 from brainseg.paper.course.editions import edition, script_of
-from brainseg.paper.course.exercises import exercises, kept_from_students
+from brainseg.paper.course.exercises import exercises
 from tests.conftest import REPOSITORY
+from tests.paper.secrets import kept_from_students
 
 pytestmark = pytest.mark.slow
 CHAPTERS = os.environ.get("BRAINSEG_CHAPTERS", "05 06").split()

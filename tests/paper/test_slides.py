@@ -11,8 +11,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from brainseg.paper.build.chapters import read_chapter
 from brainseg.paper.course.editions import scripts
-from brainseg.paper.course.exercises import exercises, kept_from_students
+from brainseg.paper.course.exercises import exercises
 from brainseg.paper.course.slides import slides
+from tests.paper.secrets import kept_from_students
 
 HEAD = """# Masks
 

@@ -22,7 +22,7 @@ MASKS = (RANDOM.random((3, 32, 32)) > 0.6).astype(np.uint8)
 def curves(changed: bool = False) -> Plate:
     values = np.linspace(0, 1, 12) + 0.001 * changed * (np.arange(12) == 7)
     names = [f"{side}{measure}" for measure in PANELS for side in ("", "val_")]
-    return plotting.learning_curves(pd.DataFrame({"epoch": range(1, 13), **dict.fromkeys(names, values)}), 0.95)
+    return plotting.learning_curves(pd.DataFrame({"epoch": range(1, 13), **dict.fromkeys(names, values)}), 0.95, "unet")
 
 
 def slices(changed: bool = False) -> Plate:

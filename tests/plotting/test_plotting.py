@@ -250,7 +250,7 @@ def test_comparison_puts_every_number_in_its_panel_and_line() -> None:
         for place, model in enumerate(("unet", "deeplab"))
         for source, value in values.items()
     ]
-    figure = plotting.published_against_ours(pd.DataFrame(rows), {"accuracy": 0.96})
+    figure = plotting.published_against_ours(pd.DataFrame(rows), {"accuracy": 0.96, "Dice": 0.0})
     assert titles(figure) == ["accuracy", "Dice"]
     for ax in figure.axes:
         dots = {

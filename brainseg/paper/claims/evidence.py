@@ -92,7 +92,6 @@ class Evidence:
         used: Names of what has been looked at; whoever evaluates claims empties it before each.
     """
 
-    ladder = of_runs(by_step, "ladder")
     ladder_table = of_runs(lambda runs: tables.ladder_table(by_step(runs)), "ladder")
     step_effects = of_runs(lambda *runs: tables.step_effects(ladder_in_folds(*runs)), "ladder-folds", "folds")
     """What each step of the ladder changes, tested on every image."""

@@ -22,9 +22,6 @@ MINUTES: Final = {"five": 5, "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 3
 POINTS: Final = {"Easy": 1, "Medium": 2, "Hard": 3}
 GRADED: Final = ("checks", "rubric")
 
-SAYING: Final = re.compile(r"^(?!###).*\w\W+\w+\W+\w")
-"""A line with more than two words: fewer, such as ``return rows``, tell nothing and stand anywhere."""
-
 CODE_STUB: Final = 'raise NotImplementedError("put your answer in place of this line")'
 TEXT_STUB: Final = "*Put your answer in place of this line.*"
 REGIONS: Final = {"SOLUTION": CODE_STUB, "HIDDEN TESTS": None}
@@ -144,12 +141,3 @@ def _without(code: str) -> Iterator[str]:
             yield line
     if inside:
         raise BrainsegError(f"received ### BEGIN {inside} without its end, expected ### END {inside} below it")
-
-
-def kept_from_students(notebook: NotebookNode) -> Iterator[str]:
-    """Lines that no student may find: of answers, hidden tests and rubrics, those that say something."""
-    shown = {line.strip() for cell in notebook.cells if cell.cell_type == "code" for line in _without(cell.source)}
-    for exercise in exercises(notebook):
-        for cell in exercise.cells.values():
-            lines = (line.strip() for line in cell.source.split("\n"))
-            yield from (line for line in lines if SAYING.search(line) and line not in shown)

@@ -1,0 +1,23 @@
+"""What no student may find in what is handed out."""
+
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Final
+
+from nbformat import NotebookNode
+
+from brainseg.paper.course.exercises import blanked, exercises
+
+SAYING: Final = re.compile(r"^(?!###).*\w\W+\w+\W+\w")
+"""A line with more than two words: fewer, such as ``return rows``, tell nothing and stand anywhere."""
+
+
+def kept_from_students(notebook: NotebookNode) -> Iterator[str]:
+    """Lines of answers, hidden tests and rubrics that say something."""
+    blanked(handed_out := deepcopy(notebook))
+    shown = {line.strip() for cell in handed_out.cells if cell.cell_type == "code" for line in cell.source.split("\n")}
+    for exercise in exercises(notebook):
+        for cell in exercise.cells.values():
+            lines = (line.strip() for line in cell.source.split("\n"))
+            yield from (line for line in lines if SAYING.search(line) and line not in shown)
