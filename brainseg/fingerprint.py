@@ -9,6 +9,7 @@ import ast
 import hashlib
 import subprocess
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -138,10 +139,17 @@ def _files_of(module: str) -> Iterator[Path]:
             return
 
 
-def _imports(path: Path) -> Iterator[str]:
+def _imports(path: Path) -> Iterable[str]:
     """Dotted names that a file imports anywhere; ``from a import b`` may name a module ``a.b``."""
-    if path.suffix == ".html":
-        return
+    return () if path.suffix == ".html" else _imported(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _imported(path: Path, changed: int) -> tuple[str, ...]:
+    return tuple(_names_imported(path))
+
+
+def _names_imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
