@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from brainseg.data.dataset import open_dataset
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -49,8 +48,6 @@ def test_the_installed_package_is_the_one_that_runs(installed: Path, tmp_path: P
 
 def test_a_chapter_runs_outside_the_repository(installed: Path, tmp_path: Path) -> None:
     shutil.copy(REPOSITORY / "notebooks" / "01_data.py", tmp_path / "chapter.py")
-    phantom = open_dataset("phantom").root
-    shutil.copytree(phantom, tmp_path / "work" / "data" / phantom.name)
     away(installed, tmp_path, "-c", EXECUTE)
     assert "<td>2,146<" in (tmp_path / "executed.ipynb").read_text(encoding="utf-8")
 
