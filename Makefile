@@ -70,8 +70,7 @@ fast: $(READY)
 
 test-all: $(READY) ## Everything that make test leaves out: other backends, real kills, seeded defects, the wheel
 	pytest -n "$$CORES" --dist worksteal --durations 30 -m slow
-	KERAS_BACKEND=jax JAX_COMPILATION_CACHE_DIR="$$PWD/build/jax" JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
-		pytest -n "$$CORES" --dist loadfile -m contract
+	KERAS_BACKEND=jax pytest -n "$$CORES" --dist loadfile -m contract
 
 fuzz: $(READY) ## Give every reader NUMBER damaged inputs; what is found lies in build/fuzz
 	python -m tests.faults.fuzz all "$$NUMBER" "$$SEED"

@@ -141,16 +141,16 @@ def _files_of(module: str) -> Iterator[Path]:
 
 def _imports(path: Path) -> Iterable[str]:
     """Dotted names that a file imports anywhere; ``from a import b`` may name a module ``a.b``."""
-    return () if path.suffix == ".html" else _imported(path, path.stat().st_mtime_ns)
+    return () if path.suffix == ".html" else _imported(path.read_bytes())
 
 
 @cache
-def _imported(path: Path, changed: int) -> tuple[str, ...]:
-    return tuple(_names_imported(path))
+def _imported(content: bytes) -> tuple[str, ...]:
+    return tuple(_names_imported(ast.parse(content)))
 
 
-def _names_imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def _names_imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:

@@ -22,7 +22,7 @@
 # [2](02_unet) to [5](05_deeplab), helps but can wait.
 #
 # **The answer**: none of the table's three measures says how well a network finds tumours on new images. A blank sheet has an accuracy of {glue:text}`blank:.4f`, more than any of the published baselines. The
-# mean IoU of the study's own networks is nearly half the share of background, about {glue:text}`half:.2f`, for any network that is never wholly sure. Their Dice is of the images that they learnt from.
+# mean IoU of the study's own networks is nearly half the share of background, about {glue:text}`half:.2f`, as for any network that is never wholly sure. Their Dice is of the images that they learnt from.
 # ```
 
 # %% tags=["parameters"]
@@ -51,7 +51,7 @@ runs = {name: workspace.run(workspace.recipe(name)) for name in MODELS}
 # %% [markdown]
 # ## The published table
 #
-# In the table of the study's README, every score is higher than its baseline's. As *baseline* a picture in it shows the four architectures as others published them, and morphology and attention as what was added; its text speaks of “baseline models combined with attention layers”. No code is published for the baselines, so more is not known of them. Gates alone cannot be what they lack: the study's DeepLab has none either ([chapter 5](05_deeplab)).
+# In the table of the study's README, every score is higher than its baseline's. As *baseline* a picture in it shows the four architectures as others published them, and morphology and attention as what was added; its text speaks of “baseline models combined with attention layers”. No code is published for the baselines, so nothing more is known of them. Gates alone cannot be what they lack: the study's DeepLab has none either ([chapter 5](05_deeplab)).
 
 # %% tags=["hide-input"]
 printed = study.published_table()
@@ -72,7 +72,7 @@ table(
 # ({ref}`how they were recorded <recorded-results>`). In the last epoch, on the training images, their accuracy is {glue:text}`accuracy_low:.3f` to
 # {glue:text}`accuracy_high:.3f`, their mean IoU {glue:text}`mean_iou_low:.4f` to {glue:text}`mean_iou_high:.4f` and their Dice {glue:text}`dice_low:.2f` to {glue:text}`dice_high:.2f`.
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "As the study trained them (grey) and trained again (colour), accuracy is at most about two percentage points above that of a network that never finds a tumour (dashed line), and mean IoU lies within two thousandths of that line. The accuracies of all baselines (rings) lie below it. Only Dice tells the networks apart. Two of the axes do not begin at zero.", "name": "fig-comparison"}, "image": {"alt": "Dot plot of accuracy, mean IoU and Dice for four networks: rings for the published baselines, grey dots for the study's own networks, coloured diamonds for those trained again, a dashed line for a network that finds nothing."}}
+# %% tags=["hide-input"] mystnb={"figure": {"caption": "In the study (grey) and trained again (colour), accuracy is at most about two percentage points above that of a network that never finds a tumour (dashed line), and mean IoU lies within two thousandths of that line. The accuracies of all baselines (rings) lie below it. Only Dice tells the networks apart. Two of the axes do not begin at zero.", "name": "fig-comparison"}, "image": {"alt": "Dot plot of accuracy, mean IoU and Dice for four networks: rings for the published baselines, grey dots for the study's own networks, coloured diamonds for those trained again, a dashed line for a network that finds nothing."}}
 full = select.by_step(recorded_runs("full"))
 again = pd.DataFrame({model: steps["published"][0].history.iloc[-1] for model, steps in full.items()}).T
 ends = again[list(study.MEASURES)].agg(["min", "max"])

@@ -66,6 +66,8 @@ scale = replace(scale, **{name: value for name in changes if (value := vars(give
 try:
     for fold, seed, model, step in product(given.fold, given.seed, given.models, given.step):
         recipe = recipe_at(step, model, scale, seed, given.attention, given.guidance, fold)
+        if given.epochs not in (None, recipe.epochs):
+            sys.exit(f"Error: --epochs is for the corrected training, step {step} has {recipe.epochs}: leave it out")
         print(train(recipe, prepared, HERE / "runs", progress=True).folder)
 except BrainsegError as error:
     sys.exit(f"Error: {error}")

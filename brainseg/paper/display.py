@@ -169,4 +169,5 @@ def listed(names: Iterable[object]) -> str:
     >>> listed(["U-Net", "LinkNet", "SegNet"]), listed(["U-Net"])
     ('U-Net, LinkNet and SegNet', 'U-Net')
     """
-    return " and ".join(", ".join(map(str, names)).rsplit(", ", 1))
+    *first, last = [*map(str, names)] or [""]
+    return f"{', '.join(first)} and {last}" if first else last

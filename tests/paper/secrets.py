@@ -2,21 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Final
 
 from nbformat import NotebookNode
 
-from brainseg.paper.course.exercises import blanked, exercises
+from brainseg.paper.course.exercises import exercises
 
 SAYING: Final = re.compile(r"^(?!###).*\w\W+\w+\W+\w")
 """A line with more than two words: fewer, such as ``return rows``, tell nothing and stand anywhere."""
 
+REGION: Final = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n.*?### END \1", re.DOTALL)
+
 
 def kept_from_students(notebook: NotebookNode) -> Iterator[str]:
     """Lines of answers, hidden tests and rubrics that say something."""
-    blanked(handed_out := deepcopy(notebook))
-    shown = {line.strip() for cell in handed_out.cells if cell.cell_type == "code" for line in cell.source.split("\n")}
+    handed_out = (REGION.sub("", cell.source) for cell in notebook.cells if cell.cell_type == "code")
+    shown = {line.strip() for source in handed_out for line in source.split("\n")}
     for exercise in exercises(notebook):
         for cell in exercise.cells.values():
             lines = (line.strip() for line in cell.source.split("\n"))

@@ -5,9 +5,13 @@ the network as published, at the study's own size, and to read the same measure 
 epoch, where the study read its Dice. Of a baseline no code is published, so it cannot be tested.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from brainseg.errors import BrainsegError
+from brainseg.experiments.ladder import recipe_at
+from brainseg.experiments.recipe import SCALES
 from brainseg.paper.claims.claim import ARTEFACT, CANNOT_BE_TESTED, Claim
 from brainseg.paper.claims.consistency import implied_mean_iou
 from brainseg.paper.claims.evidence import Evidence
@@ -83,7 +87,8 @@ def _judged(
     artefact: tuple[str, float] | None = None,
 ) -> Outcome:
     """An artefact, with its mechanism and value, is one whatever a run gives; else runs at the study's size decide."""
-    runs = [] if baseline else [run for run in evidence.published_runs() if run.recipe.model == model]
+    wanted = recipe_at("published", model, SCALES["full"])
+    runs = [run for run in evidence.published_runs() if not baseline and replace(run.recipe, seed=0) == wanted]
     again = float(np.mean([run.history[metric].iloc[-1] for run in runs])) if runs else 0.0
     if artefact is not None:
         more = f" Trained again at the study's size: {again:.4f}." if runs else ""
